@@ -1,0 +1,25 @@
+package entitlements
+
+// Belief is a snapshot together with how sure we are of it. Beliefs are immutable: package cache publishes them through an
+// atomic pointer, package syncer makes the next one under the ordering rules of its package documentation.
+type Belief struct {
+	// Snapshot is never nil.
+	Snapshot *Snapshot
+	// ConfirmedAt is when a fetch or an event last said so, by this machine's clock.
+	ConfirmedAt Instant
+	// Generation is the stream that follows this belief; zero when none did at the moment it was confirmed. The belief is Live
+	// while the syncer's generation is the same.
+	Generation uint64
+	// Suspect: something arrived that could not be ordered, and no fetch has decided it yet. Served as Stale.
+	Suspect bool
+	// AwaitRefresh: this client wrote something that the snapshot does not show. The next read waits for one fetch.
+	AwaitRefresh bool
+	// ExpiresAt is when the server wants the set recalculated; zero when it named no moment, or when a confirmation came after.
+	ExpiresAt Instant
+
+	// Newest is the newest EntitlementUpdatedAt ever held for the key; a removal can leave it ahead of the snapshot's own.
+	Newest Instant
+	// GrantSeq and QuestionSeq are local sequence numbers: when the grants were learned, and when the last question arrived.
+	GrantSeq    uint64
+	QuestionSeq uint64
+}

@@ -1,0 +1,154 @@
+package entitlements
+
+import (
+	"slices"
+	"time"
+)
+
+// Entitlement is one entitlement as it read at the moment of a decision: a small handle into packed, immutable data. The zero
+// value stands for "no such entitlement"; its accessors return zero values.
+type Entitlement struct {
+	snapshot *Snapshot
+	now      Instant
+	index    int32
+}
+
+// Exists reports whether the set holds the entitlement that was asked for.
+func (e Entitlement) Exists() bool { return e.snapshot != nil }
+
+var noItem = item{wallet: -1}
+
+func (e Entitlement) item() *item {
+	if e.snapshot == nil {
+		return &noItem
+	}
+	return &e.snapshot.grants.items[e.index]
+}
+
+// usage returns the usage in the period that holds e.now.
+func (e Entitlement) usage() usage {
+	if e.snapshot == nil {
+		return usage{}
+	}
+	u := e.snapshot.usage[e.index]
+	it := e.item()
+	if u.periodOver(it, e.now) {
+		u.current = 0
+		u.periodStart, u.periodEnd = 0, 0
+		if start, end, ok := PeriodAt(it.anchor, it.resetPeriod, e.now); ok {
+			u.periodStart, u.periodEnd = start, end
+		}
+	}
+	return u
+}
+
+// periodOver reports whether the usage belongs to a period that ended before now. A wallet's usage is what it has paid out in
+// all, so it does not start again by itself: the end of its period asks the server instead (see NewSnapshot).
+func (u *usage) periodOver(it *item, now Instant) bool {
+	return u.periodEnd != 0 && u.periodEnd < now && it.typ != TypeCredit
+}
+
+// Ref names the entitlement within its set.
+func (e Entitlement) Ref() Ref { return e.item().ref }
+
+// FeatureID returns the feature's refId; empty for a wallet.
+func (e Entitlement) FeatureID() string {
+	if r := e.item().ref; r.Kind == KindFeature {
+		return r.ID
+	}
+	return ""
+}
+
+// CurrencyID returns the wallet's currency; empty for a feature.
+func (e Entitlement) CurrencyID() string {
+	if r := e.item().ref; r.Kind == KindCredit {
+		return r.ID
+	}
+	return ""
+}
+
+// Type says which question the entitlement answers; TypeUnspecified when the server used one this package does not know.
+func (e Entitlement) Type() Type { return e.item().typ }
+
+// FeatureType returns the server's word for the kind of feature.
+func (e Entitlement) FeatureType() FeatureType { return e.item().featureType }
+
+// MeterType returns the server's word for how usage is counted; empty when it sent none.
+func (e Entitlement) MeterType() MeterType { return e.item().meterType }
+
+// DisplayName is the name shown to people.
+func (e Entitlement) DisplayName() string { return e.item().displayName }
+
+// Description is the text shown to people.
+func (e Entitlement) Description() string { return e.item().description }
+
+// Units returns the names of one unit and of several ("seat", "seats").
+func (e Entitlement) Units() (singular, plural string) {
+	it := e.item()
+	return it.units, it.unitsPlural
+}
+
+// IsGranted is the server's own verdict, before usage is looked at.
+func (e Entitlement) IsGranted() bool { return e.item().flags&flagGranted != 0 }
+
+// AccessDeniedReason is the server's reason for denying the entitlement as a whole; empty when it has none.
+func (e Entitlement) AccessDeniedReason() Reason { return e.item().reason }
+
+// UsageLimit returns the limit in the feature's units: the value of a numeric feature, the total granted of a wallet. It is
+// false when the server set none; check [Entitlement.HasUnlimitedUsage] for what that means.
+func (e Entitlement) UsageLimit() (limit float64, ok bool) {
+	it := e.item()
+	return it.limit, it.flags&flagHasLimit != 0
+}
+
+// HasUnlimitedUsage reports whether there is no limit at all.
+func (e Entitlement) HasUnlimitedUsage() bool { return e.item().flags&flagUnlimited != 0 }
+
+// HasSoftLimit reports whether access goes on beyond the limit.
+func (e Entitlement) HasSoftLimit() bool { return e.item().flags&flagSoftLimit != 0 }
+
+// CurrentUsage returns what has been used in the period that holds the moment of the decision, in the feature's units.
+func (e Entitlement) CurrentUsage() float64 { return e.usage().current }
+
+// Remaining returns the limit less the usage, not below zero. It is false for an unlimited entitlement and for one without
+// usage (boolean, enum, numeric).
+func (e Entitlement) Remaining() (remaining float64, ok bool) {
+	it := e.item()
+	if it.flags&flagUnlimited != 0 || (it.typ != TypeMetered && it.typ != TypeCredit) {
+		return 0, false
+	}
+	return max(0, it.limit-e.usage().current), true
+}
+
+// ResetPeriod returns how often usage starts again.
+func (e Entitlement) ResetPeriod() ResetPeriod { return e.item().resetPeriod }
+
+// UsagePeriodAnchor returns the moment that usage periods are counted from; zero when unknown.
+func (e Entitlement) UsagePeriodAnchor() time.Time { return e.item().anchor.Time() }
+
+// UsagePeriod returns the bounds of the period that holds the moment of the decision; zero times when unknown.
+func (e Entitlement) UsagePeriod() (start, end time.Time) {
+	u := e.usage()
+	return u.periodStart.Time(), u.periodEnd.Time()
+}
+
+// EnumValues returns the values an enum feature grants, in a slice of the caller's own.
+func (e Entitlement) EnumValues() []string { return slices.Clone(e.item().enumValues) }
+
+// HasEnumValue reports whether an enum feature grants v. It does not allocate.
+func (e Entitlement) HasEnumValue(v string) bool { return slices.Contains(e.item().enumValues, v) }
+
+// CreditRate returns what one unit of the feature costs and in which currency; ok is false when no wallet pays for it.
+func (e Entitlement) CreditRate() (amount float64, currencyID string, ok bool) {
+	it := e.item()
+	return it.creditRate, it.creditCurrencyID, it.creditCurrencyID != ""
+}
+
+// EntitlementUpdatedAt returns the server's stamp of the grant; the zero time when it sent none.
+func (e Entitlement) EntitlementUpdatedAt() time.Time { return e.item().updatedAt.Time() }
+
+// UsageUpdatedAt returns the server's stamp of the usage; the zero time when it sent none.
+func (e Entitlement) UsageUpdatedAt() time.Time { return e.usage().updatedAt.Time() }
+
+// ValidUntil returns when the server wants this entitlement recalculated; the zero time when it named no moment.
+func (e Entitlement) ValidUntil() time.Time { return e.item().validUntil.Time() }
