@@ -20,6 +20,7 @@ type Snapshot struct {
 // grants is the part of a snapshot that only a new set replaces.
 type grants struct {
 	items      []item  // sorted by ref
+	index      index   // finds a position in items
 	updatedAt  Instant // newest entitlementUpdatedAt
 	validUntil Instant // earliest moment at which the set must be asked for again
 }
@@ -32,7 +33,7 @@ type item struct {
 	typ         Type
 	resetPeriod ResetPeriod
 	flags       uint8
-	wallet      int16 // index of the wallet that pays for this feature; -1 when the set holds none
+	wallet      int32 // index of the wallet that pays for this feature; -1 when the set holds none
 	reason      Reason
 	limit       float64
 	enumValues  []string
@@ -109,9 +110,10 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 			g.validUntil = earlier(g.validUntil, src.UsagePeriodEnd)
 		}
 	}
+	g.index = newIndex(g.items)
 	for i := range g.items {
 		if it := &g.items[i]; it.creditCurrencyID != "" {
-			it.wallet = int16(g.find(Currency(it.creditCurrencyID)))
+			it.wallet = int32(g.find(Currency(it.creditCurrencyID)))
 		}
 	}
 	return s
@@ -170,8 +172,25 @@ func earlier(a, b Instant) Instant {
 	return a
 }
 
-// find returns the index of ref, or -1.
+// find returns the position of ref in items, or -1.
 func (g *grants) find(ref Ref) int {
+	slots := g.index.slots
+	if len(slots) == 0 {
+		return g.search(ref)
+	}
+	for at := hashRef(ref) >> (g.index.shift & 63); ; at++ {
+		n := slots[at&uint64(len(slots)-1)]
+		if n == 0 {
+			return -1
+		}
+		if it := &g.items[n-1]; it.ref.ID == ref.ID && it.ref.Kind == ref.Kind {
+			return int(n - 1)
+		}
+	}
+}
+
+// search serves sets without an index: empty ones, and any larger than maxIndexed.
+func (g *grants) search(ref Ref) int {
 	lo, hi := 0, len(g.items)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -304,8 +323,8 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 
 // Size estimates the bytes the snapshot keeps alive, strings included. Strings that snapshots share are counted in each.
 func (s *Snapshot) Size() int {
-	const perSnapshot, perItem, perUsage = 112 + 64, 304, 40
-	n := perSnapshot + len(s.key.CustomerID) + len(s.key.ResourceID) + len(s.usage)*(perItem+perUsage)
+	const perSnapshot, perItem, perUsage, perSlot = 112 + 96, 304, 40, 2
+	n := perSnapshot + len(s.key.CustomerID) + len(s.key.ResourceID) + len(s.usage)*(perItem+perUsage) + len(s.grants.index.slots)*perSlot
 	for i := range s.grants.items {
 		it := &s.grants.items[i]
 		n += len(it.ref.ID) + len(it.displayName) + len(it.description) + len(it.units) + len(it.unitsPlural) + len(it.creditCurrencyID)
