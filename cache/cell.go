@@ -1,0 +1,49 @@
+package cache
+
+import (
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/dgraph-io/ristretto/v2/z"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// cell is the one place where the belief about a key lives while the key is resident.
+type cell struct {
+	key    entitlements.Key // compared on every read: two keys may share a hash
+	belief atomic.Pointer[entitlements.Belief]
+
+	// lastRead is the reader's clock at the last Lookup; reads counts the ticks of that clock in which there was one. Both are
+	// written at most once per tick, so a hot cell's cache line stays shared between the processors.
+	lastRead atomic.Int64
+	reads    atomic.Uint32
+
+	cost atomic.Int64
+	slot int // position in registry.cells, -1 when not there; guarded by registry.mu
+}
+
+func (c *cell) is(customerID, resourceID string) bool {
+	return c.key.CustomerID == customerID && c.key.ResourceID == resourceID
+}
+
+// touch marks the cell as read and reports whether it is the first time at this tick.
+func (c *cell) touch(now entitlements.Instant) bool {
+	if c.lastRead.Load() == int64(now) {
+		return false
+	}
+	c.lastRead.Store(int64(now))
+	c.reads.Add(1)
+	return true
+}
+
+// hash mixes the two ids without joining them. It is the runtime's own string hash, seeded anew in each process.
+func hash(customerID, resourceID string) uint64 {
+	h := z.MemHashString(customerID)
+	if resourceID != "" {
+		h = bits.RotateLeft64(h, 23)*0x9e3779b97f4a7c15 ^ z.MemHashString(resourceID)
+	}
+	return h
+}
+
+func hashKey(k entitlements.Key) uint64 { return hash(k.CustomerID, k.ResourceID) }
