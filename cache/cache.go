@@ -96,12 +96,13 @@ func (c *Cache) Lookup(customerID, resourceID string, now entitlements.Instant) 
 	return cl.belief.Load(), cl.touch(now)
 }
 
-// Peek is Lookup without marking the key as read: not for eviction either.
-func (c *Cache) Peek(key entitlements.Key) *entitlements.Belief {
-	if cl := c.registry.find(key); cl != nil {
-		return cl.belief.Load()
+// Peek looks at a resident key without marking it as read: not for eviction either.
+func (c *Cache) Peek(key entitlements.Key) (Entry, bool) {
+	cl := c.registry.find(key)
+	if cl == nil {
+		return Entry{}, false
 	}
-	return nil
+	return cl.entry(), true
 }
 
 // Update replaces the belief about a resident key with what next makes of it, atomically: next is called again when another
@@ -202,7 +203,7 @@ func (c *Cache) place(h uint64, cl *cell, cost int64) bool {
 
 func costOf(b *entitlements.Belief) int64 { return int64(b.Snapshot.Size() + cellOverhead) }
 
-// Entry is one resident key as [Cache.Range] sees it.
+// Entry is one resident key.
 type Entry struct {
 	Key      entitlements.Key
 	Belief   *entitlements.Belief
@@ -210,14 +211,24 @@ type Entry struct {
 	Reads    uint32               // ticks of the readers' clock in which it was read, modulo 2^32
 }
 
+func (c *cell) entry() Entry {
+	return Entry{c.key, c.belief.Load(), entitlements.Instant(c.lastRead.Load()), c.reads.Load()}
+}
+
 // Range calls yield for every key that was resident at the start, in no order, until it returns false. It holds no lock while
 // it does.
 func (c *Cache) Range(yield func(Entry) bool) {
 	for _, cl := range c.registry.all() {
-		if !yield(Entry{cl.key, cl.belief.Load(), entitlements.Instant(cl.lastRead.Load()), cl.reads.Load()}) {
+		if !yield(cl.entry()) {
 			return
 		}
 	}
+}
+
+// Len returns how many keys are resident.
+func (c *Cache) Len() int {
+	n, _ := c.registry.size()
+	return n
 }
 
 // Resources returns the resident resource-level keys of a customer.

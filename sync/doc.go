@@ -1,0 +1,56 @@
+// Package syncer obtains beliefs about entitlements, orders them, keeps them current, and says how far each can be trusted.
+//
+// The directory is sync, the clause is syncer, and it is always imported as syncer: the standard library keeps its name. It
+// knows neither GraphQL nor ristretto: a [Source] answers it and a [Store] holds what it learns.
+//
+// # The order of things
+//
+// What a reader sees of one key never goes back. These rules decide what may replace what; order.go is their text as code, and
+// comments there give the numbers.
+//
+//  1. The store decides who is resident, never which value is current. Every change is a compare-and-swap of the belief.
+//  2. A full set is a state, ordered by its newest entitlementUpdatedAt against the newest ever held for that key. Newer
+//     replaces the whole set, removals included. The same stamp with the same content confirms what is held.
+//  3. Everything else is a question, not an answer: an older stamp, the same stamp with other content, no stamp, an empty set.
+//     The key becomes suspect, is served as Stale, and one fetch that begins after the arrival decides. A burst of questions
+//     costs one fetch.
+//  4. A fetch that began after everything held is authoritative, ties and removals included. One that was overtaken by a newer
+//     state while in flight is dropped, and repeated while a question is open.
+//  5. Usage has its own clock, ordered per entitlement by (period start, usageUpdatedAt); strictly newer wins. The same stamp
+//     with another value, no stamp, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
+//     next read wait for one fetch.
+//  6. The newest stamp of a key survives its eviction for a while, so that a late older event is a question, not news.
+//  7. A change of a customer's own set makes the sets of its resources suspect.
+//  8. A reply without data, or without a required part, is an error and changes nothing. (Package gql.)
+//  9. A usage period that has ended reads as zero. (Package entitlements.)
+//  10. validUntil ahead makes a refresh due at that moment; past it, until a fetch has confirmed the set, it is Stale.
+//
+// "Began after" is a local sequence number, not a clock: everything that arrives, and every fetch that begins, takes the next.
+//
+// # Generations
+//
+// A belief is Live while the generation in which it was confirmed is the one being followed. A stream that has read all its
+// subscriptions begins a new generation; losing it ends the generation for every resident key with one atomic store, however
+// many there are. Without a stream there is one generation, and a confirmation is good for the poll interval.
+//
+// # Failure scenarios
+//
+// The code refers to these by number.
+//
+//  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
+//     dead-peer deadline): what is resident is Stale and served; capped backoff with full jitter; subscribe, acknowledge, then
+//     fetch again what is being read.
+//  2. The API key is refused, on the stream or by a fetch: Off. What is resident is Stale and served, misses fail at once, and
+//     the key is tried every five minutes, or as soon as it is replaced.
+//  3. A fetch fails: nothing held changes. Whoever waited gets the error; the key backs off, so that an outage is not amplified.
+//  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, the rate recovers in a minute.
+//  5. Fetches fail in a row: revalidation slows down to one attempt in up to 30 s; misses are still tried.
+//  6. An event does not decode: its key is suspect; when not even the key can be read, everything is.
+//  7. Events are lost in silence: while Live, everything that is being read is confirmed by a fetch every ten poll intervals.
+//
+// # Concurrency
+//
+// One goroutine opens, reads and closes the stream and applies its events; one chooses what to fetch again. Each fetch has a
+// goroutine of its own, on the syncer's lifetime. [Syncer.Fresh] is the only method on the path of a hit. Callers' code is
+// never called while a lock is held, except the store's.
+package syncer

@@ -1,0 +1,173 @@
+package syncer
+
+import (
+	"github.com/entcache/entcache/entitlements"
+)
+
+// wanted tells the stream which events are worth decoding: those about keys that are resident, or being fetched.
+func (s *Syncer) wanted(key entitlements.Key) bool {
+	if _, ok := s.cfg.Store.Peek(key); ok {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flights[key] != nil
+}
+
+// handle applies one event. It runs on the goroutine that reads the stream, never blocks, and does no I/O.
+func (s *Syncer) handle(e entitlements.Event) {
+	switch e.Kind {
+	case entitlements.EventSubscribed:
+		s.subscribed()
+	case entitlements.EventEntitlements:
+		s.counts.events.Add(1)
+		s.takeSet(e.Key, e.Snapshot)
+	case entitlements.EventUsage:
+		s.counts.events.Add(1)
+		s.takeUsage(e.Key, e.Usage, false)
+	case entitlements.EventPackagePublished:
+		s.counts.events.Add(1)
+		if e.AllCustomers {
+			s.doubtEverything("a package was published to all customers")
+		}
+	case entitlements.EventSkipped:
+		s.counts.skipped.Add(1)
+	case entitlements.EventUnknown:
+		s.counts.unknown.Add(1)
+	case entitlements.EventUnreadable:
+		s.counts.unreadable.Add(1)
+		if e.Key.CustomerID != "" {
+			s.doubt(e.Key)
+		} else {
+			s.doubtEverything("an event could not be read")
+		}
+	}
+}
+
+// change applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
+// verdict on the resident belief.
+func (s *Syncer) change(key entitlements.Key, next func(*entitlements.Belief) (*entitlements.Belief, verdict)) verdict {
+	s.mu.Lock()
+	var v verdict
+	b := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
+		var n *entitlements.Belief
+		n, v = next(held)
+		return n
+	})
+	if f := s.flights[key]; f != nil {
+		// Remembered for a resident key too: it may be evicted before the flight lands.
+		s.remember(f, next)
+	}
+	s.mu.Unlock()
+	if b != nil {
+		s.refresh.expires(key, b.ExpiresAt)
+		if b.Suspect && v == questioned {
+			s.refresh.urgent(key)
+		}
+	}
+	return v
+}
+
+func (s *Syncer) remember(f *flight, next func(*entitlements.Belief) (*entitlements.Belief, verdict)) {
+	if len(f.pending) >= maxPending {
+		at := s.arrive()
+		f.pending = append(f.pending[:0], pending{func(b *entitlements.Belief) *entitlements.Belief { return await(b, at) }})
+		return
+	}
+	f.pending = append(f.pending, pending{func(b *entitlements.Belief) *entitlements.Belief {
+		n, _ := next(b)
+		return n
+	}})
+}
+
+// takeSet applies a full set that came as an event.
+func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) verdict {
+	at := s.arrive()
+	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applySet(b, set, at) })
+	s.countVerdict(v)
+	if v == advanced || v == questioned {
+		s.doubtResources(key)
+	}
+	return v
+}
+
+// takeUsage applies the usage of one entitlement.
+func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, own bool) verdict {
+	at := s.arrive()
+	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applyUsage(b, u, at, own) })
+	s.countVerdict(v)
+	return v
+}
+
+// doubt makes one key suspect.
+func (s *Syncer) doubt(key entitlements.Key) {
+	at := s.arrive()
+	s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return question(b, at), questioned })
+}
+
+// doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).
+func (s *Syncer) doubtResources(key entitlements.Key) {
+	if key.ResourceID != "" {
+		return
+	}
+	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
+		s.doubt(k)
+	}
+	// Resources in the air are not resident yet.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.arrive()
+	for k, f := range s.flights {
+		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
+			s.remember(f, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return question(b, at), questioned })
+		}
+	}
+}
+
+// doubtEverything makes every resident belief Stale by one step of the generation, and has what is being read fetched again.
+func (s *Syncer) doubtEverything(why string) {
+	if s.live.Load() == 0 {
+		return // nothing is Live
+	}
+	s.log.Info("entitlements are being fetched again", "because", why)
+	s.newGeneration()
+	s.refresh.pass()
+}
+
+func (s *Syncer) countVerdict(v verdict) {
+	switch v {
+	case advanced:
+		s.counts.advanced.Add(1)
+	case questioned:
+		s.counts.questions.Add(1)
+	}
+}
+
+// Wrote applies the set that the answer to this client's own write carried. A nil set, as when a payment is still required,
+// changes nothing; call [Syncer.AwaitRefresh] when the write may have changed what the answer does not show.
+func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
+	if set == nil {
+		return
+	}
+	at := s.arrive()
+	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
+		n, v := applySet(b, set, at)
+		if v == questioned {
+			n = await(n, at)
+		}
+		return n, v
+	})
+	s.countVerdict(v)
+	if v == advanced || v == questioned {
+		s.doubtResources(key)
+	}
+}
+
+// WroteUsage applies the usage that the answer to this client's own report carried.
+func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, u, true) }
+
+// AwaitRefresh makes the next read of key wait for one fetch that begins after this call.
+func (s *Syncer) AwaitRefresh(key entitlements.Key) {
+	at := s.arrive()
+	s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return await(b, at), questioned })
+}

@@ -1,0 +1,220 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/internal/retry"
+)
+
+// flight is one fetch of one key, with its retries, shared by everybody who wants that key. It lives on the syncer's lifetime:
+// a caller that gives up leaves it flying for the others.
+type flight struct {
+	key  entitlements.Key
+	done chan struct{} // closed after belief and err are set
+	// began is the local order of the attempt under way, and 0 before the first; guarded by Syncer.mu.
+	began uint64
+	// awaited: somebody waits for the answer; guarded by Syncer.mu.
+	awaited bool
+	// pending is what arrived about the key while it was in the air, to be applied after the answer; guarded by Syncer.mu.
+	pending []pending
+
+	belief *entitlements.Belief
+	err    error
+}
+
+// pending is an event, or the effect of a write, that met a key in the air.
+type pending struct {
+	apply func(*entitlements.Belief) *entitlements.Belief
+}
+
+// maxPending bounds what a flight remembers. More than that becomes a single question.
+const maxPending = 32
+
+// failed is a key whose last fetch failed: until then, a miss is answered with the same error instead of another fetch.
+type failed struct {
+	until   time.Time
+	backoff *retry.Backoff
+	err     error
+}
+
+// maxFailures bounds the keys that back off; beyond it an arbitrary one is forgotten.
+const maxFailures = 1 << 14
+
+// Now returns the place in the local order as of this call: a Load after it, with this number, waits for a fetch that begins
+// later.
+func (s *Syncer) Now() uint64 { return s.seq.Add(1) }
+
+// Load waits for a fetch of key that began after the place since in the local order (0: any that is under way will do) and
+// returns the belief it left, resident or not. ctx bounds the wait, not the fetch. The error is the fetch's own, or ctx's.
+func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (*entitlements.Belief, error) {
+	for {
+		f, err := s.join(key)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for %v: %w", key, context.Cause(ctx))
+		}
+		if f.err != nil || f.began > since { // done is closed: began stands still
+			return f.belief, f.err
+		}
+		// The flight was in the air before since: its answer may not show what the caller wants to see. Once more.
+	}
+}
+
+// join returns the flight of key that is in the air, else starts one.
+func (s *Syncer) join(key entitlements.Key) (*flight, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if f := s.flights[key]; f != nil {
+		f.awaited = true
+		return f, nil
+	}
+	if err := s.status.refused(); err != nil {
+		return nil, err
+	}
+	if x := s.failures[key]; x != nil && time.Now().Before(x.until) {
+		return nil, x.err
+	}
+	return s.takeOff(key, true), nil
+}
+
+// takeOff starts a flight. The caller holds mu. A flight that nobody awaits has its first token of the budget already.
+func (s *Syncer) takeOff(key entitlements.Key, awaited bool) *flight {
+	f := &flight{key: key, done: make(chan struct{}), awaited: awaited}
+	s.flights[key] = f
+	s.wg.Go(func() { s.fly(s.ctx, f, !awaited) })
+	return f
+}
+
+// fly fetches until an answer, the time limit, or an error that will not go away. What nobody waits for is tried once: the
+// refresher comes back to it.
+func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
+	defer cancel()
+	wait := retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
+	const attempts = 4
+	for n := 1; ; n++ {
+		snapshot, at, err := s.attempt(ctx, f, paid)
+		if err == nil {
+			s.land(f, snapshot, at)
+			return
+		}
+		paid = false
+		fail := classify(err)
+		if fail.Unauthenticated() {
+			s.reject(err)
+		}
+		if fail.RateLimited() {
+			s.counts.rateLimited.Add(1)
+			s.budget.throttled(fail.RetryAfter())
+		}
+		pause := max(wait.Next(), fail.RetryAfter())
+		end, _ := ctx.Deadline()
+		if n == attempts || !fail.Retryable() || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {
+			s.crash(f, err)
+			return
+		}
+	}
+}
+
+func (s *Syncer) isAwaited(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return f.awaited
+}
+
+// attempt is one request: a token of the budget, a place in the local order, a fetch.
+func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlements.Snapshot, arrival, error) {
+	if !paid {
+		end, _ := ctx.Deadline()
+		if err := s.budget.forMiss(ctx, time.Until(end)); err != nil {
+			return nil, arrival{}, fmt.Errorf("fetch %v: %w", f.key, err)
+		}
+	}
+	at := s.arrive()
+	s.mu.Lock()
+	f.began = at.seq
+	s.mu.Unlock()
+	s.counts.fetches.Add(1)
+	snapshot, err := s.cfg.Source.Fetch(ctx, f.key)
+	if err == nil && snapshot == nil {
+		err = fmt.Errorf("fetch %v: the source answered nothing", f.key)
+	}
+	return snapshot, at, err
+}
+
+// land makes the answer the belief, in one step with what arrived meanwhile, and ends the flight.
+func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
+	s.mu.Lock()
+	var v verdict
+	b := s.cfg.Store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
+		var next *entitlements.Belief
+		next, v = commit(held, snapshot, at)
+		return next
+	})
+	if b == nil {
+		b = firstBelief(snapshot, s.stamps.newest(f.key), at)
+		for _, p := range f.pending {
+			b = p.apply(b)
+		}
+		if held, inserted := s.cfg.Store.Insert(f.key, b); !inserted && held != nil {
+			b = held
+		}
+	}
+	f.belief = b
+	delete(s.flights, f.key)
+	delete(s.failures, f.key)
+	s.mu.Unlock()
+	if v == overtaken {
+		s.counts.overtaken.Add(1)
+	}
+	s.refresh.expires(f.key, b.ExpiresAt)
+	if b.Suspect {
+		s.refresh.urgent(f.key)
+	}
+	s.status.fetched(nil)
+	close(f.done)
+}
+
+// crash ends the flight with an error, and lets the key back off.
+func (s *Syncer) crash(f *flight, err error) {
+	s.counts.failures.Add(1)
+	s.mu.Lock()
+	f.err = err
+	delete(s.flights, f.key)
+	if s.ctx.Err() == nil {
+		x := s.failures[f.key]
+		if x == nil {
+			for k := range s.failures {
+				if len(s.failures) < maxFailures {
+					break
+				}
+				delete(s.failures, k)
+			}
+			x = &failed{backoff: retry.New(250*time.Millisecond, time.Second, 30*time.Second)}
+			s.failures[f.key] = x
+		}
+		x.err, x.until = err, time.Now().Add(x.backoff.Next())
+	} else {
+		f.err = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	s.mu.Unlock()
+	s.status.fetched(err)
+	close(f.done)
+}
+
+// forgive forgets which keys failed: the server is back.
+func (s *Syncer) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.failures)
+}

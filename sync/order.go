@@ -1,0 +1,200 @@
+package syncer
+
+import (
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// This file is the order of things: pure functions from the belief that is held and what arrived to the belief that follows.
+// Numbers are those of the rules in the package documentation.
+
+// verdict says what an arrival did.
+type verdict uint8
+
+const (
+	unchanged  verdict = iota // older, or nothing new
+	confirmed                 // it says what is held
+	advanced                  // it is newer, and is now what is held
+	questioned                // it cannot be ordered: a fetch must decide
+	overtaken                 // a fetch that something newer overtook while it was in flight
+)
+
+// arrival is the circumstances of something that arrived.
+type arrival struct {
+	seq        uint64               // local order of arrival
+	generation uint64               // the stream that follows from here on; 0 when none does
+	at         entitlements.Instant // this machine's clock
+}
+
+// applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
+func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
+	stamp := s.EntitlementUpdatedAt()
+	switch {
+	case s.Len() == 0 || stamp == 0:
+		return question(b, a), questioned
+	case stamp > b.Newest:
+		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
+		n := *b
+		n.Snapshot, n.Newest, n.GrantSeq = merged, stamp, a.seq
+		n.Generation, n.ConfirmedAt, n.ExpiresAt = a.generation, a.at, s.ValidUntil()
+		if tied {
+			n = *question(&n, a)
+			n.AwaitRefresh = true
+		}
+		return &n, advanced
+	case stamp == b.Newest && s.SameGrants(b.Snapshot):
+		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
+		n := *b
+		n.Snapshot, n.Generation, n.ConfirmedAt = merged, a.generation, a.at
+		if tied {
+			n = *question(&n, a)
+			n.AwaitRefresh = true
+			return &n, questioned
+		}
+		return &n, confirmed
+	}
+	return question(b, a), questioned
+}
+
+// applyUsage orders the usage of one entitlement by its own clock (rule 5). own marks the answer to this client's own report:
+// one that is behind what is held is then a question too, because the caller must read what it wrote.
+func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own bool) (*entitlements.Belief, verdict) {
+	held, ok := b.Snapshot.Usage(u.Ref)
+	if !ok {
+		return question(b, a), questioned // an entitlement that is not held: its grant has been missed
+	}
+	switch o := compareUsage(u, held); {
+	case u.UpdatedAt == 0 || o == usageTied || (o == usageOlder && own):
+		n := question(b, a)
+		n.AwaitRefresh = true
+		return n, questioned
+	case o == usageNewer:
+		u.Seq = a.seq
+		n := *b
+		n.Snapshot = b.Snapshot.WithUsage(u)
+		return &n, advanced
+	case o == usageSame:
+		return b, confirmed
+	}
+	return b, unchanged
+}
+
+// question marks the belief as suspect: it is still served, as Stale, until a fetch that begins after a.seq decides.
+func question(b *entitlements.Belief, a arrival) *entitlements.Belief {
+	n := *b
+	n.Suspect, n.QuestionSeq = true, a.seq
+	return &n
+}
+
+// await marks the belief so that the next read waits for a fetch that begins after a.seq.
+func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
+	n := question(b, a)
+	n.AwaitRefresh = true
+	return n
+}
+
+// commit orders the answer to a fetch against a resident belief (rule 4). a tells when the fetch began, and which stream was
+// open then: the answer is at least that recent, and no more is claimed for it.
+func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
+	n := *b
+	if a.seq > b.GrantSeq {
+		n.Snapshot, _ = mergeUsage(s, b.Snapshot, a.seq, a.seq)
+		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
+		n.GrantSeq = a.seq
+		n.ExpiresAt = expiry(s, a.at)
+		if s.SameGrants(b.Snapshot) {
+			// An event may have confirmed the same content since the fetch began.
+			n.Generation, n.ConfirmedAt = max(b.Generation, a.generation), max(b.ConfirmedAt, a.at)
+		} else {
+			n.Generation, n.ConfirmedAt = a.generation, a.at
+		}
+		if a.seq > b.QuestionSeq {
+			n.Suspect, n.AwaitRefresh = false, false
+		}
+		return &n, advanced
+	}
+	// Overtaken. A state that is newer by its own stamp is news all the same; nothing else about it is certain.
+	if s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest {
+		n.Snapshot, _ = mergeUsage(s, b.Snapshot, a.seq, a.seq)
+		n.Newest = s.EntitlementUpdatedAt()
+		return &n, overtaken
+	}
+	return b, overtaken
+}
+
+// firstBelief is what a fetch makes of a key that was not resident. newest is the stamp remembered from an earlier residence.
+func firstBelief(s *entitlements.Snapshot, newest entitlements.Instant, a arrival) *entitlements.Belief {
+	s, _ = mergeUsage(s, nil, a.seq, a.seq)
+	return &entitlements.Belief{
+		Snapshot:    s,
+		Newest:      max(newest, s.EntitlementUpdatedAt()),
+		GrantSeq:    a.seq,
+		Generation:  a.generation,
+		ConfirmedAt: a.at,
+		ExpiresAt:   expiry(s, a.at),
+	}
+}
+
+// expiry is when the set has to be fetched again (rule 10). A server that still names a moment which has passed has not
+// recalculated yet, or its clock is behind ours: ask again soon, but not for ever.
+func expiry(s *entitlements.Snapshot, at entitlements.Instant) entitlements.Instant {
+	const soon, patience = 5 * time.Second, time.Minute
+	until := s.ValidUntil()
+	if until == 0 || until > at {
+		return until
+	}
+	if at-until < entitlements.Instant(patience) {
+		return at.Add(soon)
+	}
+	return 0
+}
+
+// usageOrder is how one usage stands to another of the same entitlement.
+type usageOrder uint8
+
+const (
+	usageOlder usageOrder = iota
+	usageSame
+	usageTied // equally new, and different: nobody can order them
+	usageNewer
+)
+
+// compareUsage orders u against held by (period start, stamp). A start that only one of them knows decides nothing.
+func compareUsage(u, held entitlements.Usage) usageOrder {
+	if u.PeriodStart != 0 && held.PeriodStart != 0 && u.PeriodStart != held.PeriodStart {
+		if u.PeriodStart > held.PeriodStart {
+			return usageNewer
+		}
+		return usageOlder
+	}
+	switch {
+	case u.UpdatedAt > held.UpdatedAt:
+		return usageNewer
+	case u.UpdatedAt < held.UpdatedAt:
+		return usageOlder
+	case u.Current != held.Current || (u.PeriodEnd != 0 && held.PeriodEnd != 0 && u.PeriodEnd != held.PeriodEnd):
+		return usageTied
+	}
+	return usageSame
+}
+
+// mergeUsage returns s with, for each entitlement, the newer of its own usage and the held one. authority is when the fetch
+// that brought s began: it overrules whatever was learned before it, stamps and ties included; 0 for an event, which overrules
+// nothing. tied reports that some usage was equally new and different; the held one is kept.
+func mergeUsage(s, held *entitlements.Snapshot, seq, authority uint64) (merged *entitlements.Snapshot, tied bool) {
+	merged = s.MergeUsage(held, func(mine, held entitlements.Usage, both bool) entitlements.Usage {
+		mine.Seq = seq
+		if !both || authority > held.Seq {
+			return mine
+		}
+		switch compareUsage(mine, held) {
+		case usageNewer:
+			return mine
+		case usageTied:
+			tied = true
+		}
+		return held
+	})
+	return merged, tied
+}

@@ -1,0 +1,393 @@
+package syncer
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"math/bits"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/internal/retry"
+)
+
+// refresher is what is to be fetched again, and when. It is a leaf: nothing is called while its lock is held.
+type refresher struct {
+	wake chan struct{} // capacity 1
+
+	mu      sync.Mutex                                // guards the following
+	asked   fifo                                      // suspect, expired, or read while Stale: somebody looks at it now
+	queue   []entitlements.Key                        // the pass: everything that is being read and needs it, hottest last
+	due     dueHeap                                   // what has to be looked at later
+	dueAt   map[entitlements.Key]entitlements.Instant // the newest entry of each key in due
+	build   bool                                      // the queue must be drawn up anew
+	passing bool                                      // a pass was asked for and is not complete
+	flying  int                                       // refreshes in flight
+	done    int                                       // of this pass
+	failed  int                                       // of this pass
+}
+
+func (r *refresher) init() {
+	r.wake = make(chan struct{}, 1)
+	r.asked.has = make(map[entitlements.Key]struct{})
+	r.dueAt = make(map[entitlements.Key]entitlements.Instant)
+}
+
+// poke makes the refresher look again.
+func (r *refresher) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// urgent has a key fetched before the pass goes on. Asking twice is asking once.
+func (r *refresher) urgent(key entitlements.Key) {
+	r.mu.Lock()
+	added := r.asked.push(key)
+	r.mu.Unlock()
+	if added {
+		r.poke()
+	}
+}
+
+// pass has everything that is being read, and is not Live, fetched again.
+func (r *refresher) pass() {
+	r.mu.Lock()
+	r.passing, r.build, r.done, r.failed = true, true, 0, 0
+	r.mu.Unlock()
+	r.poke()
+}
+
+// expires has a key looked at again at the moment at; zero means never.
+func (r *refresher) expires(key entitlements.Key, at entitlements.Instant) {
+	if at == 0 {
+		return
+	}
+	r.mu.Lock()
+	known := r.dueAt[key] == at
+	if !known {
+		r.dueAt[key] = at
+		heap.Push(&r.due, due{at, key})
+	}
+	first := r.due[0].at == at
+	r.mu.Unlock()
+	if !known && first {
+		r.poke()
+	}
+}
+
+// fifo is a queue in which a key stands once.
+type fifo struct {
+	keys []entitlements.Key
+	has  map[entitlements.Key]struct{}
+}
+
+func (q *fifo) push(key entitlements.Key) bool {
+	if _, ok := q.has[key]; ok {
+		return false
+	}
+	q.has[key] = struct{}{}
+	q.keys = append(q.keys, key)
+	return true
+}
+
+func (q *fifo) pop() (key entitlements.Key, ok bool) {
+	if len(q.keys) == 0 {
+		return key, false
+	}
+	key = q.keys[0]
+	q.keys = q.keys[1:]
+	delete(q.has, key)
+	return key, true
+}
+
+type due struct {
+	at  entitlements.Instant
+	key entitlements.Key
+}
+
+// dueHeap has the earliest first.
+type dueHeap []due
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(due)) }
+func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	(*h)[last] = due{}
+	*h = (*h)[:last]
+	return x
+}
+
+// nextDue returns how long until something has to be looked at; negative when nothing has.
+func (r *refresher) nextDue(now entitlements.Instant) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.due) == 0 {
+		return -1
+	}
+	return max(0, time.Duration(r.due[0].at-now))
+}
+
+// ripe takes out what has to be looked at now.
+func (r *refresher) ripe(now entitlements.Instant) []entitlements.Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var keys []entitlements.Key
+	for len(r.due) > 0 && r.due[0].at <= now {
+		d := heap.Pop(&r.due).(due)
+		if r.dueAt[d.key] == d.at {
+			delete(r.dueAt, d.key)
+			keys = append(keys, d.key)
+		}
+	}
+	return keys
+}
+
+// next takes out the key to fetch next: what somebody looks at, then the hottest of the pass.
+func (r *refresher) next() (key entitlements.Key, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if key, ok = r.asked.pop(); ok {
+		return key, true
+	}
+	if n := len(r.queue) - 1; n >= 0 {
+		key, r.queue = r.queue[n], r.queue[:n]
+		return key, true
+	}
+	return key, false
+}
+
+func (r *refresher) idle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.asked.keys) == 0 && len(r.queue) == 0 && !r.build
+}
+
+// lift and landed count a refresh in flight.
+func (r *refresher) lift() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flying++
+}
+
+func (r *refresher) landed(ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flying--
+	if ok {
+		r.done++
+	} else {
+		r.failed++
+	}
+}
+
+// complete reports, once, that the pass is through and that more of it succeeded than failed. One that failed is drawn up
+// again at the next tick.
+func (r *refresher) complete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.passing || r.build || len(r.queue) > 0 || r.flying > 0 || r.failed > r.done {
+		return false
+	}
+	r.passing = false
+	return true
+}
+
+// revalidate fetches what needs it, one token of the budget at a time. It is the only goroutine that starts such fetches.
+func (s *Syncer) revalidate(ctx context.Context) {
+	r := &s.refresh
+	slots := make(chan struct{}, workers)
+	brake := retry.New(500*time.Millisecond, time.Second, 30*time.Second)
+	interval := s.interval()
+	tick := time.NewTimer(pollTick(interval))
+	defer tick.Stop()
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	for {
+		s.collect()
+		if r.complete() {
+			s.passed()
+		}
+		if r.idle() || s.status.refused() != nil {
+			if i := s.interval(); i != interval {
+				interval = i
+				tick.Reset(pollTick(interval))
+			}
+			if wait := r.nextDue(entitlements.InstantOf(time.Now())); wait >= 0 {
+				alarm.Reset(wait)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-r.wake:
+			case key := <-s.wants:
+				r.urgent(key)
+			case <-alarm.C:
+			case <-tick.C:
+				r.rebuild()
+				tick.Reset(pollTick(interval))
+			}
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		// Nothing but failures lately: a server that is down is not helped by asking for all that is resident.
+		if s.failuresInARow.Load() >= brakeAfter {
+			if sleep(ctx, brake.Next()) != nil {
+				return
+			}
+		} else {
+			brake.Reset()
+		}
+		if s.budget.forRefresh(ctx) != nil {
+			return
+		}
+		// The key is chosen after the token is there: what is most wanted now gets it.
+		f, ok := s.pick()
+		if !ok {
+			s.budget.refund()
+			<-slots
+			continue
+		}
+		r.lift()
+		s.wg.Go(func() { // joined by Close
+			<-f.done
+			s.refreshed(f)
+			<-slots
+			r.poke()
+		})
+	}
+}
+
+// brakeAfter is how many fetches in a row must have failed for revalidation to slow down.
+const brakeAfter = 3
+
+// pollTick is how often the resident keys are looked through: an eighth of the interval, so that three quarters of it plus a
+// tick stay inside, give or take a quarter so that processes do not poll in step.
+func pollTick(interval time.Duration) time.Duration { return retry.Jitter(interval/8, 0.25) }
+
+// rebuild has the queue drawn up anew.
+func (r *refresher) rebuild() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.build = true
+	if r.flying == 0 {
+		r.done, r.failed = 0, 0
+	}
+}
+
+// collect gathers what has become due, and draws up the queue when that was asked for.
+func (s *Syncer) collect() {
+	r := &s.refresh
+	now := entitlements.InstantOf(time.Now())
+	for _, key := range r.ripe(now) {
+		if e, ok := s.cfg.Store.Peek(key); ok && readLately(e.LastRead, now) {
+			r.urgent(key)
+		}
+	}
+	r.mu.Lock()
+	build := r.build
+	r.build = false
+	r.mu.Unlock()
+	if !build {
+		return
+	}
+	type candidate struct {
+		key  entitlements.Key
+		age  int // power of two of the seconds since the last read
+		read uint32
+	}
+	var list []candidate
+	s.cfg.Store.Range(func(e Resident) bool {
+		if readLately(e.LastRead, now) && s.needs(e.Belief, now) {
+			list = append(list, candidate{e.Key, bits.Len64(uint64(max(0, now-e.LastRead)) / uint64(time.Second)), e.Reads})
+		}
+		return true
+	})
+	slices.SortFunc(list, func(a, b candidate) int { // hottest last
+		return cmp.Or(cmp.Compare(b.age, a.age), cmp.Compare(a.read, b.read))
+	})
+	queue := make([]entitlements.Key, len(list))
+	for i, c := range list {
+		queue[i] = c.key
+	}
+	r.mu.Lock()
+	r.queue = queue
+	r.mu.Unlock()
+}
+
+func readLately(lastRead, now entitlements.Instant) bool {
+	return lastRead != 0 && now-lastRead < entitlements.Instant(idleAfter)
+}
+
+// needs reports whether a belief is worth a fetch.
+func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
+	if b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt <= now) {
+		return true
+	}
+	if g := s.live.Load(); g != 0 && b.Generation != g {
+		return true
+	}
+	return now-b.ConfirmedAt >= entitlements.Instant(s.interval()*3/4)
+}
+
+// pick starts, or joins, the fetch of the next key that needs one. The caller has a token for it.
+func (s *Syncer) pick() (*flight, bool) {
+	for {
+		key, ok := s.refresh.next()
+		if !ok {
+			return nil, false
+		}
+		now := time.Now()
+		e, ok := s.cfg.Store.Peek(key)
+		if !ok || !s.needs(e.Belief, entitlements.InstantOf(now)) {
+			continue
+		}
+		s.mu.Lock()
+		f := s.flights[key]
+		switch {
+		case s.closed:
+		case f != nil:
+			s.budget.refund() // it has its own
+		case s.failures[key] != nil && now.Before(s.failures[key].until):
+			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
+		default:
+			f = s.takeOff(key, false)
+		}
+		s.mu.Unlock()
+		if f != nil {
+			return f, true
+		}
+	}
+}
+
+// refreshed takes note of how a refresh went.
+func (s *Syncer) refreshed(f *flight) {
+	s.refresh.landed(f.err == nil)
+	if f.err == nil {
+		s.failuresInARow.Store(0)
+		return
+	}
+	s.mu.Lock()
+	x := s.failures[f.key]
+	s.mu.Unlock()
+	if x != nil {
+		s.refresh.expires(f.key, entitlements.InstantOf(x.until))
+	}
+	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
+		// Without a stream, this is how an interruption shows.
+		if s.status.set(Interrupted, f.err) {
+			s.log.Warn("polling fails; answers become stale until it works again", "err", f.err)
+		}
+		s.refresh.pass()
+	}
+}

@@ -1,0 +1,162 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/internal/retry"
+)
+
+// slow is asked of an error that ended a stream: whether to come back at the slow end of the backoff.
+type slow interface {
+	error
+	Slow() bool
+}
+
+// subscribeTimeout bounds opening a stream: dial, handshake, acknowledgement.
+const subscribeTimeout = 30 * time.Second
+
+// supervise keeps a stream open for as long as the syncer lives. It is the only goroutine that opens, reads or closes one, and
+// the only one that applies events.
+func (s *Syncer) supervise(ctx context.Context) {
+	wait := retry.New(s.cfg.ReconnectMin/2, s.cfg.ReconnectMin, s.cfg.ReconnectMax)
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.follow(ctx)
+		s.live.Store(0)
+		if ctx.Err() != nil {
+			return
+		}
+		fail := classify(err)
+		if fail.Unauthenticated() {
+			s.off(ctx, err)
+			wait.Reset()
+			continue
+		}
+		if s.status.set(Interrupted, err) {
+			s.log.Warn("stream interrupted; answers are stale until it is back", "err", err)
+		}
+		s.refresh.poke()
+		if time.Since(began) > stableAfter {
+			wait.Reset()
+		}
+		pause := max(wait.Next(), fail.RetryAfter())
+		if x, ok := errors.AsType[slow](err); ok && x.Slow() {
+			pause = max(pause, retry.Jitter(s.cfg.ReconnectMax*3/4, 0.3))
+		}
+		s.pause(ctx, pause)
+	}
+}
+
+// pause waits before the next attempt, shorter when the key is replaced.
+func (s *Syncer) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.keyChange:
+	case <-ctx.Done():
+	}
+}
+
+// off is the state in which the key is refused: serve what we have, say so, and probe now and then.
+func (s *Syncer) off(ctx context.Context, err error) {
+	if s.status.set(Off, err) {
+		s.log.Error("API key refused; serving what is held, which is stale", "err", err)
+	}
+	s.pause(ctx, retry.Jitter(keyProbe, 0.2))
+}
+
+// reject is told by a fetch that the key is refused: whatever stream is open is given up, so that the supervisor finds out.
+func (s *Syncer) reject(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drop != nil {
+		s.drop(err)
+	}
+}
+
+// follow opens a stream and reads it to its end. It returns why it ended.
+func (s *Syncer) follow(ctx context.Context) error {
+	ctx, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	s.mu.Lock()
+	s.drop = drop
+	s.mu.Unlock()
+
+	opening, cancel := context.WithTimeout(ctx, subscribeTimeout)
+	stream, err := s.cfg.Source.Subscribe(opening, s.wanted)
+	cancel()
+	switch {
+	case errors.Is(err, ErrNoStream):
+		return s.pollOnly(ctx)
+	case err != nil:
+		return fmt.Errorf("open stream: %w", because(ctx, err))
+	}
+	defer stream.Close()
+	for {
+		e, err := stream.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("read stream: %w", because(ctx, err))
+		}
+		s.lastFrame.Store(int64(entitlements.InstantOf(time.Now())))
+		s.handle(e)
+	}
+}
+
+// because prefers the reason for which ctx was ended by us to the error that this caused.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// subscribed begins a new generation: from here on no change is missed. What is resident belongs to an older one, and is
+// fetched again within the budget, hottest first; the state is Live when that is done.
+func (s *Syncer) subscribed() {
+	s.counts.connects.Add(1)
+	s.freshFor.Store(math.MaxInt64)
+	s.newGeneration()
+	s.forgive()
+	s.status.set(Interrupted, nil) // no longer Off: the key was accepted
+	s.refresh.pass()
+}
+
+// passed is told by the refresher that everything that is being read has been confirmed since the last interruption.
+func (s *Syncer) passed() {
+	if s.live.Load() != 0 && s.status.set(Live, nil) {
+		s.log.Info("live")
+	}
+}
+
+// pollOnly stands in for a stream where there is none. It ends when the key is refused.
+func (s *Syncer) pollOnly(ctx context.Context) error {
+	if k, ok := s.cfg.Source.(KeyChecker); ok {
+		if err := s.budget.forMiss(ctx, s.cfg.FetchTimeout); err != nil {
+			return err
+		}
+		checking, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
+		err := k.CheckKey(checking)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("check API key: %w", because(ctx, err))
+		}
+	}
+	// A confirmation is good for the interval, the time to come round to it, and one fetch.
+	s.freshFor.Store(int64(s.cfg.PollInterval + s.cfg.PollInterval/4 + s.cfg.FetchTimeout))
+	s.newGeneration()
+	s.forgive()
+	s.status.set(Interrupted, nil)
+	s.refresh.pass()
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// streaming reports whether a stream is open and follows changes; polling, whether there is none to be had.
+func (s *Syncer) streaming() bool { return s.live.Load() != 0 && s.freshFor.Load() == math.MaxInt64 }
+func (s *Syncer) polling() bool   { return s.live.Load() != 0 && s.freshFor.Load() != math.MaxInt64 }

@@ -1,0 +1,209 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// Config configures [New]. Source and Store are required; every duration that is zero takes the default named with it.
+type Config struct {
+	Source Source
+	Store  Store
+	// Logger hears of changes of state, nothing else. Nil is silent.
+	Logger *slog.Logger
+
+	// FetchTimeout bounds one fetch with its retries, and the wait of whoever waits for it. Default 10 s.
+	FetchTimeout time.Duration
+	// PollInterval is how old a belief that is being read may become while no stream follows it. Default 30 s. While a stream is
+	// Live it is ten times as long, as a safety net under events that the stream lost.
+	PollInterval time.Duration
+	// RequestsPerMinute and Burst are the budget of all fetches together. Defaults 3000 and 500.
+	RequestsPerMinute int
+	Burst             int
+	// ReconnectMin and ReconnectMax bound the wait before the stream is opened again. Defaults 500 ms and 30 s.
+	ReconnectMin, ReconnectMax time.Duration
+}
+
+// Defaults of Config.
+const (
+	DefaultFetchTimeout      = 10 * time.Second // as Stigg's Node SDK (entitlementsTimeout)
+	DefaultPollInterval      = 30 * time.Second
+	DefaultRequestsPerMinute = 3000 // half of Stigg's 6,000 a minute per key, so that two processes fit without meeting a 429
+	DefaultBurst             = 500
+	DefaultReconnectMin      = 500 * time.Millisecond
+	DefaultReconnectMax      = 30 * time.Second
+)
+
+const (
+	// safetyFactor stretches the poll interval while a stream is Live.
+	safetyFactor = 10
+	// idleAfter is how long after its last read a key is no longer kept current: its next read revalidates it.
+	idleAfter = 10 * time.Minute
+	// workers bounds the revalidating fetches in flight. At 100 ms a fetch, 16 make 160 a second, over three times the budget.
+	workers = 16
+	// keyProbe is how often a refused API key is tried again, give or take a fifth.
+	keyProbe = 5 * time.Minute
+	// stableAfter is how long a stream must have lasted for the next reconnect to start at the shortest wait again.
+	stableAfter = time.Minute
+)
+
+// Syncer obtains beliefs, orders them, keeps them current, and says how far they can be trusted. Use New, then Start.
+type Syncer struct {
+	cfg    Config
+	log    *slog.Logger
+	budget *budget
+	stamps *stamps
+
+	// What readers look at. live is the generation that is being followed, 0 for none; generations only grow.
+	live       atomic.Uint64
+	freshFor   atomic.Int64 // how long a confirmation counts as Live, in nanoseconds
+	lastFrame  atomic.Int64 // Instant of the last sign of life from the stream
+	generation atomic.Uint64
+	seq        atomic.Uint64 // local order of everything that arrives or begins
+
+	wants chan entitlements.Key // stale keys that were just read; lossy, because the next read says it again
+
+	ctx    context.Context // the lifetime of everything this syncer started; ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex // guards the following
+	flights  map[entitlements.Key]*flight
+	failures map[entitlements.Key]*failed
+	closed   bool
+	drop     context.CancelCauseFunc // ends the stream that is open, or the wait that stands in for one
+
+	refresh   refresher
+	status    statusBox
+	counts    counters
+	keyChange chan struct{} // capacity 1: the API key was replaced
+
+	failuresInARow atomic.Int32 // of refreshes
+}
+
+// ErrClosed is returned once Close has begun.
+var ErrClosed = errors.New("syncer is closed")
+
+// New checks the configuration and fills in its defaults. It starts nothing.
+func New(cfg Config) (*Syncer, error) {
+	if cfg.Source == nil || cfg.Store == nil {
+		return nil, errors.New("syncer: Source and Store are required")
+	}
+	for _, d := range []struct {
+		name string
+		v    *time.Duration
+		def  time.Duration
+	}{
+		{"FetchTimeout", &cfg.FetchTimeout, DefaultFetchTimeout},
+		{"PollInterval", &cfg.PollInterval, DefaultPollInterval},
+		{"ReconnectMin", &cfg.ReconnectMin, DefaultReconnectMin},
+		{"ReconnectMax", &cfg.ReconnectMax, DefaultReconnectMax},
+	} {
+		if *d.v < 0 {
+			return nil, fmt.Errorf("syncer: %s is %v: give a positive duration, or 0 for %v", d.name, *d.v, d.def)
+		}
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	if cfg.RequestsPerMinute < 0 || cfg.Burst < 0 {
+		return nil, fmt.Errorf("syncer: budget of %d requests a minute with a burst of %d: give positive numbers", cfg.RequestsPerMinute, cfg.Burst)
+	}
+	if cfg.RequestsPerMinute == 0 {
+		cfg.RequestsPerMinute = DefaultRequestsPerMinute
+	}
+	if cfg.Burst == 0 {
+		cfg.Burst = DefaultBurst
+	}
+	if cfg.ReconnectMax < cfg.ReconnectMin {
+		return nil, fmt.Errorf("syncer: ReconnectMax %v is below ReconnectMin %v", cfg.ReconnectMax, cfg.ReconnectMin)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Syncer{
+		cfg: cfg, log: cfg.Logger,
+		budget:    newBudget(cfg.RequestsPerMinute, cfg.Burst),
+		stamps:    newStamps(),
+		wants:     make(chan entitlements.Key, 256),
+		flights:   make(map[entitlements.Key]*flight),
+		failures:  make(map[entitlements.Key]*failed),
+		keyChange: make(chan struct{}, 1),
+	}
+	s.freshFor.Store(math.MaxInt64)
+	s.refresh.init()
+	s.status.init()
+	return s, nil
+}
+
+// Start starts the syncer's goroutines. Call it once; Close ends them.
+func (s *Syncer) Start() {
+	s.ctx, s.cancel = context.WithCancel(context.Background()) // the lifetime; no caller's ctx bounds it
+	s.wg.Go(func() { s.supervise(s.ctx) })
+	s.wg.Go(func() { s.revalidate(s.ctx) })
+}
+
+// Synced is closed when the first synchronization is complete: the key was accepted and every subscription acknowledged, or,
+// without a stream, the key was accepted.
+func (s *Syncer) Synced() <-chan struct{} { return s.status.synced }
+
+// Settled is closed when the first synchronization is complete, or the API key was refused for the first time.
+func (s *Syncer) Settled() <-chan struct{} { return s.status.settled }
+
+// KeyChanged says that the API key was replaced: what was refused before is tried again at once.
+func (s *Syncer) KeyChanged() {
+	select {
+	case s.keyChange <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends every goroutine of the syncer and waits for them. It is safe to call more than once and from several goroutines.
+func (s *Syncer) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.live.Store(0)
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.wg.Wait()
+}
+
+// Fresh reports whether the belief is Live as of now, and as of when it is confirmed. It is on the path of every hit: three
+// atomic loads, no clock.
+func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf entitlements.Instant, live bool) {
+	if g := s.live.Load(); g == 0 || b.Generation != g || b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {
+		return b.ConfirmedAt, false
+	}
+	if int64(now-b.ConfirmedAt) > s.freshFor.Load() {
+		return b.ConfirmedAt, false
+	}
+	return max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true
+}
+
+// Want says that a key was read and is not Live. It never blocks, and may be forgotten: the next read says it again.
+func (s *Syncer) Want(key entitlements.Key) {
+	select {
+	case s.wants <- key:
+	default:
+	}
+}
+
+// Evicted is told of a key that is no longer resident; its stamp is remembered.
+func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) { s.stamps.note(key, b.Newest) }
+
+// arrive takes the next place in the local order, for something that arrives now.
+func (s *Syncer) arrive() arrival {
+	return arrival{seq: s.seq.Add(1), generation: s.live.Load(), at: entitlements.InstantOf(time.Now())}
+}
+
+func (s *Syncer) newGeneration() { s.live.Store(s.generation.Add(1)) }
