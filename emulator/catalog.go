@@ -1,0 +1,186 @@
+package emulator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Catalog is what the emulated account sells: features, the currencies of credit wallets, and the products whose plans
+// and add-ons grant them. It is read once and never changed; publish a new one with [Emulator.UpdateCatalog].
+type Catalog struct {
+	Features   []Feature  `yaml:"features"`
+	Currencies []Currency `yaml:"currencies,omitempty"`
+	Products   []Product  `yaml:"products"`
+	Plans      []Plan     `yaml:"plans"`
+	Addons     []Addon    `yaml:"addons,omitempty"`
+}
+
+// FeatureType says what an entitlement to a feature can express.
+type FeatureType string
+
+// The feature types.
+const (
+	Boolean FeatureType = "boolean" // has it or not
+	Enum    FeatureType = "enum"    // a set of values
+	Number  FeatureType = "number"  // a limit, metered or not
+)
+
+// MeterType says how usage of a number feature adds up.
+type MeterType string
+
+// The meter types. The empty one means the number is configuration, not usage.
+const (
+	Incremental MeterType = "incremental" // counts events, may reset each period
+	Fluctuating MeterType = "fluctuating" // a level, such as seats; never resets
+)
+
+// Feature is one thing a customer can be entitled to.
+type Feature struct {
+	ID          string      `yaml:"id"`
+	Name        string      `yaml:"name,omitempty"` // default: the id
+	Description string      `yaml:"description,omitempty"`
+	Type        FeatureType `yaml:"type"`
+	Meter       MeterType   `yaml:"meter,omitempty"` // number features only
+	Unit        string      `yaml:"unit,omitempty"`
+	Units       string      `yaml:"units,omitempty"`
+	Values      []string    `yaml:"values,omitempty"` // enum features only: all values there are
+}
+
+// Metered reports whether usage of the feature is counted.
+func (f *Feature) Metered() bool { return f.Type == Number && f.Meter != "" }
+
+// Currency is the unit of a credit wallet.
+type Currency struct {
+	ID          string `yaml:"id"`
+	Name        string `yaml:"name,omitempty"` // default: the id
+	Description string `yaml:"description,omitempty"`
+	Symbol      string `yaml:"symbol,omitempty"`
+	Unit        string `yaml:"unit,omitempty"`
+	Units       string `yaml:"units,omitempty"`
+}
+
+// Product groups plans. Per customer and resource at most one plan of a product is in force.
+type Product struct {
+	ID            string   `yaml:"id"`
+	Name          string   `yaml:"name,omitempty"` // default: the id
+	Description   string   `yaml:"description,omitempty"`
+	Journey       *Journey `yaml:"journey,omitempty"`       // default: new customers start with nothing
+	DowngradePlan string   `yaml:"downgradePlan,omitempty"` // provisioned when a trial ends unconverted
+}
+
+// Journey is where a customer starts who is provisioned without a plan.
+type Journey struct {
+	Plan  string `yaml:"plan"`
+	Trial bool   `yaml:"trial,omitempty"` // start with the plan's trial, which it must have
+}
+
+// Plan grants entitlements while a subscription to it is active.
+type Plan struct {
+	ID           string        `yaml:"id"`
+	Product      string        `yaml:"product"`
+	Name         string        `yaml:"name,omitempty"` // default: the id
+	Description  string        `yaml:"description,omitempty"`
+	Parent       string        `yaml:"parent,omitempty"`  // entitlements are inherited; own ones replace them by feature
+	Pricing      string        `yaml:"pricing,omitempty"` // free (default), paid or custom
+	Trial        *Trial        `yaml:"trial,omitempty"`   // default: no trial
+	Version      int           `yaml:"version,omitempty"` // default 1
+	Entitlements []Entitlement `yaml:"entitlements,omitempty"`
+}
+
+// Trial is the trial a plan starts with, once per customer.
+type Trial struct {
+	Days    int  `yaml:"days"`
+	Convert bool `yaml:"convert,omitempty"` // stay on the plan afterwards; default: the subscription expires
+}
+
+// Addon grants entitlements on top of a plan: limits add up, times the quantity.
+type Addon struct {
+	ID           string        `yaml:"id"`
+	Product      string        `yaml:"product"`
+	Name         string        `yaml:"name,omitempty"` // default: the id
+	Description  string        `yaml:"description,omitempty"`
+	Entitlements []Entitlement `yaml:"entitlements,omitempty"`
+}
+
+// Entitlement grants a feature, or credits of a currency: exactly one of Feature and Currency is set.
+type Entitlement struct {
+	Feature  string `yaml:"feature,omitempty"`
+	Currency string `yaml:"currency,omitempty"`
+
+	Limit      *float64    `yaml:"limit,omitempty"`      // of a number feature; credits granted per period of a currency
+	Unlimited  bool        `yaml:"unlimited,omitempty"`  // number features only
+	SoftLimit  bool        `yaml:"softLimit,omitempty"`  // going over is allowed
+	Values     []string    `yaml:"values,omitempty"`     // enum features only: the granted ones
+	Reset      Period      `yaml:"reset,omitempty"`      // incremental meters and currencies; default: never
+	ResetOn    ResetOn     `yaml:"resetOn,omitempty"`    // default: the day the subscription started
+	CreditRate *CreditRate `yaml:"creditRate,omitempty"` // usage of the feature also draws on a wallet
+}
+
+// CreditRate is what one unit of usage costs.
+type CreditRate struct {
+	Currency string  `yaml:"currency"`
+	Amount   float64 `yaml:"amount"`
+}
+
+// ref is the id the entitlement is found by, and whether it is a currency's.
+func (e *Entitlement) ref() ref {
+	if e.Currency != "" {
+		return ref{id: e.Currency, credit: true}
+	}
+	return ref{id: e.Feature}
+}
+
+// ref names a feature or a currency; the two have separate ids.
+type ref struct {
+	id     string
+	credit bool
+}
+
+func compareRefs(a, b ref) int {
+	if a.credit != b.credit {
+		if b.credit {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+// CatalogError is one thing wrong with a catalog.
+type CatalogError struct {
+	Line    int    // in the YAML text; 0 when the catalog was built in Go
+	Field   string // such as "plans[2].entitlements[0].feature"
+	Problem string
+}
+
+// Error names line, field and problem.
+func (e *CatalogError) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("catalog line %d: %s: %s", e.Line, e.Field, e.Problem)
+	}
+	return fmt.Sprintf("catalog: %s: %s", e.Field, e.Problem)
+}
+
+// index is a checked catalog, ready for lookup; immutable.
+type index struct {
+	catalog    *Catalog
+	features   map[string]*Feature
+	currencies map[string]*Currency
+	products   map[string]*Product
+	plans      map[string]*Plan
+	addons     map[string]*Addon
+	granted    map[string][]Entitlement // by plan id: own and inherited, in order of ref
+}
+
+// feature returns the feature of that id, or nil.
+func (ix *index) feature(id string) *Feature { return ix.features[id] }
+
+// journey returns the first product with a customer journey, or nil.
+func (ix *index) journey() *Product {
+	i := slices.IndexFunc(ix.catalog.Products, func(p Product) bool { return p.Journey != nil })
+	if i < 0 {
+		return nil
+	}
+	return &ix.catalog.Products[i]
+}

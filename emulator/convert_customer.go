@@ -1,0 +1,209 @@
+package emulator
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
+)
+
+// customerOf returns the customer with its subscriptions and promotions; the two point at each other, as in the API.
+func (e *Emulator) customerOf(c *customer) *wire.Customer {
+	now := time.Now()
+	w := &wire.Customer{
+		ID: wire.ID(c.id), RefID: c.id, CustomerID: c.id,
+		Name: optional(c.name), Email: optional(c.email), BillingID: optional(c.billingID),
+		AdditionalMetaData:    metadata(c.metadata),
+		CreatedAt:             optionalTime(c.createdAt),
+		UpdatedAt:             wire.NewDateTime(c.updatedAt),
+		HasActiveSubscription: len(c.live(now)) > 0,
+	}
+	subs := []*wire.CustomerSubscription{}
+	for _, s := range c.live(now) {
+		subs = append(subs, e.subscriptionOf(c, s, w))
+	}
+	w.Subscriptions = &subs
+	promos := []*wire.PromotionalEntitlement{}
+	for _, p := range c.promos {
+		if p.active(now) {
+			promos = append(promos, e.promotionOf(p))
+		}
+	}
+	w.PromotionalEntitlements = &promos
+	trialed := []*wire.TrialedPlan{}
+	for _, s := range c.subs {
+		if !s.trialEnd.IsZero() {
+			trialed = append(trialed, &wire.TrialedPlan{PlanRefID: optional(s.planID), ProductRefID: optional(s.productID)})
+		}
+	}
+	w.TrialedPlans = &trialed
+	return w
+}
+
+// subscriptionOf returns one subscription of the customer w, which is made when it is nil.
+func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer) *wire.CustomerSubscription {
+	if w == nil {
+		w = e.customerOf(c)
+	}
+	now := time.Now()
+	start, end := Month.around(s.anchor, now)
+	sub := &wire.CustomerSubscription{
+		ID: wire.ID(s.id), RefID: s.id, SubscriptionID: s.id,
+		Customer: w, PayingCustomer: w,
+		Plan:                      planOf(s.index, s.index.plans[s.planID]),
+		Status:                    s.status(now),
+		PaymentCollection:         wire.PaymentCollectionNotRequired,
+		PricingType:               wire.PricingType(strings.ToUpper(s.index.plans[s.planID].Pricing)),
+		AdditionalMetaData:        metadata(s.metadata),
+		StartDate:                 wire.NewDateTime(s.startAt),
+		EndDate:                   optionalTime(s.endAt),
+		EffectiveEndDate:          optionalTime(s.endAt),
+		TrialEndDate:              optionalTime(s.trialEnd),
+		CurrentBillingPeriodStart: optionalTime(start),
+		CurrentBillingPeriodEnd:   optionalTime(end),
+	}
+	if s.cancelled {
+		sub.CancellationDate = optionalTime(s.endAt)
+	}
+	if s.resourceID != "" {
+		sub.Resource = &wire.CustomerResource{ResourceID: s.resourceID}
+	}
+	addons := []*wire.SubscriptionAddon{}
+	for _, a := range s.addons {
+		if addon := s.index.addons[a.id]; addon != nil {
+			addons = append(addons, &wire.SubscriptionAddon{
+				ID: wire.ID(s.id + "/" + a.id), Quantity: a.quantity, Addon: addonOf(s.index, addon),
+			})
+		}
+	}
+	sub.Addons = &addons
+	if !s.trialEnd.IsZero() {
+		behaviour := wire.TrialEndBehaviorCancelSubscription
+		if s.convert {
+			behaviour = wire.TrialEndBehaviorConvertToPaid
+		}
+		sub.TrialConfiguration = &wire.TrialConfiguration{TrialEndBehavior: behaviour}
+	}
+	return sub
+}
+
+func (e *Emulator) promotionOf(p *promotion) *wire.PromotionalEntitlement {
+	status := wire.PromotionalEntitlementStatusActive
+	if !p.active(time.Now()) {
+		status = wire.PromotionalEntitlementStatusExpired
+	}
+	w := &wire.PromotionalEntitlement{
+		ID: wire.ID(p.id), FeatureID: p.entitlement.Feature, EndDate: optionalTime(p.endsAt),
+		HasSoftLimit: &p.entitlement.SoftLimit, HasUnlimitedUsage: &p.entitlement.Unlimited,
+		IsVisible: !p.hidden, Status: status, UsageLimit: p.entitlement.Limit,
+	}
+	if f := e.state.index.feature(p.entitlement.Feature); f != nil {
+		w.Feature = fullFeatureOf(f)
+	} else {
+		w.Feature = fullFeatureOf(&Feature{ID: p.entitlement.Feature, Name: p.entitlement.Feature})
+	}
+	if p.entitlement.Reset != "" {
+		w.ResetPeriod = new(wire.EntitlementResetPeriod(p.entitlement.Reset.wire()))
+	}
+	return w
+}
+
+func productOf(p *Product) *wire.Product {
+	return &wire.Product{
+		RefID: p.ID, DisplayName: optional(p.Name), Description: optional(p.Description),
+		ProductSettings: &wire.ProductSettings{},
+	}
+}
+
+func planOf(ix *index, p *Plan) *wire.Plan {
+	w := &wire.Plan{
+		ID: wire.ID(p.ID), RefID: p.ID, DisplayName: p.Name, Description: optional(p.Description),
+		Product: productOf(ix.products[p.Product]), VersionNumber: int32(p.Version),
+		PricingType: new(wire.PricingType(strings.ToUpper(p.Pricing))),
+	}
+	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, p.ID, p.Entitlements)
+	var inherited []Entitlement
+	if p.Parent != "" {
+		w.BasePlan = planOf(ix, ix.plans[p.Parent])
+		for _, e := range ix.granted[p.Parent] {
+			if !slices.ContainsFunc(p.Entitlements, func(own Entitlement) bool { return own.ref() == e.ref() }) {
+				inherited = append(inherited, e)
+			}
+		}
+	}
+	w.InheritedEntitlements, w.InheritedPackageEntitlements = packageEntitlements(ix, p.ID, inherited)
+	addons := []*wire.Addon{}
+	for i := range ix.catalog.Addons {
+		if a := &ix.catalog.Addons[i]; a.Product == p.Product {
+			addons = append(addons, addonOf(ix, a))
+		}
+	}
+	w.CompatibleAddons = &addons
+	if p.Trial != nil {
+		behaviour := wire.TrialEndBehaviorCancelSubscription
+		if p.Trial.Convert {
+			behaviour = wire.TrialEndBehaviorConvertToPaid
+		}
+		w.DefaultTrialConfig = &wire.DefaultTrialConfig{
+			Duration: float64(p.Trial.Days), Units: wire.TrialPeriodUnits("DAY"), TrialEndBehavior: &behaviour,
+		}
+	}
+	return w
+}
+
+func addonOf(ix *index, a *Addon) *wire.Addon {
+	w := &wire.Addon{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description)}
+	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, a.ID, a.Entitlements)
+	return w
+}
+
+// packageEntitlements lists what a plan or add-on grants, in both shapes of the API.
+func packageEntitlements(ix *index, owner string, list []Entitlement) (*[]*wire.PackageEntitlement, *[]*wire.PackageEntitlementUnion) {
+	v1, v2 := []*wire.PackageEntitlement{}, []*wire.PackageEntitlementUnion{}
+	for i := range list {
+		e := &list[i]
+		id := wire.ID(owner + "/" + e.ref().id)
+		var reset *wire.EntitlementResetPeriod
+		if e.Reset != "" {
+			reset = new(wire.EntitlementResetPeriod(e.Reset.wire()))
+		}
+		if e.Currency != "" {
+			cur := ix.currencies[e.Currency]
+			cadence := wire.CreditCadence("MONTH")
+			if e.Reset == Year {
+				cadence = wire.CreditCadence("YEAR")
+			}
+			v2 = append(v2, &wire.PackageEntitlementUnion{Value: &wire.PackageCreditEntitlement{
+				ID: id, Amount: e.Limit, Behavior: wire.EntitlementBehaviorOverride, Cadence: cadence,
+				CustomCurrencyID: cur.ID, HasSoftLimit: &e.SoftLimit, IsGranted: true,
+				CustomCurrency: &wire.CustomCurrency{
+					CurrencyID: cur.ID, DisplayName: cur.Name, Symbol: optional(cur.Symbol),
+					Units: &wire.Units{Singular: optional(cur.Unit), Plural: optional(cur.Units)},
+				},
+			}})
+			continue
+		}
+		var values *[]string
+		if len(e.Values) > 0 {
+			values = &e.Values
+		}
+		feature := fullFeatureOf(ix.features[e.Feature])
+		v1 = append(v1, &wire.PackageEntitlement{
+			Feature: feature, FeatureID: e.Feature, EnumValues: values, HasSoftLimit: &e.SoftLimit,
+			HasUnlimitedUsage: &e.Unlimited, IsGranted: true, ResetPeriod: reset, UsageLimit: e.Limit,
+		})
+		v2 = append(v2, &wire.PackageEntitlementUnion{Value: &wire.PackageFeatureEntitlement{
+			ID: id, Behavior: wire.EntitlementBehaviorOverride, Feature: feature, FeatureID: e.Feature, EnumValues: values,
+			HasSoftLimit: &e.SoftLimit, HasUnlimitedUsage: &e.Unlimited, IsGranted: true, ResetPeriod: reset, UsageLimit: e.Limit,
+		}})
+	}
+	return &v1, &v2
+}
+
+func metadata(v any) *wire.JSON {
+	if v == nil {
+		return nil
+	}
+	return &wire.JSON{Value: v}
+}

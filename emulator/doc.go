@@ -1,0 +1,54 @@
+// Package emulator is a Stigg that runs in a process, in a test or on a port, and can misbehave.
+//
+// It serves Stigg's API as clients in any language speak it: GraphQL over POST and over WebSocket (subprotocol
+// graphql-transport-ws) on /graphql, and the Edge API's entitlement documents below /v1/. Behind it is real state: a
+// catalog of features and plans, customers, subscriptions, usage with its periods, credit wallets, and the entitlements
+// that follow from them. Changes are pushed to subscribers as Stigg pushes them.
+//
+//	e, err := emulator.New(emulator.Config{})       // the demo catalog, the key "server-emulator-key"
+//	url, err := e.Listen("127.0.0.1:4000")          // or e.Pipe(), to stay in memory
+//	e.Provision("acme", "", "starter")              // what an operator, or another client, does
+//	e.Faults().CutSockets()                         // and what the network does
+//	err = e.Close()
+//
+// # What it is not
+//
+// It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
+// service does, it chooses (see "Choices"). It does no billing: nothing is priced, invoiced or charged. It keeps
+// everything in memory and forgets it at Close. The root fields listed in unbuilt.txt answer a GraphQL error with code
+// NotImplementedByEmulator.
+//
+// It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
+// a usage period ends is worked out here a second time, because an oracle that runs the code under test proves nothing.
+//
+// # Time
+//
+// It reads the clock of package time and nothing else, so that inside a testing/synctest bubble, over [Emulator.Pipe], a
+// month passes in a millisecond. Periods are counted in UTC, from their anchor, and end on the last day of a month too
+// short for the anchor's. Nothing happens by itself: trials that end, periods that are over and promotions that expire
+// take effect, and are pushed, when somebody next looks at the customer or acts on it; until then validUntil has told
+// clients when to look.
+//
+// Stamps (entitlementUpdatedAt, usageUpdatedAt) have milliseconds and strictly increase over the whole emulator, so they
+// may run ahead of the clock under many changes in one millisecond. Every calculation stamps the whole set of a key anew.
+//
+// # Concurrency
+//
+// All methods of [Emulator], [Faults] and [Pipe] may be called from any goroutine. One mutex makes a change, its stamps
+// and its events one step: every subscriber hears of changes in the order they were made. Handing out an event never
+// waits for a client; a socket that falls behind its bounded queue is cut. [Emulator.Close] joins every goroutine.
+//
+// # Choices
+//
+// Where Stigg's behaviour is not visible from its clients, the emulator does this:
+//
+//   - A key that is not accepted closes the socket with 4401 and reason "Invalid API key"; the code can be configured.
+//   - validUntil of the newer types is ISO-8601; the configuration turns it into epoch milliseconds.
+//   - A change at the level of the customer is pushed once for the customer and once for each resource it has.
+//   - Usage over the limit is recorded. Usage never falls below zero.
+//   - A plan change keeps usage and the anchor of its periods, unless billingCycleAnchor is NOW.
+//   - Of several sources for a feature the most generous wins: unlimited before soft before hard, then the higher limit;
+//     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
+//   - A repeated idempotency key is answered as the first time, except that it consumed no credits.
+//   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
+package emulator

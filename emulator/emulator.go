@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/graph-gophers/graphql-go"
+)
+
+// DefaultAPIKey is the key accepted when the configuration names none.
+const DefaultAPIKey = "server-emulator-key"
+
+// Config describes an emulator. The zero value is a working one: the demo catalog, the default key, silent.
+type Config struct {
+	// Catalog is what is sold. Default: [DemoCatalog]. It is copied.
+	Catalog *Catalog
+	// APIKeys are the accepted keys. Default: [DefaultAPIKey] alone.
+	APIKeys []string
+	// Logger receives requests, sockets and faults at debug level and panics at error level. Default: silent.
+	Logger *slog.Logger
+	// OnRequest, if set, is called for every operation before it is executed, on the goroutine that serves it and under
+	// no lock: it may call the emulator, and as long as it blocks, so does the request.
+	OnRequest func(Request)
+	// InvalidKeyCloseCode closes a socket whose key is unknown, with reason "Invalid API key". Default: 4401. The code
+	// of the real service is not known; the reason is.
+	InvalidKeyCloseCode int
+	// InitTimeout is how long a socket may take to send connection_init before it is closed with 4408. Default: 3s.
+	InitTimeout time.Duration
+	// PingInterval is how often the server pings each socket in the subprotocol. Default: 0, never.
+	PingInterval time.Duration
+	// SocketQueue is how many events and control messages may wait for one socket before it is cut. Default: 1024.
+	SocketQueue int
+	// MaxBodyBytes bounds a request body and a frame. Default: 4 MiB.
+	MaxBodyBytes int64
+	// ValidUntilMillis prints validUntil of the newer types as epoch milliseconds in a string. Default: ISO-8601.
+	ValidUntilMillis bool
+}
+
+func (c Config) withDefaults() Config {
+	if len(c.APIKeys) == 0 {
+		c.APIKeys = []string{DefaultAPIKey}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.InvalidKeyCloseCode == 0 {
+		c.InvalidKeyCloseCode = 4401
+	}
+	if c.InitTimeout <= 0 {
+		c.InitTimeout = 3 * time.Second // the default of the graphql-ws library
+	}
+	if c.SocketQueue <= 0 {
+		c.SocketQueue = 1024
+	}
+	if c.MaxBodyBytes <= 0 {
+		c.MaxBodyBytes = 4 << 20
+	}
+	return c
+}
+
+// Emulator is one emulated environment of Stigg. Its methods may be called from any goroutine.
+type Emulator struct {
+	config  Config
+	schema  *graphql.Schema
+	handler http.Handler
+	faults  *Faults
+	sockets registry
+	counts  counters
+
+	// ctx ends when Close begins; everything that waits also waits on it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	serve  serving
+
+	mu       sync.Mutex // guards what follows
+	state    account
+	keys     []string
+	eventSeq uint64
+}
+
+// New returns an emulator that is ready to serve. It does no I/O and starts no goroutine. The error is that of the
+// catalog.
+func New(config Config) (*Emulator, error) {
+	config = config.withDefaults()
+	catalog := config.Catalog
+	if catalog == nil {
+		catalog = DemoCatalog()
+	}
+	ix, err := catalog.clone().index()
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{
+		config: config,
+		keys:   slices.Clone(config.APIKeys),
+		state: account{
+			index:     ix,
+			customers: map[string]*customer{},
+			reports:   map[reportKey]report{},
+		},
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.faults = newFaults(e)
+	e.handler = e.routes()
+	e.schema, err = newSchema(e)
+	if err != nil {
+		return nil, fmt.Errorf("bind schema: %w", err)
+	}
+	return e, nil
+}
+
+// Handler serves the whole API: GraphQL over POST and WebSocket on /graphql, the Edge API under /v1/, and /healthz. After
+// Close it answers 503.
+func (e *Emulator) Handler() http.Handler { return e.handler }
+
+// Faults is the handle by which the emulator is made to misbehave.
+func (e *Emulator) Faults() *Faults { return e.faults }
+
+// Close ends every socket and connection, frees whoever is held by a fault, and returns when all goroutines of the
+// emulator are gone. It may be called again, and then returns at once.
+func (e *Emulator) Close() error {
+	e.cancel()
+	e.sockets.each((*socket).cut)
+	return e.serve.close()
+}

@@ -1,0 +1,204 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gorilla/websocket"
+)
+
+// routes builds the handler of everything the emulator serves.
+func (e *Emulator) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /graphql", e.serveGraphQL)
+	mux.HandleFunc("GET /graphql", e.serveSocket)
+	mux.HandleFunc("GET /v1/c/{customerId}/entitlements-state.json", e.serveEdge(edgeState))
+	mux.HandleFunc("GET /v1/c/{customerId}/entitlements.json", e.serveEdge(edgeEntitlements))
+	mux.HandleFunc("GET /v1/config/server-sdk-configuration.json", e.serveEdge(edgeConfiguration))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !e.serve.enter() {
+			http.Error(w, "the emulator is closed", http.StatusServiceUnavailable)
+			return
+		}
+		defer e.serve.leave()
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// serveGraphQL answers one posted operation.
+func (e *Emulator) serveGraphQL(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, e.config.MaxBodyBytes))
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		writeJSON(w, status, failure(codeBadUserInput, "the body could not be read"))
+		return
+	}
+	if !e.faults.before(w, r, false) {
+		return
+	}
+	if !e.authorized(r.Header.Get("X-API-KEY")) {
+		writeJSON(w, http.StatusUnauthorized, unauthenticated())
+		return
+	}
+	var req request
+	if err := json.Unmarshal(body, &req); err != nil || req.Query == "" {
+		writeJSON(w, http.StatusBadRequest, failure(codeBadUserInput, "the body is not a GraphQL request in JSON"))
+		return
+	}
+	info := e.describe("http", req, r.Header)
+	if code := e.faults.denial(info); code != "" {
+		writeJSON(w, http.StatusOK, failure(code, "the emulator was told to fail this operation"))
+		return
+	}
+	resp := e.execute(r.Context(), req)
+	if reply, ok := e.faults.replacement(info); ok {
+		reply.write(w)
+		return
+	}
+	writeJSON(w, statusOf(resp), resp)
+}
+
+// statusOf is 400 for a document that cannot be executed, and 200 for everything that was, errors included.
+func statusOf(resp *response) int {
+	for _, err := range resp.Errors {
+		if code := err.Extensions["code"]; code == codeParseFailed || code == codeValidationFailed {
+			return http.StatusBadRequest
+		}
+	}
+	return http.StatusOK
+}
+
+// describe records that an operation arrived.
+func (e *Emulator) describe(transport string, req request, header http.Header) *Request {
+	op := scanOperation(req.Query, req.OperationName)
+	info := &Request{Transport: transport, Name: req.OperationName, Fields: op.fields, Variables: req.Variables, Header: header}
+	if info.Name == "" {
+		info.Name = op.name
+	}
+	e.arrived(info)
+	return info
+}
+
+// authorized reports whether the key is accepted.
+func (e *Emulator) authorized(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return key != "" && slices.Contains(e.keys, key)
+}
+
+func unauthenticated() *response {
+	return failure(codeUnauthenticated, "Unauthenticated: the API key is missing or not valid")
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "the answer could not be encoded", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// write answers r as it is.
+func (r Reply) write(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json; charset=utf-8")
+	for name, values := range r.Header {
+		header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	if r.Truncate {
+		header.Set("Content-Length", strconv.Itoa(len(r.Body)+64))
+	}
+	if r.Status != 0 {
+		w.WriteHeader(r.Status)
+	}
+	io.WriteString(w, r.Body)
+	if r.Truncate {
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// What the Edge API answers, as the operations that it stands for. Like the real one, it selects everything.
+const (
+	edgeFeature    = `feature{refId featureType meterType featureUnits featureUnitsPlural displayName description additionalMetaData unitTransformation{divide round}}`
+	edgePeriod     = `resetPeriod resetPeriodConfiguration{__typename ...on YearlyResetPeriodConfig{yearlyAccordingTo} ...on MonthlyResetPeriodConfig{monthlyAccordingTo} ...on WeeklyResetPeriodConfig{weeklyAccordingTo}} usagePeriodAnchor usagePeriodStart usagePeriodEnd`
+	edgeShared     = `isGranted accessDeniedReason usageLimit hasSoftLimit currentUsage entitlementUpdatedAt usageUpdatedAt validUntil`
+	edgeFeatureSet = `hasUnlimitedUsage enumValues creditRate{amount currencyId} ` + edgeShared + ` ` + edgePeriod + ` ` + edgeFeature
+	edgeV1         = `{__typename customerId resourceId nextResetDate displayNameOverride requestedUsage requestedValues ` + edgeFeatureSet + `}`
+	// validUntil has another type on each of these, so one of the pair goes by the member's own selection.
+	edgeV2 = `{__typename ...on FeatureEntitlement{` + edgeFeatureSet + `} ...on CreditEntitlement{` + edgeShared +
+		` usagePeriodEnd currency{currencyId displayName description unitSingular unitPlural additionalMetaData}}}`
+
+	edgeState         = `query($query:FetchEntitlementsQuery!){entitlementsState(query:$query){accessDeniedReason entitlements` + edgeV1 + ` entitlementsV2` + edgeV2 + `}}`
+	edgeEntitlements  = `query($query:FetchEntitlementsQuery!){entitlements:cachedEntitlements(query:$query)` + edgeV1 + `}`
+	edgeConfiguration = `{sdkConfiguration{sentryDsn isWidgetWatermarkEnabled showWatermark}}`
+)
+
+// serveEdge answers a path of the Edge API with what document yields for its customer and resource.
+func (e *Emulator) serveEdge(document string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !e.faults.before(w, r, false) {
+			return
+		}
+		if !e.authorized(r.Header.Get("X-API-KEY")) {
+			writeJSON(w, http.StatusUnauthorized, unauthenticated())
+			return
+		}
+		variables := map[string]any{}
+		if id := r.PathValue("customerId"); id != "" {
+			q := map[string]any{"customerId": id}
+			if resource := r.URL.Query().Get("resourceId"); resource != "" {
+				q["resourceId"] = resource
+			}
+			variables["query"] = q
+		}
+		info := &Request{Transport: "edge", Fields: []string{"edge"}, Variables: variables, Header: r.Header}
+		e.arrived(info)
+		if code := e.faults.denial(info); code != "" {
+			writeJSON(w, http.StatusOK, failure(code, "the emulator was told to fail this operation"))
+			return
+		}
+		resp := e.execute(r.Context(), request{Query: document, Variables: variables})
+		if reply, ok := e.faults.replacement(info); ok {
+			reply.write(w)
+			return
+		}
+		writeJSON(w, http.StatusOK, resp)
+	}
+}
+
+// serveSocket turns a handshake into a socket and serves it until it ends.
+func (e *Emulator) serveSocket(w http.ResponseWriter, r *http.Request) {
+	if !e.faults.before(w, r, true) {
+		return
+	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.Header().Set("Allow", "POST")
+		writeJSON(w, http.StatusMethodNotAllowed, failure(codeBadUserInput, "POST a GraphQL request, or open a WebSocket"))
+		return
+	}
+	upgrader := websocket.Upgrader{
+		Subprotocols: []string{subprotocol},
+		CheckOrigin:  func(*http.Request) bool { return true },
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			writeJSON(w, status, failure(codeBadUserInput, reason.Error()))
+		},
+	}
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // answered by the upgrader
+	}
+	newSocket(e, conn, r.Header.Clone()).run()
+}

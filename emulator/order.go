@@ -1,0 +1,130 @@
+package emulator
+
+import (
+	"strings"
+	"time"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
+)
+
+// orderOfCustomer reads the subscription that provisionCustomer asks for.
+func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
+	o := order{
+		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
+		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
+		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
+		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+	}
+	o.withTrial(in.TrialOverrideConfiguration)
+	return o
+}
+
+// orderOfSubscription reads what provisionSubscriptionV2 asks for.
+func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
+	o := order{
+		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
+		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
+		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
+		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		skipTrial:   in.SkipTrial.Or(false),
+	}
+	o.withTrial(in.TrialOverrideConfiguration)
+	return o
+}
+
+func (o *order) withTrial(in wire.Opt[wire.TrialOverrideConfigurationInput]) {
+	if in.Value == nil {
+		return
+	}
+	o.trial = &in.Value.IsTrial
+	o.trialEnd = in.Value.TrialEndDate.Or(wire.DateTime{}).Time
+	if b := in.Value.TrialEndBehavior.Value; b != nil {
+		o.trialConvert = new(*b == wire.TrialEndBehaviorConvertToPaid)
+	}
+}
+
+func addonsOf(in wire.Opt[[]wire.SubscriptionAddonInput]) []addonCount {
+	var list []addonCount
+	for _, a := range in.Or(nil) {
+		list = append(list, addonCount{a.AddonID, float64(a.Quantity.Or(1))})
+	}
+	return list
+}
+
+func quantitiesOf(in wire.Opt[[]wire.BillableFeatureInput]) map[string]float64 {
+	byFeature := map[string]float64{}
+	for _, b := range in.Or(nil) {
+		byFeature[b.FeatureID] = b.Quantity
+	}
+	return byFeature
+}
+
+// customOf reads the entitlements a subscription has in place of its plan's, in either shape of the API.
+func customOf(v1 wire.Opt[[]wire.SubscriptionEntitlementInput], v2 wire.Opt[[]wire.SubscriptionEntitlementInputV2]) []Entitlement {
+	var list []Entitlement
+	for _, in := range v1.Or(nil) {
+		list = append(list, Entitlement{
+			Feature: in.FeatureID, Limit: in.UsageLimit.Value, Unlimited: in.HasUnlimitedUsage.Or(false),
+			SoftLimit: in.HasSoftLimit.Or(false), Reset: periodOf(in.ResetPeriod),
+			ResetOn: resetOnOf(in.MonthlyResetPeriodConfiguration, in.WeeklyResetPeriodConfiguration),
+		})
+	}
+	for _, in := range v2.Or(nil) {
+		if f := in.Feature.Value; f != nil {
+			list = append(list, Entitlement{
+				Feature: f.FeatureID, Limit: f.UsageLimit.Value, Unlimited: f.HasUnlimitedUsage.Or(false),
+				SoftLimit: f.HasSoftLimit.Or(false), Values: f.EnumValues.Or(nil), Reset: periodOf(f.ResetPeriod),
+				ResetOn: resetOnOf(f.MonthlyResetPeriodConfiguration, f.WeeklyResetPeriodConfiguration),
+			})
+		}
+	}
+	return list
+}
+
+func periodOf(in wire.Opt[wire.EntitlementResetPeriod]) Period {
+	return Period(strings.ToLower(string(in.Or(""))))
+}
+
+func resetOnOf(month wire.Opt[wire.MonthlyResetPeriodConfigInput], week wire.Opt[wire.WeeklyResetPeriodConfigInput]) ResetOn {
+	if m := month.Value; m != nil && m.AccordingTo == wire.MonthlyAccordingToStartOfTheMonth {
+		return Calendar
+	}
+	if w := week.Value; w != nil {
+		if day, ok := strings.CutPrefix(string(w.AccordingTo), "Every"); ok {
+			return ResetOn(strings.ToLower(day))
+		}
+	}
+	return ""
+}
+
+func firstOf(ids ...wire.Opt[string]) string {
+	for _, id := range ids {
+		if s := id.Or(""); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// promotionEnd is when a promotion granted at start ends; zero: never.
+func promotionEnd(start time.Time, period wire.PromotionalEntitlementPeriod, custom time.Time) time.Time {
+	switch period {
+	case wire.PromotionalEntitlementPeriodOneWeek:
+		return start.AddDate(0, 0, 7)
+	case wire.PromotionalEntitlementPeriodOneMonth:
+		return addMonths(start, 1)
+	case wire.PromotionalEntitlementPeriodSixMonth:
+		return addMonths(start, 6)
+	case wire.PromotionalEntitlementPeriodOneYear:
+		return addMonths(start, 12)
+	case wire.PromotionalEntitlementPeriodCustom:
+		return custom
+	}
+	return time.Time{}
+}

@@ -1,0 +1,152 @@
+package emulator
+
+import (
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
+)
+
+// reportKey is what an idempotency key is unique within.
+type reportKey struct {
+	customerID, resourceID string
+	ref                    ref
+	key                    string
+}
+
+// report is the answer to a usage report, kept so that its repetition is answered the same and counted once.
+type report struct {
+	usage  *wire.UsageMeasurementWithCurrentUsage
+	credit *wire.CreditConsumptionResponse
+}
+
+// usageReport is one report of usage, from whichever mutation.
+type usageReport struct {
+	customerID, resourceID string
+	featureID              string
+	value                  float64
+	set                    bool // replace the usage instead of adding to it
+	key                    string
+	at                     time.Time // zero: now
+}
+
+// reportUsage counts u and answers what the meter then shows. Usage over the limit is recorded, as by the real API;
+// usage never falls below zero; a report dated before the present period changes no resetting meter.
+func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrentUsage, error) {
+	c, err := e.state.present(u.customerID)
+	if err != nil {
+		return nil, err
+	}
+	feature := e.state.index.feature(u.featureID)
+	if feature == nil {
+		return nil, errorf(wireFeatureNotFound, "there is no feature %q", u.featureID)
+	}
+	if !feature.Metered() {
+		return nil, errorf("MeteringNotAvailableForFeatureType", "feature %q is not metered", u.featureID)
+	}
+	r := ref{id: u.featureID}
+	key := reportKey{u.customerID, u.resourceID, r, u.key}
+	if first, ok := e.state.reports[key]; ok && u.key != "" {
+		return repeated(first.usage), nil
+	}
+	s, ent, err := e.target(c, u.resourceID, r)
+	if err != nil {
+		return nil, err
+	}
+
+	m := s.meters[r]
+	before := m.used
+	if u.at.IsZero() || m.start.IsZero() || !u.at.Before(m.start) {
+		m.used = apply(m.used, u.value, u.set)
+	}
+	m.updatedAt = e.state.stamp()
+	answer := &wire.UsageMeasurementWithCurrentUsage{
+		ID:               wire.ID(e.state.newID("measurement")),
+		CustomerID:       u.customerID,
+		FeatureID:        u.featureID,
+		ResourceID:       optional(u.resourceID),
+		CurrentUsage:     new(m.used.InexactFloat64()),
+		UsagePeriodStart: optionalTime(m.start),
+		UsagePeriodEnd:   optionalTime(m.end),
+		NextResetDate:    optionalTime(m.end),
+		Timestamp:        wire.NewDateTime(m.updatedAt),
+	}
+	if ent.rate != nil {
+		answer.Credit = e.draw(c, s, ent.rate, m.used.Sub(before))
+	}
+	if u.key != "" {
+		e.state.reports[key] = report{usage: answer}
+	}
+	e.emitUsage(c, s, s.find(r)) // found again: drawing credits may have made the set anew
+	return answer, nil
+}
+
+// apply returns the usage after a report: never less than nothing.
+func apply(used decimal.Decimal, value float64, set bool) decimal.Decimal {
+	v := decimal.NewFromFloat(value)
+	if !set {
+		v = used.Add(v)
+	}
+	return decimal.Max(v, decimal.Zero)
+}
+
+// repeated is the answer to a report that was already counted: the first one's, except that it consumed no credits.
+func repeated(first *wire.UsageMeasurementWithCurrentUsage) *wire.UsageMeasurementWithCurrentUsage {
+	again := *first
+	if first.Credit != nil {
+		credit := *first.Credit
+		credit.Consumed = 0
+		again.Credit = &credit
+	}
+	return &again
+}
+
+// target finds what a report is about: the key, made if this is the resource's first, and its entitlement.
+func (e *Emulator) target(c *customer, resourceID string, r ref) (*scope, *entitled, error) {
+	e.settle(c)
+	if c.scopes[resourceID] == nil {
+		if probe := e.look(c, resourceID); probe.find(r) == nil {
+			return nil, nil, errorf("NoFeatureEntitlementError", "customer %q has no entitlement to %q", c.id, r.id)
+		}
+		e.recalculateScope(c, c.scope(resourceID))
+	}
+	s := c.scopes[resourceID]
+	ent := s.find(r)
+	if ent == nil {
+		return nil, nil, errorf("NoFeatureEntitlementError", "customer %q has no entitlement to %q", c.id, r.id)
+	}
+	return s, ent, nil
+}
+
+// draw takes what units of usage cost from the wallet. A wallet that runs dry, or is no longer dry, changes the set.
+func (e *Emulator) draw(c *customer, s *scope, rate *CreditRate, units decimal.Decimal) *wire.UsageMeasurementCredit {
+	r := ref{id: rate.Currency, credit: true}
+	wallet := s.find(r)
+	if wallet == nil {
+		return nil
+	}
+	cost := units.Mul(decimal.NewFromFloat(rate.Amount))
+	m := e.consume(c, s, wallet, cost)
+	return &wire.UsageMeasurementCredit{
+		CurrencyID:     rate.Currency,
+		Consumed:       cost.InexactFloat64(),
+		CurrentUsage:   m.used.InexactFloat64(),
+		Timestamp:      wire.NewDateTime(m.updatedAt),
+		UsagePeriodEnd: optionalTime(m.end),
+	}
+}
+
+// consume adds cost to what the wallet has used up and tells the subscribers.
+func (e *Emulator) consume(c *customer, s *scope, wallet *entitled, cost decimal.Decimal) *meter {
+	m := s.meters[wallet.ref]
+	m.used = decimal.Max(m.used.Add(cost), decimal.Zero)
+	m.updatedAt = e.state.stamp()
+	wasDry := wallet.denied != ""
+	isDry := !wallet.soft && m.used.InexactFloat64() >= deref(wallet.limit)
+	if wasDry != isDry {
+		e.recalculateScope(c, s)
+	}
+	e.emitUsage(c, s, s.find(wallet.ref))
+	return m
+}
