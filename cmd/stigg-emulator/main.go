@@ -1,0 +1,115 @@
+// Command stigg-emulator runs a local Stigg for clients in any language.
+//
+// Usage:
+//
+//	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY]
+//	stigg-emulator -print-catalog > catalog.yaml
+//
+// It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
+// runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog.
+//
+// Exit codes: 0 after an interrupt, 1 when it cannot serve, 2 for a wrong command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/entcache/entcache/emulator"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main with everything it touches given; it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("stigg-emulator", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	var (
+		listen       = flags.String("listen", "127.0.0.1:4000", "`address` to listen on; port 0 takes a free one")
+		catalog      = flags.String("catalog", "", "YAML `file` of features and plans; default: the demo catalog")
+		key          = flags.String("api-key", emulator.DefaultAPIKey, "the `key` clients have to send")
+		allowRemote  = flags.Bool("allow-remote", false, "allow an address that other machines can reach; there is no encryption")
+		printCatalog = flags.Bool("print-catalog", false, "print the demo catalog and exit")
+		verbose      = flags.Bool("v", false, "log every request and socket to standard error")
+	)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "stigg-emulator: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	case *key == "":
+		fmt.Fprintln(stderr, "stigg-emulator: -api-key must not be empty")
+		return 2
+	}
+	if *printCatalog {
+		fmt.Fprint(stdout, emulator.DemoCatalogYAML())
+		return 0
+	}
+	if !*allowRemote && !loopback(*listen) {
+		fmt.Fprintf(stderr, "stigg-emulator: %s can be reached from other machines; use a loopback address, or -allow-remote\n", *listen)
+		return 2
+	}
+
+	config := emulator.Config{APIKeys: []string{*key}}
+	if *verbose {
+		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if err := serve(ctx, config, *catalog, *listen, stdout); err != nil {
+		fmt.Fprintln(stderr, "stigg-emulator:", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs the emulator until ctx ends.
+func serve(ctx context.Context, config emulator.Config, catalog, listen string, stdout io.Writer) error {
+	if catalog != "" {
+		text, err := os.ReadFile(catalog)
+		if err != nil {
+			return err
+		}
+		if config.Catalog, err = emulator.ParseCatalog(text); err != nil {
+			return fmt.Errorf("%s:\n%w", catalog, err)
+		}
+	}
+	e, err := emulator.New(config)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	url, err := e.Listen(listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Stigg emulator at %s with API key %s; try: "+
+		`curl -s %s/graphql -H 'X-API-KEY: %s' -H 'Content-Type: application/json' -d '{"query":"{sdkConfiguration{showWatermark}}"}'`+"\n",
+		url, config.APIKeys[0], url, config.APIKeys[0])
+	<-ctx.Done()
+	return e.Close()
+}
+
+// loopback reports whether only this machine can reach the address. A name is trusted only if it is localhost.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/entcache/entcache/emulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestServesUntilInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	out, stdout := io.Pipe()
+	code := make(chan int)
+	go func() { code <- run(ctx, []string{"-listen", "127.0.0.1:0", "-api-key", "k1"}, stdout, io.Discard) }() // joined below
+
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := strings.Fields(line)[3]
+	if !strings.HasPrefix(url, "http://127.0.0.1:") || !strings.Contains(line, "k1") || !strings.Contains(line, "curl -s "+url) {
+		t.Errorf("printed %q, want URL, key and an example", line)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", url+"/graphql", strings.NewReader(`{"query":"{sdkConfiguration{showWatermark}}"}`))
+	req.Header.Set("X-API-KEY", "k1")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if want := `{"data":{"sdkConfiguration":{"showWatermark":false}}}`; string(body) != want {
+		t.Errorf("answer = %s, want %s", body, want)
+	}
+
+	interrupt()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code = %d, want 0", got)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "catalog.yaml")
+	if err := os.WriteFile(broken, []byte("features: []\nproducts: []\nplans:\n  - {id: p, product: nowhere}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name           string
+		args           []string
+		code           int
+		stdout, stderr string // parts
+	}{
+		{"prints the demo catalog", []string{"-print-catalog"}, 0, emulator.DemoCatalogYAML(), ""},
+		{"help is no failure", []string{"-h"}, 0, "", "-allow-remote"},
+		{"unknown flag", []string{"-nonsense"}, 2, "", "nonsense"},
+		{"stray argument", []string{"serve"}, 2, "", `"serve"`},
+		{"empty key", []string{"-api-key", ""}, 2, "", "-api-key"},
+		{"all interfaces", []string{"-listen", ":4000"}, 2, "", "-allow-remote"},
+		{"another machine's view", []string{"-listen", "192.0.2.1:4000"}, 2, "", "-allow-remote"},
+		{"missing catalog", []string{"-listen", "127.0.0.1:0", "-catalog", broken + "x"}, 1, "", "no such file"},
+		{"broken catalog", []string{"-listen", "127.0.0.1:0", "-catalog", broken}, 1, "", `line 4: plans[0].product: there is no product "nowhere"`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var stdout, stderr strings.Builder
+			code := run(t.Context(), row.args, &stdout, &stderr)
+			if code != row.code || !strings.Contains(stdout.String(), row.stdout) || !strings.Contains(stderr.String(), row.stderr) {
+				t.Errorf("run(%q) = %d, stdout %q, stderr %q; want %d, %q, %q",
+					row.args, code, stdout.String(), stderr.String(), row.code, row.stdout, row.stderr)
+			}
+		})
+	}
+}
