@@ -1,0 +1,124 @@
+package gql
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// Client speaks Stigg's GraphQL API. Make one with New; it is safe for concurrent use.
+type Client struct {
+	cfg   Config
+	net   network
+	names *interner
+
+	unknown atomic.Uint64
+}
+
+// New checks the configuration. It does no I/O and starts no goroutine. The key is looked at when it is first used; see
+// [ValidateAPIKey] for looking earlier.
+func New(cfg Config) (*Client, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, net: newNetwork(cfg), names: newInterner()}, nil
+}
+
+// Fetch asks for everything a key may do, once. "No such customer", "archived" and "no active subscription" are snapshots with a
+// reason. The error is an [*Error]; with one, nothing is known that was not known before.
+func (c *Client) Fetch(ctx context.Context, key entitlements.Key) (*entitlements.Snapshot, error) {
+	vars := __GetEntitlementsStateInput{Query: FetchEntitlementsQuery{CustomerId: key.CustomerID}}
+	if key.ResourceID != "" {
+		vars.Query.ResourceId = &key.ResourceID
+	}
+	var snap *entitlements.Snapshot
+	err := c.do(ctx, "GetEntitlementsState", GetEntitlementsState_Operation, vars, func(body []byte) error {
+		var unknown int
+		var err error
+		if snap, unknown, err = decodeState(body, key, c.names); unknown > 0 {
+			c.unknown.Add(uint64(unknown))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+// CheckKey asks for something small, to learn whether the key is accepted: errors.Is(err, ErrUnauthenticated) when it is not.
+func (c *Client) CheckKey(ctx context.Context) error {
+	_, err := GetSdkConfiguration(ctx, c)
+	return err
+}
+
+// ProvisionCustomer creates a customer, or returns the one there is, optionally with a first subscription. EntitlementsV2 of
+// the result goes through [SnapshotOf]; its key's resource is SubscriptionParams.ResourceId. Not retried.
+func (c *Client) ProvisionCustomer(ctx context.Context, in ProvisionCustomerInput) (*ProvisionedCustomer, error) {
+	reply, err := ProvisionCustomer(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	return &reply.ProvisionCustomer, nil
+}
+
+// ProvisionSubscription creates, upgrades or downgrades a subscription. Status PAYMENT_REQUIRED comes with a checkout URL, no
+// subscription, and a nil EntitlementsV2. Not retried.
+func (c *Client) ProvisionSubscription(ctx context.Context, in ProvisionSubscriptionInput) (*ProvisionedSubscription, error) {
+	reply, err := ProvisionSubscription(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	return &reply.ProvisionSubscriptionV2, nil
+}
+
+// ReportUsage reports usage of a feature: DELTA adds Value, SET replaces what there was. Not retried, and nothing is filled in:
+// without an IdempotencyKey, repeating a report whose outcome is unknown may count it twice.
+func (c *Client) ReportUsage(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
+	reply, err := ReportUsage(ctx, c, in)
+	if err != nil {
+		return nil, err
+	}
+	return &reply.ReportUsage, nil
+}
+
+// Usages says what the answer tells about the key it was reported for: the feature's usage, unless the server left it out, and
+// that of the wallet which pays for it, if one does.
+func (r *ReportedUsage) Usages() (entitlements.Key, []entitlements.Usage) {
+	key := entitlements.Key{CustomerID: r.CustomerId}
+	if r.ResourceId != nil {
+		key.ResourceID = *r.ResourceId
+	}
+	var list []entitlements.Usage
+	if r.CurrentUsage != nil {
+		list = append(list, entitlements.Usage{
+			Ref:         entitlements.Feature(r.FeatureId),
+			Current:     *r.CurrentUsage,
+			UpdatedAt:   r.Timestamp.Instant(),
+			PeriodStart: r.UsagePeriodStart.Instant(),
+			PeriodEnd:   r.UsagePeriodEnd.Instant(),
+		})
+	}
+	if w := r.Credit; w != nil {
+		list = append(list, entitlements.Usage{
+			Ref:       entitlements.Currency(w.CurrencyId),
+			Current:   w.CurrentUsage,
+			UpdatedAt: w.Timestamp.Instant(),
+			PeriodEnd: w.UsagePeriodEnd.Instant(),
+		})
+	}
+	return key, list
+}
+
+// UnknownEntitlements returns how many entitlements were passed over because their kind is not known to this version, or because
+// they name no feature. Growth means that Stigg has something new and this library should be updated.
+func (c *Client) UnknownEntitlements() uint64 { return c.unknown.Load() }
+
+// Close closes the idle connections of a transport that New made. Streams and calls under way are not affected.
+func (c *Client) Close() {
+	if c.net.owned != nil {
+		c.net.owned.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,413 @@
+package gql
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/gql/internal/scalar"
+	"github.com/entcache/entcache/gql/internal/scan"
+)
+
+var (
+	errMissing = errors.New("required field is missing")
+	errMoment  = errors.New("unreadable moment")
+)
+
+// decoder reads entitlement sets and events from bytes.
+type decoder struct {
+	scan.Scanner
+	names *interner
+	// unknown counts the entitlements that were passed over: of a kind this package does not know, or without a name.
+	unknown int
+}
+
+// grantLists keeps the lists that sets are decoded into. NewSnapshot does not keep them.
+var grantLists = sync.Pool{New: func() any { return new([]entitlements.Grant) }}
+
+// decodeState reads a reply to GetEntitlementsState. It returns exactly one of a complete snapshot and an error.
+func decodeState(body []byte, key entitlements.Key, names *interner) (snap *entitlements.Snapshot, unknown int, err error) {
+	d := decoder{Scanner: scan.New(body), names: names}
+	var failed []byte
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "data":
+			snap = d.stateData(key)
+		case "errors":
+			failed = d.Raw()
+		default:
+			d.Skip()
+		}
+	}
+	d.End()
+	if d.Err() != nil {
+		// The scanner stopped where data made no sense; what went wrong may be said behind it.
+		if _, failed, err := split(body); err == nil {
+			if e := firstError(failed); e != nil {
+				return nil, 0, e
+			}
+		}
+		return nil, 0, fmt.Errorf("%w: %w", ErrMalformed, d.Err())
+	}
+	if e := firstError(failed); e != nil {
+		return nil, 0, e
+	}
+	if snap == nil {
+		return nil, 0, fmt.Errorf("%w: no data", ErrMalformed)
+	}
+	return snap, d.unknown, nil
+}
+
+// stateData reads {"entitlementsState": …}; nil when that is null or absent, or on an error.
+func (d *decoder) stateData(key entitlements.Key) (snap *entitlements.Snapshot) {
+	if d.Null() {
+		return nil
+	}
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		if string(d.Key()) != "entitlementsState" {
+			d.Skip()
+			continue
+		}
+		if d.Null() {
+			d.Fail(errMissing)
+			return nil
+		}
+		snap = d.state(key)
+	}
+	return snap
+}
+
+// state reads one EntitlementsState.
+func (d *decoder) state(key entitlements.Key) *entitlements.Snapshot {
+	set := d.newSet()
+	defer set.release()
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "accessDeniedReason":
+			set.reason = d.text()
+		case "entitlementsV2":
+			set.read(d)
+		default:
+			d.Skip()
+		}
+	}
+	return set.snapshot(d, key)
+}
+
+// set is an entitlement set while it is being read.
+type set struct {
+	list   *[]entitlements.Grant
+	reason string
+	seen   bool // the list was there, if only as null
+	isNull bool
+}
+
+func (d *decoder) newSet() set {
+	return set{list: grantLists.Get().(*[]entitlements.Grant)}
+}
+
+// release gives the list back, without what it held on to.
+func (s *set) release() {
+	clear((*s.list)[:cap(*s.list)])
+	*s.list = (*s.list)[:0]
+	grantLists.Put(s.list)
+}
+
+// read reads the list, or null.
+func (s *set) read(d *decoder) {
+	s.seen, s.isNull = true, d.Null()
+	*s.list = (*s.list)[:0]
+	if !s.isNull {
+		*s.list = d.grants(*s.list)
+	}
+}
+
+// snapshot packs the set. A list that is absent is an error. One that is null is an error too, unless the server gives the
+// reason why there is nothing: that denies everything, whatever the list would have held.
+func (s *set) snapshot(d *decoder, key entitlements.Key) *entitlements.Snapshot {
+	if !s.seen || s.isNull && s.reason == "" {
+		d.Fail(errMissing)
+	}
+	if d.Err() != nil {
+		return nil
+	}
+	return entitlements.NewSnapshot(key, entitlements.Reason(s.reason), *s.list)
+}
+
+// grants appends the entitlements of an array to list.
+func (d *decoder) grants(list []entitlements.Grant) []entitlements.Grant {
+	d.Open('[')
+	for first := true; d.More(']', first); first = false {
+		list = append(list, entitlements.Grant{})
+		if !d.grant(&list[len(list)-1]) {
+			list = list[:len(list)-1]
+			d.unknown++
+		}
+	}
+	return list
+}
+
+// grant reads one element of EntitlementUnion into the zero grant g. It returns false for an element that has to be passed over.
+func (d *decoder) grant(g *entitlements.Grant) bool {
+	switch string(d.typename()) {
+	case "FeatureEntitlement":
+		return d.feature(g)
+	case "CreditEntitlement":
+		d.credit(g)
+		return true
+	case "":
+		d.Fail(errMissing)
+	}
+	d.Skip()
+	return false
+}
+
+// typename looks ahead for __typename. We select it first, and servers keep that order; JSON does not oblige them to.
+func (d *decoder) typename() []byte {
+	ahead := d.Ahead()
+	ahead.Open('{')
+	for first := true; ahead.More('}', first); first = false {
+		if string(ahead.Key()) == "__typename" {
+			return ahead.String()
+		}
+		ahead.Skip()
+	}
+	return nil
+}
+
+// Required fields of a grant, as bits.
+const (
+	hasGranted = 1 << iota
+	hasUnlimited
+	hasID
+	hasType
+)
+
+func (d *decoder) feature(g *entitlements.Grant) bool {
+	var seen uint
+	named := true
+	g.Kind = entitlements.KindFeature
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "isGranted":
+			g.IsGranted = d.Bool()
+			seen |= hasGranted
+		case "hasUnlimitedUsage":
+			g.HasUnlimitedUsage = d.Bool()
+			seen |= hasUnlimited
+		case "feature":
+			if named = !d.Null(); named {
+				seen |= d.featureRef(g)
+			}
+		case "enumValues":
+			g.EnumValues = d.texts()
+		case "resetPeriod":
+			g.ResetPeriod = entitlements.ParseResetPeriod(d.text())
+		case "usagePeriodAnchor":
+			g.UsagePeriodAnchor = d.instant()
+		case "usagePeriodStart":
+			g.UsagePeriodStart = d.instant()
+		case "creditRate":
+			if !d.Null() {
+				g.CreditRate, g.CreditCurrencyID = d.creditRate()
+			}
+		default:
+			d.common(g)
+		}
+	}
+	if !named {
+		return false // nothing can ask for it (schema.graphql allows feature to be null)
+	}
+	if seen != hasGranted|hasUnlimited|hasID|hasType {
+		d.Fail(errMissing)
+	}
+	return true
+}
+
+func (d *decoder) credit(g *entitlements.Grant) {
+	var seen uint
+	g.Kind = entitlements.KindCredit
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "isGranted":
+			g.IsGranted = d.Bool()
+			seen |= hasGranted
+		case "currency":
+			seen |= d.currency(g)
+		default:
+			d.common(g)
+		}
+	}
+	if seen != hasGranted|hasID {
+		d.Fail(errMissing)
+	}
+}
+
+// common reads the value of a field that both kinds have and whose name was the last key read.
+func (d *decoder) common(g *entitlements.Grant) {
+	switch string(d.LastKey()) {
+	case "accessDeniedReason":
+		g.AccessDeniedReason = entitlements.Reason(d.text())
+	case "usageLimit":
+		g.UsageLimit, g.HasUsageLimit = d.float()
+	case "currentUsage":
+		g.CurrentUsage, g.HasCurrentUsage = d.float()
+	case "hasSoftLimit":
+		g.HasSoftLimit = !d.Null() && d.Bool()
+	case "usagePeriodEnd":
+		g.UsagePeriodEnd = d.instant()
+	case "entitlementUpdatedAt":
+		g.EntitlementUpdatedAt = d.instant()
+	case "usageUpdatedAt":
+		g.UsageUpdatedAt = d.instant()
+	case "validUntil":
+		g.ValidUntil = d.instant()
+	default:
+		d.Skip()
+	}
+}
+
+func (d *decoder) featureRef(g *entitlements.Grant) (seen uint) {
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "refId":
+			if g.ID = d.names.get(d.String()); g.ID != "" {
+				seen |= hasID
+			}
+		case "featureType":
+			g.FeatureType = entitlements.FeatureType(d.names.get(d.String()))
+			seen |= hasType
+		case "meterType":
+			g.MeterType = entitlements.MeterType(d.text())
+		case "displayName":
+			g.DisplayName = d.text()
+		case "description":
+			g.Description = d.text()
+		case "featureUnits":
+			g.Units = d.text()
+		case "featureUnitsPlural":
+			g.UnitsPlural = d.text()
+		default:
+			d.Skip()
+		}
+	}
+	return seen
+}
+
+func (d *decoder) currency(g *entitlements.Grant) (seen uint) {
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "currencyId":
+			if g.ID = d.names.get(d.String()); g.ID != "" {
+				seen |= hasID
+			}
+		case "displayName":
+			g.DisplayName = d.text()
+		case "description":
+			g.Description = d.text()
+		case "unitSingular":
+			g.Units = d.text()
+		case "unitPlural":
+			g.UnitsPlural = d.text()
+		default:
+			d.Skip()
+		}
+	}
+	return seen
+}
+
+func (d *decoder) creditRate() (amount float64, currencyID string) {
+	d.Open('{')
+	for first := true; d.More('}', first); first = false {
+		switch string(d.Key()) {
+		case "amount":
+			amount, _ = d.float()
+		case "currencyId":
+			currencyID = d.text()
+		default:
+			d.Skip()
+		}
+	}
+	return amount, currencyID
+}
+
+// text reads a string or null; null is empty.
+func (d *decoder) text() string {
+	if d.Null() {
+		return ""
+	}
+	return d.names.get(d.String())
+}
+
+// texts reads an array of strings or null.
+func (d *decoder) texts() []string {
+	if d.Null() {
+		return nil
+	}
+	var list []string
+	d.Open('[')
+	for first := true; d.More(']', first); first = false {
+		list = append(list, d.names.get(d.String()))
+	}
+	return list
+}
+
+// float reads a number or null.
+func (d *decoder) float() (f float64, ok bool) {
+	if d.Null() {
+		return 0, false
+	}
+	return d.Float(), true
+}
+
+// instant reads a moment in any of its forms, or null.
+func (d *decoder) instant() entitlements.Instant {
+	var text []byte
+	switch d.Kind() {
+	case scan.Null:
+		d.Null()
+		return 0
+	case scan.Number:
+		text = d.Number()
+	default:
+		text = d.String()
+	}
+	if d.Err() != nil {
+		return 0
+	}
+	i, ok := scalar.ParseInstant(text)
+	if !ok {
+		d.Fail(errMoment)
+	}
+	return i
+}
+
+// SnapshotOf packs the entitlementsV2 of a write's answer. A nil list is null on the wire and means that the server did not
+// say: the result is nil, and what is known of key stays as it is.
+func SnapshotOf(key entitlements.Key, list []json.RawMessage) (*entitlements.Snapshot, error) {
+	if list == nil {
+		return nil, nil
+	}
+	grants := make([]entitlements.Grant, 0, len(list))
+	for _, raw := range list {
+		d := decoder{Scanner: scan.New(raw)}
+		var g entitlements.Grant
+		known := d.grant(&g)
+		if d.End(); d.Err() != nil {
+			return nil, fmt.Errorf("entitlements of %v: %w: %w", key, ErrMalformed, d.Err())
+		}
+		if known {
+			grants = append(grants, g)
+		}
+	}
+	return entitlements.NewSnapshot(key, "", grants), nil
+}

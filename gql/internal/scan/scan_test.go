@@ -1,0 +1,125 @@
+package scan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+// value reads any value into what encoding/json would make of it in an interface.
+func value(s *Scanner) any {
+	switch s.Kind() {
+	case String:
+		return string(s.String())
+	case Number:
+		return s.Float()
+	case Bool:
+		return s.Bool()
+	case Array:
+		list := []any{}
+		s.Open('[')
+		for first := true; s.More(']', first); first = false {
+			list = append(list, value(s))
+		}
+		return list
+	case Object:
+		object := map[string]any{}
+		s.Open('{')
+		for first := true; s.More('}', first); first = false {
+			key := string(s.Key())
+			object[key] = value(s)
+		}
+		return object
+	case Null:
+		s.Null()
+	default:
+		s.Fail(ErrSyntax)
+	}
+	return nil
+}
+
+var seeds = []string{
+	``, ` `, `null`, `true`, `false`, `0`, `-0`, `-`, `01`, `1.`, `.5`, `1e5`, `1E+2`, `1e`, `-12.5e-3`, `1e999`, `123456789012345678`,
+	`""`, `"a"`, `"\u00e9\ud83d\ude00\ud83d x\udc00"`, `"\u12"`, `"\x"`, `"a`, "\"\x01\"", "\"\xff\xc3\xa9\"", `"\"\\\/\b\f\n\r\t"`,
+	`[]`, `[1]`, `[1,]`, `[,]`, `[1 2]`, `{}`, `{"a":1}`, `{"a":1,}`, `{"a"}`, `{a:1}`, `{"a":{"b":[null,true,{"c":"d"}]}} `, `{} x`, `[[[[]]]]`,
+	`nul`, `tru`, "\u00a0", `{"a":1,"a":2}`, `"\ud800\u0041"`,
+}
+
+func check(t *testing.T, data []byte) {
+	t.Helper()
+	var want any
+	wantErr := json.Unmarshal(data, &want)
+
+	s := New(data)
+	got := value(&s)
+	s.End()
+	skipping := New(data)
+	skipping.Skip()
+	skipping.End()
+	if errors.Is(s.Err(), ErrDepth) || errors.Is(skipping.Err(), ErrDepth) {
+		return
+	}
+	if (s.Err() == nil) != (wantErr == nil) {
+		t.Fatalf("reading %q: error %v; encoding/json says %v", data, s.Err(), wantErr)
+	}
+	if (skipping.Err() == nil) != json.Valid(data) {
+		t.Fatalf("skipping %q: error %v; json.Valid says %v", data, skipping.Err(), json.Valid(data))
+	}
+	if wantErr != nil {
+		return
+	}
+	a, errA := json.Marshal(got)
+	b, errB := json.Marshal(want)
+	if errA != nil || errB != nil || !bytes.Equal(a, b) {
+		t.Fatalf("%q read as %s; encoding/json reads %s (%v, %v)", data, a, b, errA, errB)
+	}
+}
+
+func TestScannerAgreesWithEncodingJSON(t *testing.T) {
+	for _, in := range seeds {
+		check(t, []byte(in))
+	}
+}
+
+func FuzzScanner(f *testing.F) {
+	for _, in := range seeds {
+		f.Add([]byte(in))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { check(t, data) })
+}
+
+func TestDeepNestingIsRefused(t *testing.T) {
+	for _, in := range []string{strings.Repeat("[", 1_000_000), strings.Repeat(`{"a":`, 1_000_000)} {
+		s := New([]byte(in))
+		s.Skip()
+		if !errors.Is(s.Err(), ErrDepth) {
+			t.Errorf("%.10s… = %v; want ErrDepth", in, s.Err())
+		}
+	}
+}
+
+func TestFirstErrorStays(t *testing.T) {
+	s := New([]byte(`{"a":"x"}`))
+	s.Open('{')
+	s.More('}', true)
+	s.Key()
+	if f := s.Float(); f != 0 || !errors.Is(s.Err(), ErrType) {
+		t.Fatalf("Float of a string = %v, %v; want ErrType", f, s.Err())
+	}
+	first := s.Err()
+	if s.Skip(); s.String() != nil || s.Bool() || s.Raw() != nil || s.More('}', false) || s.Err() != first {
+		t.Errorf("after an error: %v; want still %v", s.Err(), first)
+	}
+}
+
+func TestFloatIsExact(t *testing.T) {
+	for in, want := range map[string]float64{"999999999999999": 999999999999999, "0.1": 0.1, "-7": -7, "1e308": 1e308, "4.9e-324": math.SmallestNonzeroFloat64} {
+		s := New([]byte(in))
+		if got := s.Float(); got != want || s.Err() != nil {
+			t.Errorf("%s = %v, %v", in, got, s.Err())
+		}
+	}
+}
