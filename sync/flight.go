@@ -55,15 +55,23 @@ func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for %v: %w", key, context.Cause(ctx))
+		if err := wait(ctx, f); err != nil {
+			return nil, err
 		}
 		if f.err != nil || f.began > since { // done is closed: began stands still
 			return f.belief, f.err
 		}
 		// The flight was in the air before since: its answer may not show what the caller wants to see. Once more.
+	}
+}
+
+// wait waits for the end of a flight.
+func wait(ctx context.Context, f *flight) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %v: %w", f.key, context.Cause(ctx))
 	}
 }
 
@@ -84,14 +92,14 @@ func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 	if x := s.failures[key]; x != nil && time.Now().Before(x.until) {
 		return nil, x.err
 	}
-	return s.takeOff(key, true), nil
+	return s.takeOff(key, true, false), nil
 }
 
-// takeOff starts a flight. The caller holds mu. A flight that nobody awaits has its first token of the budget already.
-func (s *Syncer) takeOff(key entitlements.Key, awaited bool) *flight {
+// takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already.
+func (s *Syncer) takeOff(key entitlements.Key, awaited, paid bool) *flight {
 	f := &flight{key: key, done: make(chan struct{}), awaited: awaited}
 	s.flights[key] = f
-	s.wg.Go(func() { s.fly(s.ctx, f, !awaited) })
+	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
 	return f
 }
 
@@ -217,4 +225,25 @@ func (s *Syncer) forgive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.failures)
+}
+
+// Allow waits until the budget has a token that no miss wants, for one [Syncer.LoadAllowed].
+func (s *Syncer) Allow(ctx context.Context) error { return s.budget.forRefresh(ctx) }
+
+// LoadAllowed is Load for a bulk load: its first request is paid for by Allow.
+func (s *Syncer) LoadAllowed(ctx context.Context, key entitlements.Key) (*entitlements.Belief, error) {
+	s.mu.Lock()
+	var f *flight
+	if s.flights[key] == nil && s.failures[key] == nil && !s.closed && s.status.refused() == nil {
+		f = s.takeOff(key, true, true)
+	}
+	s.mu.Unlock()
+	if f == nil {
+		s.budget.refund()
+		return s.Load(ctx, key, 0)
+	}
+	if err := wait(ctx, f); err != nil {
+		return nil, err
+	}
+	return f.belief, f.err
 }

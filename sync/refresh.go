@@ -361,7 +361,7 @@ func (s *Syncer) pick() (*flight, bool) {
 		case s.failures[key] != nil && now.Before(s.failures[key].until):
 			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
 		default:
-			f = s.takeOff(key, false)
+			f = s.takeOff(key, false, true)
 		}
 		s.mu.Unlock()
 		if f != nil {

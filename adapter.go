@@ -1,0 +1,92 @@
+package entcache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/entcache/entcache/cache"
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/gql"
+	syncer "github.com/entcache/entcache/sync"
+)
+
+// The packages cache, syncer and gql do not know one another. These are the few lines that fit them together.
+
+// stigg is Stigg's API as a source.
+type stigg struct {
+	api      *gql.Client
+	realtime bool
+}
+
+func (s *stigg) Fetch(ctx context.Context, key Key) (*entitlements.Snapshot, error) {
+	snapshot, err := s.api.Fetch(ctx, key)
+	return snapshot, failure(err)
+}
+
+func (s *stigg) Subscribe(ctx context.Context, wanted func(Key) bool) (Stream, error) {
+	if !s.realtime {
+		return nil, syncer.ErrNoStream
+	}
+	stream, err := s.api.Subscribe(ctx, wanted)
+	if err != nil {
+		return nil, failure(err)
+	}
+	return following{stream}, nil
+}
+
+func (s *stigg) CheckKey(ctx context.Context) error { return failure(s.api.CheckKey(ctx)) }
+
+// following passes a stream's errors on in the words of the syncer.
+type following struct{ *gql.Stream }
+
+func (f following) Next(ctx context.Context) (entitlements.Event, error) {
+	e, err := f.Stream.Next(ctx)
+	return e, failure(err)
+}
+
+// apiFailure answers what the syncer asks of an error.
+type apiFailure struct{ error }
+
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	return apiFailure{err}
+}
+
+func (f apiFailure) Unwrap() error         { return f.error }
+func (f apiFailure) Unauthenticated() bool { return errors.Is(f.error, gql.ErrUnauthenticated) }
+func (f apiFailure) RateLimited() bool     { return errors.Is(f.error, gql.ErrRateLimited) }
+
+func (f apiFailure) RetryAfter() time.Duration {
+	if e, ok := errors.AsType[*gql.Error](f.error); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+func (f apiFailure) Retryable() bool {
+	e, ok := errors.AsType[*gql.Error](f.error)
+	return !ok || e.Retryable()
+}
+
+func (f apiFailure) Slow() bool {
+	e, ok := errors.AsType[interface {
+		error
+		Slow() bool
+	}](f.error)
+	return ok && e.Slow()
+}
+
+// store is the cache as the syncer's store.
+type store struct{ *cache.Cache }
+
+func (s store) Peek(key Key) (syncer.Resident, bool) {
+	e, ok := s.Cache.Peek(key)
+	return syncer.Resident(e), ok
+}
+
+func (s store) Range(yield func(syncer.Resident) bool) {
+	s.Cache.Range(func(e cache.Entry) bool { return yield(syncer.Resident(e)) })
+}

@@ -1,0 +1,83 @@
+package entcache
+
+import (
+	"github.com/entcache/entcache/entitlements"
+	syncer "github.com/entcache/entcache/sync"
+)
+
+// The types that programs name, so that most import one package. Their documentation is where they are defined.
+type (
+	// Key names a customer's set of entitlements, or that of one of its resources.
+	Key = entitlements.Key
+	// Ref names one entitlement within a set.
+	Ref = entitlements.Ref
+	// Query is a question: may this customer use this feature?
+	Query = entitlements.Query
+	// Decision is its answer.
+	Decision = entitlements.Decision
+	// Entitlement is the details behind an answer.
+	Entitlement = entitlements.Entitlement
+	// Reason says why access was denied.
+	Reason = entitlements.Reason
+	// Origin says where an answer came from.
+	Origin = entitlements.Origin
+	// Type is what kind of question an entitlement answers.
+	Type = entitlements.Type
+	// FallbackValue is what to answer when nothing is known.
+	FallbackValue = entitlements.FallbackValue
+	// Grant spells out an entitlement, for the details of a fallback.
+	Grant = entitlements.Grant
+	// State is how the client stands to Stigg.
+	State = syncer.State
+	// Source is where entitlements are fetched from and followed; see [WithSource].
+	Source = syncer.Source
+	// Stream is what a Source follows.
+	Stream = syncer.Stream
+)
+
+// Where a decision came from.
+const (
+	Fallback = entitlements.Fallback
+	Stale    = entitlements.Stale
+	Fetched  = entitlements.Fetched
+	Live     = entitlements.Live
+)
+
+// The states of a client.
+const (
+	StateInitializing = syncer.Initializing
+	StateLive         = syncer.Live
+	StateInterrupted  = syncer.Interrupted
+	StateOff          = syncer.Off
+)
+
+// What a query may expect; see [Query].Type.
+const (
+	TypeBoolean = entitlements.TypeBoolean
+	TypeNumeric = entitlements.TypeNumeric
+	TypeMetered = entitlements.TypeMetered
+	TypeEnum    = entitlements.TypeEnum
+	TypeCredit  = entitlements.TypeCredit
+)
+
+// Why access was denied.
+const (
+	BudgetExceeded                     = entitlements.BudgetExceeded
+	CustomerIsArchived                 = entitlements.CustomerIsArchived
+	CustomerNotFound                   = entitlements.CustomerNotFound
+	CustomerResourceNotFound           = entitlements.CustomerResourceNotFound
+	EntitlementNotFound                = entitlements.EntitlementNotFound
+	FeatureNotFound                    = entitlements.FeatureNotFound
+	FeatureTypeMismatch                = entitlements.FeatureTypeMismatch
+	InsufficientCredits                = entitlements.InsufficientCredits
+	NoActiveSubscription               = entitlements.NoActiveSubscription
+	NoFeatureEntitlementInSubscription = entitlements.NoFeatureEntitlementInSubscription
+	RequestedUsageExceedingLimit       = entitlements.RequestedUsageExceedingLimit
+	RequestedValuesMismatch            = entitlements.RequestedValuesMismatch
+	Revoked                            = entitlements.Revoked
+	UnknownReason                      = entitlements.Unknown
+)
+
+// Feature names a feature's entitlement within a set, Currency a credit wallet's.
+func Feature(id string) Ref  { return entitlements.Feature(id) }
+func Currency(id string) Ref { return entitlements.Currency(id) }

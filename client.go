@@ -1,0 +1,306 @@
+package entcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/entcache/entcache/cache"
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/gql"
+	syncer "github.com/entcache/entcache/sync"
+)
+
+// Outcomes that programs branch on, for errors.Is.
+var (
+	// ErrNotStarted explains a fallback of a client that Start has not been called on.
+	ErrNotStarted = errors.New("entcache: client is not started: call Start")
+	// ErrNotSynced is returned by Start when the first synchronization is not complete. The client is usable and keeps trying.
+	ErrNotSynced = errors.New("entcache: not synchronized yet")
+	// ErrClosed explains a fallback, or the failure of a write, after Close.
+	ErrClosed = errors.New("entcache: client is closed")
+	// ErrOffline explains a fallback, or the failure of a write, of a client made with WithOffline.
+	ErrOffline = errors.New("entcache: client is offline")
+	// ErrInvalidQuery explains a fallback to a question that cannot be answered; the error says what to mend.
+	ErrInvalidQuery = entitlements.ErrInvalidQuery
+	// ErrUnauthenticated: Stigg refuses the API key.
+	ErrUnauthenticated = gql.ErrUnauthenticated
+	// ErrForbidden: the API key lacks the scope for what was asked.
+	ErrForbidden = gql.ErrForbidden
+	// ErrNotFound: what a write names does not exist. An unknown customer in a check is an answer, not this error.
+	ErrNotFound = gql.ErrNotFound
+	// ErrRateLimited: Stigg asks this API key to slow down.
+	ErrRateLimited = gql.ErrRateLimited
+	// ErrBadInput: Stigg, or this client, rejects what was asked.
+	ErrBadInput = gql.ErrBadInput
+	// ErrConflict: it exists already, or another request is changing it now.
+	ErrConflict = gql.ErrConflict
+	// ErrMalformed: a reply could not be understood; nothing that was held has changed.
+	ErrMalformed = gql.ErrMalformed
+)
+
+// Client answers entitlement checks from memory and passes writes through to Stigg. Make one with [New], [Client.Start] it, share
+// it, and [Client.Close] it at the end. All methods may be called from any number of goroutines.
+type Client struct {
+	cfg *config
+	api *gql.Client // nil when offline
+	key atomic.Pointer[string]
+
+	// running is what a check needs; nil before Start and from Close on.
+	running atomic.Pointer[engine]
+
+	mu      sync.Mutex // guards the following
+	started bool
+	closed  bool
+	engine  *engine // what Close has to end
+
+	lifetime context.Context // not a call's: ends when Close begins, and with it what waits
+	end      context.CancelFunc
+	done     chan struct{} // closed when Close is complete
+
+	counts struct{ misses, stale, fallbacks, writes atomic.Uint64 }
+
+	// Writes, by noun. They go straight to Stigg; what they change is visible to the next check of this client.
+
+	// Customers provisions customers.
+	Customers *Customers
+	// Subscriptions provisions subscriptions.
+	Subscriptions *Subscriptions
+	// Usage reports usage.
+	Usage *Usage
+}
+
+// engine is what runs between Start and Close.
+type engine struct {
+	cache  *cache.Cache
+	sync   *syncer.Syncer
+	clock  *clock
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// New checks the API key and the options and returns a client. It does no I/O and starts no goroutine; until [Client.Start],
+// checks answer the fallback with [ErrNotStarted]. The key is a Stigg server API key (Settings, Account, Environments).
+func New(apiKey string, opts ...Option) (*Client, error) {
+	cfg, err := newConfig(apiKey, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, done: make(chan struct{})}
+	c.lifetime, c.end = context.WithCancel(context.Background())
+	c.key.Store(&cfg.apiKey)
+	c.Customers, c.Subscriptions, c.Usage = &Customers{c}, &Subscriptions{c}, &Usage{c}
+	if !cfg.offline {
+		if c.api, err = gql.New(gql.Config{
+			Endpoint:        cfg.baseURL.JoinPath("graphql").String(),
+			APIKey:          func() string { return *c.key.Load() },
+			HTTPClient:      cfg.httpClient,
+			Proxy:           cfg.proxy,
+			TLSClientConfig: cfg.tlsConfig,
+			DialContext:     cfg.dialContext,
+			// Half, so that a request lost on the way leaves time for a second.
+			AttemptTimeout:  cfg.entitlementTimeout / 2,
+			MutationTimeout: cfg.writeTimeout,
+		}); err != nil {
+			return nil, fmt.Errorf("entcache: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// Start begins to follow Stigg, and waits for the first synchronization: the API key was accepted and every subscription
+// acknowledged, or, without a stream, the key was accepted. No customer is loaded by it: that happens at a customer's first
+// check, or by [Client.Prefetch].
+//
+// ctx bounds the wait, nothing else. When it ends first, or Stigg refuses the key, Start returns an error that wraps
+// [ErrNotSynced]; the client is usable all the same, and keeps trying until Close. A second Start is an error.
+func (c *Client) Start(ctx context.Context) error {
+	c.mu.Lock()
+	switch {
+	case c.closed:
+		c.mu.Unlock()
+		return ErrClosed
+	case c.started:
+		c.mu.Unlock()
+		return errors.New("entcache: client is started already")
+	case c.cfg.offline:
+		c.started = true
+		c.mu.Unlock()
+		return nil
+	}
+	e, err := c.newEngine()
+	if err != nil {
+		c.mu.Unlock()
+		return fmt.Errorf("entcache: %w", err)
+	}
+	c.started, c.engine = true, e
+	c.running.Store(e)
+	c.mu.Unlock()
+
+	select {
+	case <-e.sync.Settled():
+	case <-ctx.Done():
+	case <-c.lifetime.Done():
+		return ErrClosed
+	}
+	select {
+	case <-e.sync.Synced():
+		return nil
+	default:
+	}
+	if last := e.sync.Status().Err; last != nil {
+		return fmt.Errorf("%w: %w", ErrNotSynced, last)
+	}
+	return fmt.Errorf("%w: %w", ErrNotSynced, context.Cause(ctx))
+}
+
+func (c *Client) newEngine() (*engine, error) {
+	e := &engine{clock: newClock()}
+	var err error
+	if e.cache, err = cache.New(cache.Config{
+		MaxBytes: c.cfg.maxMemory,
+		OnEvict:  func(k Key, b *entitlements.Belief) { e.sync.Evicted(k, b) },
+	}); err != nil {
+		return nil, err
+	}
+	source := c.cfg.source
+	if source == nil {
+		source = &stigg{api: c.api, realtime: c.cfg.realtime}
+	}
+	if e.sync, err = syncer.New(syncer.Config{
+		Source:            source,
+		Store:             store{e.cache},
+		Logger:            c.cfg.logger,
+		FetchTimeout:      c.cfg.entitlementTimeout,
+		PollInterval:      c.cfg.pollInterval,
+		RequestsPerMinute: c.cfg.requestsPerMinute,
+		Burst:             c.cfg.burst,
+	}); err != nil {
+		e.cache.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // the engine's lifetime; Close ends it
+	e.cancel = cancel
+	e.wg.Go(func() { e.clock.run(ctx) })
+	e.sync.Start()
+	return e, nil
+}
+
+// Close ends everything the client started and waits for it: streams, fetches, goroutines. Checks that run meanwhile, and
+// later ones, answer the fallback with [ErrClosed]. A write that is under way is abandoned: whether it took effect is unknown.
+// Close may be called more than once; it always returns nil, and exists as an error for io.Closer.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		<-c.done
+		return nil
+	}
+	c.closed = true
+	e := c.engine
+	c.running.Store(nil)
+	c.end()
+	c.mu.Unlock()
+
+	if e != nil {
+		e.sync.Close()
+		e.cancel()
+		e.wg.Wait()
+		e.cache.Close()
+	}
+	if c.api != nil {
+		c.api.Close()
+	}
+	close(c.done)
+	return nil
+}
+
+// SetAPIKey replaces the API key, for all requests from now on. A client that is Off because the old one was refused tries
+// again at once. The stream that is open stays open.
+func (c *Client) SetAPIKey(apiKey string) error {
+	if apiKey == "" {
+		return errors.New("entcache: the API key is empty")
+	}
+	c.key.Store(&apiKey)
+	if e := c.running.Load(); e != nil {
+		e.sync.KeyChanged()
+	}
+	return nil
+}
+
+// Status is how the client stands to Stigg.
+type Status struct {
+	// State is Initializing until the first synchronization; then Live, Interrupted, or Off when the API key is refused.
+	State State
+	// Since is when that state began; zero before Start and after Close.
+	Since time.Time
+	// Err is what last went wrong, even when it no longer matters, and ErrAt is when. Nil and zero when nothing has.
+	Err   error
+	ErrAt time.Time
+	// Bound is how soon everything that is being read equals Stigg once that is quiet and reachable, even if the stream lost
+	// events: the poll interval in force, or the time that the request budget needs for all that is resident, if longer.
+	Bound time.Duration
+	// LastFrame is the last sign of life from the stream; zero without one.
+	LastFrame time.Time
+	// RequestsPerMinute is the fetch rate allowed now; below what was configured after Stigg answered 429.
+	RequestsPerMinute float64
+	// Resident is how many customers and resources are in memory, MemoryBytes the estimate of what they take.
+	Resident    int
+	MemoryBytes int64
+}
+
+// Status returns how things stand now. It takes short locks that no check takes.
+func (c *Client) Status() Status {
+	e := c.running.Load()
+	if e == nil {
+		return Status{}
+	}
+	s := e.sync.Status()
+	return Status{
+		State: s.State, Since: s.Since, Err: s.Err, ErrAt: s.ErrAt, Bound: s.Bound, LastFrame: s.LastFrame,
+		RequestsPerMinute: math.Round(s.BudgetPerMinute), Resident: s.Resident, MemoryBytes: e.cache.Stats().Bytes,
+	}
+}
+
+// Stats are counters since Start.
+type Stats struct {
+	Hits      uint64 // reads answered by what is in memory, stale ones included
+	Stale     uint64 // hits that were answered as Stale
+	Misses    uint64 // reads that waited for Stigg
+	Fallbacks uint64 // reads that were answered by a fallback
+	Writes    uint64 // writes that were sent
+
+	Fetches     uint64 // requests for a set of entitlements, retries included
+	Failures    uint64 // fetches that ended without an answer
+	RateLimited uint64 // fetches answered 429
+	Events      uint64 // events about what is resident
+	Skipped     uint64 // events about what is not
+	Unreadable  uint64 // events that did not decode
+	Questions   uint64 // events and answers that could not be ordered, and had to be decided by a fetch
+	Connects    uint64 // streams opened
+	Evicted     uint64 // keys that gave way to others
+	Refused     uint64 // keys that did not get in
+}
+
+// Stats returns the counters. They stand still after Close.
+func (c *Client) Stats() Stats {
+	s := Stats{
+		Misses: c.counts.misses.Load(), Stale: c.counts.stale.Load(), Fallbacks: c.counts.fallbacks.Load(), Writes: c.counts.writes.Load(),
+	}
+	c.mu.Lock()
+	e := c.engine
+	c.mu.Unlock()
+	if e == nil {
+		return s
+	}
+	held, made := e.cache.Stats(), e.sync.Stats()
+	s.Hits, s.Evicted, s.Refused = held.Hits, held.Evicted, held.Refused
+	s.Fetches, s.Failures, s.RateLimited = made.Fetches, made.Failures, made.RateLimited
+	s.Events, s.Skipped, s.Unreadable = made.Events, made.Skipped, made.Unreadable
+	s.Questions, s.Connects = made.Questions, made.Connects
+	return s
+}

@@ -1,0 +1,38 @@
+// Package entcache answers Stigg entitlement checks from memory.
+//
+// Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
+// of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
+// tens of nanoseconds and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are visible to
+// the next check.
+//
+// # Usage
+//
+//	client, err := entcache.New(apiKey)
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//	if err := client.Start(ctx); err != nil {
+//		log.Print(err) // usable all the same: it keeps trying
+//	}
+//	d, err := client.GetEntitlement(ctx, entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
+//	if !d.HasAccess {
+//		return fmt.Errorf("no seat left: %s", d.AccessDeniedReason)
+//	}
+//
+// # What an answer is worth
+//
+// Every [Decision] says where it came from. Live: from memory, and followed. Fetched: this call asked Stigg. Stale: from memory,
+// while Stigg cannot confirm it; AsOf says from when it is. Fallback: nothing is known; the answer is what the program
+// configured, and the error says why. For one customer and feature, an answer from memory never goes back to an older state.
+//
+// # Concurrency
+//
+// A Client may be used from any number of goroutines, Close included. New starts no goroutine; Start starts four, plus one for
+// each fetch in flight; Close ends and joins them all.
+//
+// # What it is not
+//
+// It does not decide what a plan contains, meter events, or talk to a billing provider: Stigg does. It keeps nothing on disk:
+// a new process knows no customer until it is asked about one.
+package entcache

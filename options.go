@@ -1,0 +1,286 @@
+package entcache
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/entcache/entcache/cache"
+	syncer "github.com/entcache/entcache/sync"
+)
+
+// The defaults, all of them.
+const (
+	// DefaultBaseURL is Stigg's GraphQL API, without the path /graphql.
+	DefaultBaseURL = "https://api.stigg.io"
+	// DefaultEntitlementTimeout bounds how long a check may wait for Stigg, retries included.
+	DefaultEntitlementTimeout = syncer.DefaultFetchTimeout
+	// DefaultWriteTimeout bounds one write, as Stigg's Node SDK.
+	DefaultWriteTimeout = 60 * time.Second
+	// DefaultPollInterval is how old an answer may become, without a stream, before it is asked for again.
+	DefaultPollInterval = syncer.DefaultPollInterval
+	// DefaultMaxStale is how old an answer may be that cannot be confirmed: longer than any outage of Stigg's that is on record,
+	// short enough that a customer who stopped paying is noticed.
+	DefaultMaxStale = 24 * time.Hour
+	// DefaultRequestsPerMinute and DefaultBurst are the budget for fetching entitlements.
+	DefaultRequestsPerMinute = syncer.DefaultRequestsPerMinute
+	DefaultBurst             = syncer.DefaultBurst
+	// DefaultMaxMemory bounds the estimated memory of what is resident, in bytes.
+	DefaultMaxMemory = cache.DefaultMaxBytes
+)
+
+// Option configures [New].
+type Option func(*config) error
+
+type config struct {
+	apiKey  string
+	baseURL *url.URL
+
+	httpClient  *http.Client
+	proxy       func(*http.Request) (*url.URL, error)
+	tlsConfig   *tls.Config
+	dialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	entitlementTimeout time.Duration
+	writeTimeout       time.Duration
+	pollInterval       time.Duration
+	maxStale           time.Duration
+	requestsPerMinute  int
+	burst              int
+	maxMemory          int64
+	realtime           bool
+	denyWhileSuspect   bool
+	offline            bool
+	source             Source
+	logger             *slog.Logger
+
+	fallback          FallbackValue
+	featureFallbacks  map[string]FallbackValue
+	currencyFallbacks map[string]FallbackValue
+}
+
+func newConfig(apiKey string, opts []Option) (*config, error) {
+	c := &config{
+		apiKey:             apiKey,
+		entitlementTimeout: DefaultEntitlementTimeout,
+		writeTimeout:       DefaultWriteTimeout,
+		pollInterval:       DefaultPollInterval,
+		maxStale:           DefaultMaxStale,
+		requestsPerMinute:  DefaultRequestsPerMinute,
+		burst:              DefaultBurst,
+		maxMemory:          DefaultMaxMemory,
+		realtime:           true,
+		logger:             slog.New(slog.DiscardHandler),
+		featureFallbacks:   map[string]FallbackValue{},
+		currencyFallbacks:  map[string]FallbackValue{},
+	}
+	if err := WithBaseURL(DefaultBaseURL)(c); err != nil {
+		return nil, err
+	}
+	for _, opt := range opts {
+		if opt == nil {
+			continue // an option that a program decided not to use
+		}
+		if err := opt(c); err != nil {
+			return nil, fmt.Errorf("entcache: %w", err)
+		}
+	}
+	if apiKey == "" && !c.offline {
+		return nil, errors.New("entcache: the API key is empty: pass the server API key of a Stigg environment, or use WithOffline")
+	}
+	return c, nil
+}
+
+// WithBaseURL sets where Stigg is: an http or https URL to which /graphql is appended, for GraphQL over HTTP and, with the scheme
+// ws or wss, over WebSocket. Default [DefaultBaseURL].
+func WithBaseURL(base string) Option {
+	return func(c *config) error {
+		u, err := url.Parse(base)
+		if err != nil {
+			return fmt.Errorf("WithBaseURL: %w", err)
+		}
+		if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return fmt.Errorf("WithBaseURL: %q is not an http or https URL with a host, such as %q", base, DefaultBaseURL)
+		}
+		if u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("WithBaseURL: %q has a query or a fragment: give scheme, host and path only", base)
+		}
+		c.baseURL = u
+		return nil
+	}
+}
+
+// WithHTTPClient sends HTTP requests through hc, and opens the WebSocket with the dialer, proxy and TLS configuration of its
+// transport when that is an [http.Transport]. Redirects are never followed, whatever hc says, because they would carry the API
+// key along. Nil, the default, is a transport made for this purpose.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(c *config) error { c.httpClient = hc; return nil }
+}
+
+// WithProxy chooses the proxy for HTTP and WebSocket alike, as [http.Transport].Proxy does. Default: as the environment says.
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
+	return func(c *config) error { c.proxy = proxy; return nil }
+}
+
+// WithTLSConfig sets the TLS configuration for HTTP and WebSocket alike. Nil, the default, trusts the system's roots.
+func WithTLSConfig(cfg *tls.Config) Option {
+	return func(c *config) error { c.tlsConfig = cfg; return nil }
+}
+
+// WithDialContext opens every connection, HTTP and WebSocket alike, through dial. Nil, the default, dials the network.
+func WithDialContext(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
+	return func(c *config) error { c.dialContext = dial; return nil }
+}
+
+// WithEntitlementTimeout bounds how long one check may wait for Stigg, retries included. Default 10 s; it must be positive.
+func WithEntitlementTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		c.entitlementTimeout = d
+		return positive("WithEntitlementTimeout", d)
+	}
+}
+
+// WithWriteTimeout bounds one write. Default 60 s; it must be positive.
+func WithWriteTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		c.writeTimeout = d
+		return positive("WithWriteTimeout", d)
+	}
+}
+
+// WithPollInterval sets how old an answer that is being read may become before it is asked for again while no stream is open.
+// While one is, the interval is ten times as long, as a safety net under lost events. Default 30 s; it must be positive.
+func WithPollInterval(d time.Duration) Option {
+	return func(c *config) error {
+		c.pollInterval = d
+		return positive("WithPollInterval", d)
+	}
+}
+
+// WithMaxStale bounds how old an answer from memory may be. A check that meets an older one waits for Stigg, and answers the
+// fallback when that fails. Default 24 h; 0 sets no bound.
+func WithMaxStale(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("WithMaxStale: %v is negative: give a duration, or 0 for no bound", d)
+		}
+		c.maxStale = d
+		return nil
+	}
+}
+
+// WithRequestBudget bounds how often this client fetches entitlements: so many requests a minute, and so many at once after a
+// quiet while. Checks that wait go first; keeping the cache current uses what they leave. The rate halves when Stigg answers
+// 429 and recovers within a minute. Writes are not counted. Default 3000 and 500; both must be positive. Stigg documents 6,000
+// entitlement reads a minute for an API key, all its processes together.
+func WithRequestBudget(perMinute, burst int) Option {
+	return func(c *config) error {
+		if perMinute < 1 || burst < 1 {
+			return fmt.Errorf("WithRequestBudget: %d a minute with a burst of %d: both must be at least 1", perMinute, burst)
+		}
+		c.requestsPerMinute, c.burst = perMinute, burst
+		return nil
+	}
+}
+
+// WithMaxMemory bounds the estimated memory of what is resident, in bytes. Beyond it, the customers that are read least give
+// way. Default 256 MiB; it must be positive.
+func WithMaxMemory(bytes int64) Option {
+	return func(c *config) error {
+		if bytes < 1 {
+			return fmt.Errorf("WithMaxMemory: %d: give a positive number of bytes", bytes)
+		}
+		c.maxMemory = bytes
+		return nil
+	}
+}
+
+// WithoutRealtime opens no stream: the client polls. Answers within the poll interval are Live then.
+func WithoutRealtime() Option {
+	return func(c *config) error { c.realtime = false; return nil }
+}
+
+// WithDenyWhileSuspect denies, with the reason Unknown, what is under question: a change has been announced that cannot be
+// ordered, and no fetch has decided it yet. By default the last known answer is served, as Stale.
+func WithDenyWhileSuspect() Option {
+	return func(c *config) error { c.denyWhileSuspect = true; return nil }
+}
+
+// WithFallback sets what a check answers when nothing is known and no other fallback applies. Default: denied, Unknown.
+func WithFallback(f FallbackValue) Option {
+	return func(c *config) error { c.fallback = f; return nil }
+}
+
+// WithFeatureFallback sets what a check of one feature answers when nothing is known.
+func WithFeatureFallback(featureID string, f FallbackValue) Option {
+	return func(c *config) error {
+		if featureID == "" {
+			return errors.New("WithFeatureFallback: the feature id is empty")
+		}
+		c.featureFallbacks[featureID] = f
+		return nil
+	}
+}
+
+// WithCurrencyFallback sets what a check of one credit currency answers when nothing is known.
+func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
+	return func(c *config) error {
+		if currencyID == "" {
+			return errors.New("WithCurrencyFallback: the currency id is empty")
+		}
+		c.currencyFallbacks[currencyID] = f
+		return nil
+	}
+}
+
+// WithOffline uses no network at all: checks answer the fallback, usage reports are acknowledged and dropped, every other write
+// fails with [ErrOffline]. The API key may be empty. It is for development and for tests of code that needs a client.
+func WithOffline() Option {
+	return func(c *config) error { c.offline = true; return nil }
+}
+
+// WithSource obtains entitlements from s instead of Stigg's API: a shared cache in between, or a test. Writes still go to Stigg.
+// Nil, the default, is Stigg.
+func WithSource(s Source) Option {
+	return func(c *config) error { c.source = s; return nil }
+}
+
+// WithLogger is told of changes of state, a few lines a day; never of a check, and never the API key. Nil, the default, is
+// silent.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		if l == nil {
+			l = slog.New(slog.DiscardHandler)
+		}
+		c.logger = l
+		return nil
+	}
+}
+
+func positive(option string, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%s: %v: give a positive duration", option, d)
+	}
+	return nil
+}
+
+// fallbackFor returns the fallback of a query: its own, else its feature's or currency's, else the general one.
+func (c *config) fallbackFor(q *Query) *FallbackValue {
+	if q.Fallback != nil {
+		return q.Fallback
+	}
+	f, ok := c.featureFallbacks[q.FeatureID]
+	if q.CurrencyID != "" {
+		f, ok = c.currencyFallbacks[q.CurrencyID]
+	}
+	if !ok {
+		return &c.fallback
+	}
+	return &f
+}

@@ -1,0 +1,344 @@
+package entcache
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// GetEntitlement answers whether a customer may use a feature, or a credit currency. From memory it takes no lock and does not
+// allocate; a customer that is not in memory is fetched first, once for everybody who asks.
+//
+// The decision is always usable. Its Origin says where it came from: Live and Fetched are current, Stale is the last known
+// answer while Stigg cannot confirm it (AsOf says from when), Fallback is what the program configured for the case that nothing
+// is known. The error is nil unless Origin is Fallback, and explains it. A denial is an answer, not an error.
+//
+// ctx and [WithEntitlementTimeout] bound the wait, whichever ends first; an answer from memory does not look at ctx.
+func (c *Client) GetEntitlement(ctx context.Context, q Query) (Decision, error) {
+	if e := c.running.Load(); e != nil {
+		if d, ok := e.hit(&q); ok {
+			return d, nil
+		}
+		return c.getSlow(ctx, e, q)
+	}
+	return c.fallback(q, c.whyNotRunning())
+}
+
+// hit answers a well-formed query from a belief that is Live. It is the path that the benchmarks hold to ristretto's own Get.
+func (e *engine) hit(q *Query) (Decision, bool) {
+	now := e.clock.load()
+	if q.Validate() != nil {
+		return Decision{}, false
+	}
+	b, first := e.cache.Lookup(q.CustomerID, q.ResourceID, now)
+	if b == nil || b.AwaitRefresh {
+		return Decision{}, false
+	}
+	asOf, live := e.sync.Fresh(b, now)
+	if !live {
+		if first {
+			e.sync.Want(q.Key())
+		}
+		return Decision{}, false
+	}
+	d := entitlements.Decide(b.Snapshot, q, now)
+	if !d.HasAccess && unanswerable(&d) {
+		return Decision{}, false
+	}
+	d.Origin, d.AsOf = Live, asOf
+	return d, true
+}
+
+// unanswerable reports whether a decision has to give way to the fallback: the entitlement is of another type than the program
+// relies on, or of one that this client does not know.
+func unanswerable(d *Decision) bool {
+	return d.AccessDeniedReason == FeatureTypeMismatch ||
+		(d.AccessDeniedReason == UnknownReason && d.Entitlement.Exists() && d.Entitlement.Type() == entitlements.TypeUnspecified)
+}
+
+// getSlow answers whatever is not a Live hit.
+func (c *Client) getSlow(ctx context.Context, e *engine, q Query) (Decision, error) {
+	if err := q.Validate(); err != nil {
+		return c.fallback(q, err)
+	}
+	b, origin, err := c.belief(ctx, e, q.Key())
+	if b == nil {
+		return c.fallback(q, err)
+	}
+	return c.decide(e, b, origin, q)
+}
+
+// decide answers q from a belief that is at hand.
+func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Query) (Decision, error) {
+	now := e.clock.load()
+	d := entitlements.Decide(b.Snapshot, &q, now)
+	if !d.HasAccess && unanswerable(&d) {
+		reason, ent := d.AccessDeniedReason, d.Entitlement
+		d, _ = c.fallback(q, nil)
+		if !d.HasAccess {
+			d.AccessDeniedReason = reason
+		}
+		if reason == FeatureTypeMismatch {
+			return d, fmt.Errorf("entcache: %v of %v is %v, not %v", q.Ref(), q.Key(), ent.Type(), q.Type)
+		}
+		return d, fmt.Errorf("entcache: %v of %v has the feature type %q, which this version does not know", q.Ref(), q.Key(), ent.FeatureType())
+	}
+	if b.Suspect && c.cfg.denyWhileSuspect && d.HasAccess {
+		d.HasAccess, d.AccessDeniedReason = false, UnknownReason
+	}
+	d.Origin, d.AsOf = origin, b.ConfirmedAt
+	if origin == Live {
+		d.AsOf, _ = e.sync.Fresh(b, now)
+	}
+	return d, nil
+}
+
+// belief returns what is known about key, and how: from memory when that is good enough, else by waiting for Stigg. It is nil,
+// with the reason, when nothing is known or what is known may no longer be served.
+func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.Belief, Origin, error) {
+	now := e.clock.load()
+	b, first := e.cache.Lookup(key.CustomerID, key.ResourceID, now)
+	var since uint64
+	if b != nil {
+		if !b.AwaitRefresh {
+			if _, live := e.sync.Fresh(b, now); live {
+				return b, Live, nil
+			}
+			if c.servable(b, now) {
+				if first {
+					e.sync.Want(key)
+				}
+				c.counts.stale.Add(1)
+				return b, Stale, nil
+			}
+		} else {
+			since = b.QuestionSeq // a fetch that begins after what has to be seen
+		}
+	}
+	c.counts.misses.Add(1)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.entitlementTimeout, errEntitlementTimeout)
+	defer cancel()
+	fetched, err := e.sync.Load(ctx, key, since)
+	if err == nil {
+		return fetched, Fetched, nil
+	}
+	if b != nil && c.servable(b, now) {
+		c.counts.stale.Add(1)
+		return b, Stale, nil
+	}
+	return nil, Fallback, fmt.Errorf("entcache: %w", err)
+}
+
+var errEntitlementTimeout = fmt.Errorf("entitlement timeout: %w", context.DeadlineExceeded)
+
+// servable reports whether a belief is young enough to be served as Stale.
+func (c *Client) servable(b *entitlements.Belief, now entitlements.Instant) bool {
+	return c.cfg.maxStale == 0 || time.Duration(now-b.ConfirmedAt) <= c.cfg.maxStale
+}
+
+// fallback answers q with what the program configured.
+func (c *Client) fallback(q Query, err error) (Decision, error) {
+	c.counts.fallbacks.Add(1)
+	return c.cfg.fallbackFor(&q).Decision(&q, entitlements.InstantOf(time.Now())), err
+}
+
+func (c *Client) whyNotRunning() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.cfg.offline:
+		return ErrOffline
+	default:
+		return ErrNotStarted
+	}
+}
+
+// Peek answers like [Client.GetEntitlement] from memory alone: it never waits and never asks Stigg. It is false, with the
+// fallback, when the customer is not in memory, its answer is too old, this client wrote something that is not visible yet, or
+// the query cannot be answered.
+func (c *Client) Peek(q Query) (Decision, bool) {
+	e := c.running.Load()
+	if e == nil || q.Validate() != nil {
+		d, _ := c.fallback(q, nil)
+		return d, false
+	}
+	now := e.clock.load()
+	b, _ := e.cache.Lookup(q.CustomerID, q.ResourceID, now)
+	if b == nil || b.AwaitRefresh {
+		d, _ := c.fallback(q, nil)
+		return d, false
+	}
+	origin := Stale
+	if _, live := e.sync.Fresh(b, now); live {
+		origin = Live
+	} else if !c.servable(b, now) {
+		d, _ := c.fallback(q, nil)
+		return d, false
+	}
+	d, err := c.decide(e, b, origin, q)
+	return d, err == nil
+}
+
+// Set is all that a customer, or one of its resources, may do, as of one moment.
+type Set struct {
+	// Origin and AsOf say where the set came from; see [Decision].
+	Origin Origin
+	AsOf   entitlements.Instant
+	// AccessDeniedReason says why the whole set is denied (no such customer, archived, no active subscription); empty when it
+	// is not.
+	AccessDeniedReason Reason
+
+	snapshot *entitlements.Snapshot
+	now      entitlements.Instant
+}
+
+// Len returns how many entitlements the set holds.
+func (s Set) Len() int {
+	if s.snapshot == nil {
+		return 0
+	}
+	return s.snapshot.Len()
+}
+
+// All yields the entitlements: features first, then credit wallets, each by id.
+func (s Set) All() iter.Seq[Entitlement] {
+	if s.snapshot == nil {
+		return func(func(Entitlement) bool) {}
+	}
+	return s.snapshot.All(s.now)
+}
+
+// Find returns one entitlement of the set.
+func (s Set) Find(ref Ref) (Entitlement, bool) {
+	if s.snapshot == nil {
+		return Entitlement{}, false
+	}
+	return s.snapshot.Find(ref, s.now)
+}
+
+// Entitlements returns all entitlements of a customer, or of one of its resources, as [Client.GetEntitlement] would find them.
+// When nothing is known the set is empty, its Origin is Fallback, and the error says why.
+func (c *Client) Entitlements(ctx context.Context, key Key) (Set, error) {
+	e := c.running.Load()
+	if e == nil {
+		return c.noSet(c.whyNotRunning())
+	}
+	if key.CustomerID == "" {
+		return c.noSet(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+	}
+	b, origin, err := c.belief(ctx, e, key)
+	if b == nil {
+		return c.noSet(err)
+	}
+	return e.set(b, origin), nil
+}
+
+func (c *Client) noSet(err error) (Set, error) {
+	c.counts.fallbacks.Add(1)
+	return Set{AccessDeniedReason: UnknownReason}, err
+}
+
+func (e *engine) set(b *entitlements.Belief, origin Origin) Set {
+	now := e.clock.load()
+	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: b.Snapshot, now: now}
+	if origin == Live {
+		s.AsOf, _ = e.sync.Fresh(b, now)
+	}
+	return s
+}
+
+// Reload asks Stigg for a customer's entitlements, or those of one of its resources, whatever is in memory, and waits for the
+// answer to a question that was put after this call began.
+func (c *Client) Reload(ctx context.Context, key Key) (Set, error) {
+	e := c.running.Load()
+	if e == nil {
+		return c.noSet(c.whyNotRunning())
+	}
+	if key.CustomerID == "" {
+		return c.noSet(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.entitlementTimeout, errEntitlementTimeout)
+	defer cancel()
+	b, err := e.sync.Load(ctx, key, e.sync.Now())
+	if err != nil {
+		return c.noSet(fmt.Errorf("entcache: %w", err))
+	}
+	return e.set(b, Fetched), nil
+}
+
+// PrefetchProgress is how far a [Client.Prefetch] has come.
+type PrefetchProgress struct {
+	Done   int // keys that are in memory now, or were before
+	Failed int // keys that could not be fetched
+	Total  int
+}
+
+// prefetchers bounds the fetches that one Prefetch has in flight.
+const prefetchers = 16
+
+// Prefetch loads the given customers and resources into memory, inside the request budget, so that their first check does not
+// wait. At the default budget that is 500 at once and 50 a second from there on. Keys that are in memory are left alone.
+//
+// progress, if not nil, is called after each key, from one goroutine at a time; it must not call Prefetch. A key that fails is
+// counted and does not stop the others. Prefetch returns nil when all succeeded, ctx's error when that ended first, else an
+// error that wraps one of the causes. ctx is its only time limit.
+func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(PrefetchProgress)) error {
+	e := c.running.Load()
+	if e == nil {
+		return c.whyNotRunning()
+	}
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex // guards the following
+		state = PrefetchProgress{Total: len(keys)}
+		cause error
+	)
+	report := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			state.Failed++
+			cause = err
+		} else {
+			state.Done++
+		}
+		if progress != nil {
+			progress(state)
+		}
+	}
+	slots := make(chan struct{}, prefetchers)
+	for _, key := range keys {
+		if key.CustomerID == "" {
+			report(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+			continue
+		}
+		if b, ok := e.cache.Peek(key); ok && !b.Belief.AwaitRefresh {
+			report(nil)
+			continue
+		}
+		if err := e.sync.Allow(ctx); err != nil {
+			wg.Wait()
+			return err
+		}
+		slots <- struct{}{} // freed by a fetch, which ends
+		wg.Go(func() {
+			defer func() { <-slots }()
+			_, err := e.sync.LoadAllowed(ctx, key)
+			report(err)
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if cause != nil {
+		return fmt.Errorf("entcache: prefetch: %d of %d keys failed: %w", state.Failed, state.Total, cause)
+	}
+	return nil
+}
