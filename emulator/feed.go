@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -19,7 +20,7 @@ type feed struct {
 	out   <-chan any
 
 	mu   sync.Mutex // one payload at a time, and none after stop
-	push func(any)
+	push func(any) *graphql.Response // hands over a payload; a response means that the feed could not take it
 	end  func()
 	done bool
 }
@@ -66,7 +67,15 @@ func open[T any](ctx context.Context, field string) (<-chan *T, error) {
 	}
 	c := make(chan *T)
 	f.field = field
-	f.push = func(v any) { c <- v.(*T) }
+	f.push = func(v any) *graphql.Response {
+		select {
+		case c <- v.(*T):
+			return nil
+		case out := <-f.out: // ended, or stillborn: some errors show only after the channel was asked for
+			r, _ := out.(*graphql.Response)
+			return cmp.Or(r, &graphql.Response{})
+		}
+	}
 	f.end = func() { close(c) }
 	return c, nil
 }
@@ -91,19 +100,22 @@ func (e *Emulator) newFeed(req request) (*feed, *response) {
 	return f, nil
 }
 
-// tell returns what the client sees of a payload, and false when the feed has ended.
-func (f *feed) tell(payload any) (*response, bool) {
+// tell returns what the client sees of a payload. It is nil once the feed was stopped, and ended is true when the feed
+// turns out to be of no use; the response then says why.
+func (f *feed) tell(payload any) (resp *response, ended bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.done {
 		return nil, false
 	}
-	f.push(payload)
+	if r := f.push(payload); r != nil {
+		return convertResponse(r), true
+	}
 	r, ok := (<-f.out).(*graphql.Response)
 	if !ok {
-		return nil, false
+		return failure(codeUnexpected, "the subscription ended"), true
 	}
-	return convertResponse(r), true
+	return convertResponse(r), false
 }
 
 // stop ends the feed and waits until graphql-go has let go of it.
@@ -172,7 +184,14 @@ func (s *socket) tell(op *liveOperation, ev *event) {
 	if !carried || ev.seq <= op.feed.since {
 		return
 	}
-	if resp, ok := op.feed.tell(payload); ok {
+	switch resp, ended := op.feed.tell(payload); {
+	case resp == nil: // the client completed it meanwhile
+	case ended:
+		if s.unregister(op) {
+			op.feed.stop()
+			s.sendMessage(message{op.id, "error", resp.Errors})
+		}
+	default:
 		s.sendMessage(message{op.id, "next", resp})
 	}
 }

@@ -108,10 +108,11 @@ func (t *tokens) block() []string {
 			for range 2 {
 				t.next()
 			}
-			if t.next() && t.TokenText() == "on" {
-				t.next()
-			} else if t.tok == '{' {
+			switch t.next(); {
+			case t.tok == '{':
 				depth++
+			case t.tok == '@', t.TokenText() == "on":
+				t.next()
 			}
 		case ':':
 			alias = depth == 1

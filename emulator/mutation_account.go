@@ -1,0 +1,198 @@
+package emulator
+
+import (
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
+)
+
+// UpdateOneCustomer changes what is given of a customer; null clears.
+func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*wire.Customer, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	in := args.Input
+	id, err := oneID(in.CustomerID, in.RefID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := m.e.state.present(id)
+	if err != nil {
+		return nil, err
+	}
+	setIf(&c.name, in.Name)
+	setIf(&c.email, in.Email)
+	setIf(&c.billingID, in.BillingID)
+	if in.AdditionalMetaData.Set {
+		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
+	}
+	c.updatedAt = m.e.state.stamp()
+	return m.e.customerOf(c), nil
+}
+
+// ImportOneCustomer makes or updates a customer without giving it a subscription.
+func (m *mutation) ImportOneCustomer(args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	in := args.Input
+	id, err := oneID(in.CustomerID, in.RefID)
+	if err != nil {
+		return nil, err
+	}
+	c, created := m.e.upsert(id)
+	setIf(&c.name, in.Name)
+	setIf(&c.email, in.Email)
+	setIf(&c.billingID, in.BillingID)
+	if in.AdditionalMetaData.Set {
+		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
+	}
+	c.updatedAt = m.e.state.stamp()
+	if created {
+		m.e.recalculate(c)
+	}
+	return m.e.customerOf(c), nil
+}
+
+// CancelSubscription ends a subscription: at the end of its billing period unless told otherwise. A trial ends at once.
+func (m *mutation) CancelSubscription(args wire.MutationCancelSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	in := args.Input
+	c, s := m.e.state.subscription(in.SubscriptionRefID)
+	if s == nil {
+		return nil, errorf(wireSubscriptionNotFound, "there is no subscription %q", in.SubscriptionRefID)
+	}
+	m.e.settle(c)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	switch s.status(now) {
+	case wire.SubscriptionStatusCanceled, wire.SubscriptionStatusExpired:
+		return nil, errorf("SubscriptionAlreadyCanceledOrExpired", "subscription %q has ended", s.id)
+	}
+	end := now
+	switch in.SubscriptionCancellationTime.Or(wire.SubscriptionCancellationTimeEndOfBillingPeriod) {
+	case wire.SubscriptionCancellationTimeEndOfBillingPeriod:
+		if s.status(now) == wire.SubscriptionStatusActive {
+			_, end = Month.around(s.anchor, now)
+		}
+	case wire.SubscriptionCancellationTimeSpecificDate:
+		if in.EndDate.Value == nil || in.EndDate.Value.Before(s.startAt) {
+			return nil, errorf("InvalidCancellationDate", "give an endDate after the start of the subscription")
+		}
+		end = in.EndDate.Value.Time
+	}
+	s.endAt, s.cancelled = end, true
+	c.updatedAt = m.e.state.stamp()
+	m.e.recalculateFor(c, s.resourceID)
+	return m.e.subscriptionOf(c, s, nil), nil
+}
+
+// GrantPromotionalEntitlements gives a customer entitlements outside any subscription; one of the same feature replaces
+// the one before.
+func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotionalEntitlementsArgs) ([]*wire.PromotionalEntitlement, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, err := m.e.state.present(args.Input.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	var granted []*promotion
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for _, in := range args.Input.PromotionalEntitlements {
+		p := &promotion{
+			startedAt: now, hidden: !in.IsVisible.Or(true),
+			endsAt: promotionEnd(now, in.Period, in.CustomEndDate.Or(wire.DateTime{}).Time),
+			entitlement: Entitlement{
+				Feature: in.FeatureID, Limit: in.UsageLimit.Value, Unlimited: in.HasUnlimitedUsage.Or(false),
+				SoftLimit: in.HasSoftLimit.Or(false), Values: in.EnumValues.Or(nil), Reset: periodOf(in.ResetPeriod),
+				ResetOn: resetOnOf(in.MonthlyResetPeriodConfiguration, in.WeeklyResetPeriodConfiguration),
+			},
+		}
+		if m.e.state.index.feature(in.FeatureID) == nil {
+			return nil, errorf(wireFeatureNotFound, "there is no feature %q", in.FeatureID)
+		}
+		if err := m.e.state.index.check(p.entitlement); err != nil {
+			return nil, err
+		}
+		if in.Period == wire.PromotionalEntitlementPeriodCustom && !p.endsAt.After(now) {
+			return nil, errorf(codeBadUserInput, "a CUSTOM period needs a customEndDate in the future")
+		}
+		granted = append(granted, p)
+	}
+	m.e.settle(c)
+	answers := []*wire.PromotionalEntitlement{}
+	for _, p := range granted {
+		p.id = m.e.state.newID("promotion")
+		for _, old := range c.promos {
+			old.revoked = old.revoked || old.entitlement.ref() == p.entitlement.ref()
+		}
+		c.promos = append(c.promos, p)
+		answers = append(answers, m.e.promotionOf(p))
+	}
+	m.e.recalculate(c)
+	return answers, nil
+}
+
+// RevokePromotionalEntitlement takes a customer's promotion of a feature back.
+func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotionalEntitlementArgs) (*wire.PromotionalEntitlement, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, err := m.e.state.present(args.Input.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	m.e.settle(c)
+	now := time.Now()
+	i := slices.IndexFunc(c.promos, func(p *promotion) bool {
+		return p.active(now) && p.entitlement.Feature == args.Input.FeatureID
+	})
+	if i < 0 {
+		return nil, errorf("PromotionalEntitlementNotFoundError", "customer %q has no promotion of %q", c.id, args.Input.FeatureID)
+	}
+	c.promos[i].revoked = true
+	m.e.recalculate(c)
+	return m.e.promotionOf(c.promos[i]), nil
+}
+
+// ConsumeCredits draws on a wallet directly. Its idempotency key is required, and works as that of a usage report.
+func (m *mutation) ConsumeCredits(args wire.MutationConsumeCreditsArgs) (*wire.CreditConsumptionResponse, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	in := args.Input
+	c, err := m.e.state.present(in.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	if m.e.state.index.currencies[in.CurrencyID] == nil {
+		return nil, errorf("CustomCurrencyNotFound", "there is no currency %q", in.CurrencyID)
+	}
+	if in.Amount < 0 || in.IdempotencyKey == "" {
+		return nil, errorf(codeBadUserInput, "give an amount of zero or more and an idempotencyKey")
+	}
+	r := ref{id: in.CurrencyID, credit: true}
+	key := reportKey{in.CustomerID, in.ResourceID.Or(""), r, in.IdempotencyKey}
+	if first, ok := m.e.state.reports[key]; ok {
+		return first.credit, nil
+	}
+	s, wallet, err := m.e.target(c, in.ResourceID.Or(""), r)
+	if err != nil {
+		return nil, err
+	}
+	meter := m.e.consume(c, s, wallet, decimal.NewFromFloat(in.Amount))
+	answer := &wire.CreditConsumptionResponse{
+		Amount: in.Amount, CurrencyID: in.CurrencyID, CustomerID: c.id, ResourceID: optional(s.resourceID),
+		Timestamp: wire.NewDateTime(meter.updatedAt),
+		Credit: &wire.OptimisticCreditBalance{
+			CurrencyID: in.CurrencyID, CurrentUsage: meter.used.InexactFloat64(), UsageLimit: deref(wallet.limit),
+			Timestamp: wire.NewDateTime(meter.updatedAt), UsagePeriodEnd: optionalTime(meter.end),
+		},
+	}
+	m.e.state.reports[key] = report{credit: answer}
+	return answer, nil
+}
+
+// ReportEntitlementCheckRequested accepts the record of a check. Nothing is done with it.
+func (m *mutation) ReportEntitlementCheckRequested(wire.MutationReportEntitlementCheckRequestedArgs) (bool, error) {
+	return true, nil
+}
