@@ -64,6 +64,10 @@ func upgrade(ctx context.Context, cfg Config) (*websocket.Conn, error) {
 	}
 	ws, resp, err := dialer.DialContext(ctx, cfg.URL, cfg.Header)
 	if err != nil {
+		// gorilla gives the socket the deadline of ctx, and either may be noticed first.
+		if deadline, ok := ctx.Deadline(); ok && isTimeout(err) && !time.Now().Before(deadline) {
+			<-ctx.Done()
+		}
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, fmt.Errorf("graphqlws: dial: %w", cause)
 		}
