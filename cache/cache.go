@@ -173,6 +173,7 @@ func (c *Cache) Insert(key entitlements.Key, b *entitlements.Belief) (*entitleme
 	}
 	cl := &cell{key: key, slot: -1}
 	cl.belief.Store(b)
+	cl.lastRead.Store(int64(b.ConfirmedAt)) // whoever had it fetched counts as its first reader
 	cost := costOf(b)
 	cl.cost.Store(cost)
 	if !c.place(h, cl, cost) {
@@ -207,7 +208,7 @@ func costOf(b *entitlements.Belief) int64 { return int64(b.Snapshot.Size() + cel
 type Entry struct {
 	Key      entitlements.Key
 	Belief   *entitlements.Belief
-	LastRead entitlements.Instant // zero when it was never read
+	LastRead entitlements.Instant // or when it was inserted
 	Reads    uint32               // ticks of the readers' clock in which it was read, modulo 2^32
 }
 

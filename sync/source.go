@@ -69,7 +69,7 @@ func (unclassified) Retryable() bool           { return true }
 type Resident struct {
 	Key      entitlements.Key
 	Belief   *entitlements.Belief
-	LastRead entitlements.Instant // zero when it was never read
+	LastRead entitlements.Instant // or when it was inserted
 	Reads    uint32               // grows with every tick in which it was read
 }
 
