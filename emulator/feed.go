@@ -19,7 +19,7 @@ type feed struct {
 	since uint64 // events up to this one are older than the subscription
 	out   <-chan any
 
-	mu   sync.Mutex // one payload at a time, and none after stop
+	mu   sync.Mutex                  // one payload at a time, and none after stop
 	push func(any) *graphql.Response // hands over a payload; a response means that the feed could not take it
 	end  func()
 	done bool
