@@ -143,13 +143,14 @@ func (b *statusBox) set(state State, err error) bool {
 		return false
 	}
 	b.state, b.since = state, time.Now()
-	if (state == Off || state == Live) && !b.isSettled {
-		b.isSettled = true
-		close(b.settled)
-	}
+	// synced before settled: whoever waits for the latter looks at the former next.
 	if state == Live && !b.isSync {
 		b.isSync = true
 		close(b.synced)
+	}
+	if (state == Off || state == Live) && !b.isSettled {
+		b.isSettled = true
+		close(b.settled)
 	}
 	return true
 }
