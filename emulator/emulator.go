@@ -24,7 +24,7 @@ type Config struct {
 	// Logger receives requests, sockets and faults at debug level and panics at error level. Default: silent.
 	Logger *slog.Logger
 	// OnRequest, if set, is called for every operation before it is executed, on the goroutine that serves it and under
-	// no lock: it may call the emulator, and as long as it blocks, so does the request.
+	// no lock: it may call the emulator, except for Close, and as long as it blocks, so do the request and Close.
 	OnRequest func(Request)
 	// InvalidKeyCloseCode closes a socket whose key is unknown, with reason "Invalid API key". Default: 4401. The code
 	// of the real service is not known; the reason is.

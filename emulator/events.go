@@ -46,13 +46,18 @@ func (e *Emulator) publish(ev *event) {
 
 // emitEntitlements tells that the set of one key was calculated anew.
 func (e *Emulator) emitEntitlements(c *customer, s *scope) {
+	ev := Event{Kind: EventEntitlements, CustomerID: c.id, ResourceID: s.resourceID}
+	if e.sockets.empty() {
+		e.publish(&event{Event: ev}) // counted by the faults, told to nobody
+		return
+	}
 	v1, v2 := e.sets(c, s)
 	var denied *wire.EntitlementsStateAccessDeniedReason
 	if s.denied != "" {
 		denied = new(wire.EntitlementsStateAccessDeniedReason(s.denied))
 	}
 	e.publish(&event{
-		Event: Event{Kind: EventEntitlements, CustomerID: c.id, ResourceID: s.resourceID},
+		Event: ev,
 		payloads: map[string]any{
 			"entitlementsUpdatedV2": &wire.EntitlementsUpdatedV2{
 				CustomerID: c.id, ResourceID: optional(s.resourceID), AccessDeniedReason: denied, Entitlements: &v2,
@@ -66,7 +71,6 @@ func (e *Emulator) emitEntitlements(c *customer, s *scope) {
 
 // emitUsage tells the present usage of one feature or wallet.
 func (e *Emulator) emitUsage(c *customer, s *scope, ent *entitled) {
-	m := s.meters[ent.ref]
 	ev := &event{Event: Event{Kind: EventUsage, CustomerID: c.id, ResourceID: s.resourceID}}
 	reference := &wire.EntitlementReference{ID: wire.ID(ent.ref.id), Type: wire.EntitlementTypeFeature}
 	if ent.ref.credit {
@@ -75,6 +79,11 @@ func (e *Emulator) emitUsage(c *customer, s *scope, ent *entitled) {
 	} else {
 		ev.FeatureID = ent.ref.id
 	}
+	if e.sockets.empty() {
+		e.publish(ev)
+		return
+	}
+	m := s.meters[ent.ref]
 	ev.payloads = map[string]any{"usageUpdatedV2": &wire.UsageUpdatedV2{
 		CustomerID: c.id, ResourceID: optional(s.resourceID), EntitlementReference: reference,
 		Usage: &wire.UsageV2{

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -79,6 +80,7 @@ func (e *Emulator) Serve(l net.Listener) {
 		Handler:           e.handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ConnState:         e.serve.track,
+		ErrorLog:          slog.NewLogLogger(e.config.Logger.Handler(), slog.LevelDebug),
 	}
 	e.serve.mu.Lock()
 	defer e.serve.mu.Unlock()

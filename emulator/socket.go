@@ -34,6 +34,12 @@ func (r *registry) remove(s *socket) {
 	delete(r.open, s)
 }
 
+func (r *registry) empty() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open) == 0
+}
+
 // each calls f for every open socket, under no lock.
 func (r *registry) each(f func(*socket)) {
 	r.mu.Lock()
