@@ -139,16 +139,17 @@ func (s *socket) run() {
 	s.wg.Go(s.write)
 	s.wg.Go(s.pump)
 
+	defer func() { // also when a hook of the user's panics: net/http recovers, and the socket must be gone by then
+		initTimer.Stop()
+		s.cancel()
+		s.e.sockets.remove(s)
+		unhook()
+		s.breakOff()
+		s.wg.Wait()
+		s.endAll()
+		s.e.config.Logger.Debug("socket closed", "remote", s.conn.RemoteAddr().String())
+	}()
 	s.read()
-
-	initTimer.Stop()
-	s.cancel()
-	s.e.sockets.remove(s)
-	unhook()
-	s.breakOff()
-	s.wg.Wait()
-	s.endAll()
-	s.e.config.Logger.Debug("socket closed", "remote", s.conn.RemoteAddr().String())
 }
 
 // breakOff closes the connection under the socket, which ends every read and write of it.
