@@ -27,7 +27,7 @@ var subscriptions = []subscription{
 
 var errNoEvent = errors.New("no data in event")
 
-// eventDecoder reads the payload of one "next" frame.
+// eventDecoder reads the payloads of "next" frames, one after the other.
 type eventDecoder struct {
 	decoder
 	wanted func(entitlements.Key) bool
@@ -39,7 +39,7 @@ type eventDecoder struct {
 // event reads a payload. It never fails: what cannot be read is an event too. An error that ends the whole stream, such as a
 // key that expired, is returned beside it.
 func (d *eventDecoder) event(sub *subscription, payload []byte) (entitlements.Event, *Error) {
-	d.Scanner = scan.New(payload)
+	d.Scanner, d.unknown, d.key, d.skipped = scan.New(payload), 0, entitlements.Key{}, false
 	var ev entitlements.Event
 	var failed []byte
 	found := false

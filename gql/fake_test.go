@@ -71,6 +71,8 @@ type fakeStigg struct {
 	t      *testing.T
 	post   http.HandlerFunc
 	script func(*peer)
+	// upgrade, when set, answers instead of the upgrade to a socket.
+	upgrade http.HandlerFunc
 }
 
 const testKey = "server-%s 100% of a $ecret"
@@ -100,6 +102,10 @@ func newFake(t *testing.T) (*fakeStigg, Config) {
 func (f *fakeStigg) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		f.post(w, r)
+		return
+	}
+	if f.upgrade != nil {
+		f.upgrade(w, r)
 		return
 	}
 	upgrader := websocket.Upgrader{Subprotocols: []string{"graphql-transport-ws"}}

@@ -19,7 +19,7 @@ type Stream struct {
 	client *Client
 	conn   *graphqlws.Conn
 	key    string // that the connection was opened with
-	wanted func(entitlements.Key) bool
+	events eventDecoder
 	err    error // what ended the stream
 }
 
@@ -53,7 +53,7 @@ func (c *Client) Subscribe(ctx context.Context, wanted func(entitlements.Key) bo
 		_ = conn.Close()
 		return nil, streamError(ctx, err, key)
 	}
-	return &Stream{client: c, conn: conn, key: key, wanted: wanted}, nil
+	return &Stream{client: c, conn: conn, key: key, events: eventDecoder{decoder: decoder{names: c.names}, wanted: wanted}}, nil
 }
 
 // Next waits for the next event. An event that cannot be read is an event (EventUnreadable), not an error. Every error is final:
@@ -85,10 +85,9 @@ func (s *Stream) Next(ctx context.Context) (entitlements.Event, error) {
 	case graphqlws.FrameComplete:
 		return entitlements.Event{}, s.end(&Error{Op: sub.op, Err: ErrCompleted})
 	}
-	d := eventDecoder{decoder: decoder{names: s.client.names}, wanted: s.wanted}
-	ev, fatal := d.event(sub, frame.Payload)
-	if d.unknown > 0 {
-		s.client.unknown.Add(uint64(d.unknown))
+	ev, fatal := s.events.event(sub, frame.Payload)
+	if n := s.events.unknown; n > 0 {
+		s.client.unknown.Add(uint64(n))
 	}
 	if fatal != nil {
 		return entitlements.Event{}, s.end(fatal.scrubbed(s.key))

@@ -2,10 +2,12 @@ package graphqlws
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -273,7 +275,7 @@ func (c *Conn) fail(err error) error {
 		c.mu.Unlock()
 		close(c.closing)
 		c.farewell()
-		_ = c.ws.Close()
+		hangUp(c.ws.NetConn())
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,6 +301,22 @@ func (c *Conn) farewell() {
 		}
 	}
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), deadline)
+}
+
+// hangUp closes the socket itself. Closing a TLS connection would try for up to 5 s to say so to a peer that does not read; the
+// close frame has said it already.
+func hangUp(nc net.Conn) {
+	for {
+		switch c := nc.(type) {
+		case *tls.Conn:
+			nc = c.NetConn()
+		case *guardedConn:
+			nc = c.Conn
+		default:
+			_ = nc.Close()
+			return
+		}
+	}
 }
 
 func (c *Conn) write(data []byte) error {

@@ -1,0 +1,163 @@
+package gql
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+func TestUnsetInputsAreAbsent(t *testing.T) {
+	f, cfg := newFake(t)
+	var got request
+	f.post = func(w http.ResponseWriter, r *http.Request) {
+		got = readRequest(t, r)
+		reply(500, ``)(w, r)
+	}
+	c := mustNew(t, cfg)
+	when := DateTime{Time: time.Date(2026, 11, 22, 20, 10, 0, 0, time.FixedZone("", 3600))}
+	for want, call := range map[string]func() error{
+		`{"input":{"customerId":"c1"}}`: func() error {
+			_, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{CustomerId: new("c1")})
+			return err
+		},
+		`{"input":{"additionalMetaData":{"keep":null,"deep":[null]},"createdAt":"2026-11-22T19:10:00.000Z","customerId":"c1","email":"","name":null,"subscriptionParams":null}}`: func() error {
+			_, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{
+				CustomerId:         new("c1"),
+				Email:              new(""),
+				Name:               Null[string](),
+				CreatedAt:          &when,
+				AdditionalMetaData: new(json.RawMessage(`{"keep":null,"deep":[null]}`)),
+				SubscriptionParams: Null[ProvisionCustomerSubscriptionInput](),
+			})
+			return err
+		},
+		`{"input":{"addons":[{"addonId":"a","quantity":2},{"addonId":"b"}],"billableFeatures":[],"billingPeriod":"MONTHLY","customerId":"c1","planId":"p"}}`: func() error {
+			_, err := c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{
+				CustomerId:       "c1",
+				PlanId:           "p",
+				BillingPeriod:    new(BillingPeriodMonthly),
+				Addons:           []SubscriptionAddonInput{{AddonId: "a", Quantity: new(2)}, {AddonId: "b"}},
+				BillableFeatures: []BillableFeatureInput{},
+			})
+			return err
+		},
+		`{"input":{"customerId":"c","featureId":"f","idempotencyKey":"k","updateBehavior":"SET","value":-1.5}}`: func() error {
+			_, err := c.ReportUsage(t.Context(), ReportUsageInput{
+				CustomerId: "c", FeatureId: "f", Value: -1.5, IdempotencyKey: new("k"), UpdateBehavior: new(UsageUpdateBehaviorSet),
+			})
+			return err
+		},
+	} {
+		if err := call(); err == nil {
+			t.Error("no error")
+		}
+		if string(got.Variables) != want {
+			t.Errorf("sent %s\nwant %s", got.Variables, want)
+		}
+	}
+	if err := c.CheckKey(t.Context()); err == nil || got.Variables != nil {
+		t.Errorf("sent %s without need", got.Variables)
+	}
+}
+
+func TestNullIsOnePointerForEachType(t *testing.T) {
+	if Null[string]() != Null[string]() || *Null[string]() != "" {
+		t.Error("Null[string] changes")
+	}
+	if Null[DateTime]() == nil || Null[json.RawMessage]() == nil {
+		t.Error("no Null")
+	}
+	body, err := requestBody("Op", "query", &struct {
+		At   *DateTime        `json:"at"`
+		Meta *json.RawMessage `json:"meta"`
+		Zero *string          `json:"zero"`
+	}{Null[DateTime](), Null[json.RawMessage](), new("")})
+	if want := `{"operationName":"Op","query":"query","variables":{"at":null,"meta":null,"zero":""}}`; err != nil || string(body) != want {
+		t.Errorf("got %s, %v; want %s", body, err, want)
+	}
+}
+
+func TestInputThatCannotBeSaid(t *testing.T) {
+	f, cfg := newFake(t)
+	c := mustNew(t, cfg)
+	for _, in := range []ReportUsageInput{
+		{Value: math.NaN()}, {Value: math.Inf(1)}, {CreatedAt: &DateTime{Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{Dimensions: new(json.RawMessage(`{"broken"`))},
+	} {
+		_, err := c.ReportUsage(t.Context(), in)
+		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrBadInput) || e.OutcomeUnknown() || e.Retryable() {
+			t.Errorf("ReportUsage(%+v) = %v, want ErrBadInput", in, err)
+		}
+	}
+	if n := len(f.dials()); n != 0 {
+		t.Errorf("%d connections were made", n)
+	}
+}
+
+func TestWritesAnswer(t *testing.T) {
+	f, cfg := newFake(t)
+	c := mustNew(t, cfg)
+	const customer = `{"id":"1","customerId":"c1","refId":"c1","updatedAt":"2026-11-22T19:10:00Z","additionalMetaData":{"a":1}}`
+	const subscription = `{"id":"1","subscriptionId":"s","refId":"s","status":"ACTIVE","pricingType":"PAID","paymentCollection":"NOT_REQUIRED","plan":{"id":"p","refId":"plan"},"customer":{"id":"1","refId":"c1"},"prices":null}`
+
+	f.post = reply(200, `{"data":{"provisionCustomer":{"customer":`+customer+`,"subscriptionDecisionStrategy":"SOMETHING_NEW","subscription":`+subscription+`,"entitlementsV2":`+elements(3)+`}}}`)
+	p, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{CustomerId: new("c1")})
+	if err != nil || p.Customer.CustomerId != "c1" || p.Subscription.Plan.RefId != "plan" || p.SubscriptionDecisionStrategy != "SOMETHING_NEW" {
+		t.Fatalf("ProvisionCustomer = %+v, %v", p, err)
+	}
+	if snap, err := SnapshotOf(aKey, p.EntitlementsV2); err != nil || snap.Len() != 3 {
+		t.Errorf("SnapshotOf = %v, %v", snap, err)
+	}
+
+	f.post = reply(200, `{"data":{"provisionSubscriptionV2":{"status":"PAYMENT_REQUIRED","checkoutUrl":"https://pay.test/","subscription":null,"entitlementsV2":null}}}`)
+	s, err := c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{CustomerId: "c1", PlanId: "p"})
+	if err != nil || s.Status != ProvisionSubscriptionStatusPaymentRequired || s.Subscription != nil || s.EntitlementsV2 != nil || *s.CheckoutUrl == "" {
+		t.Errorf("ProvisionSubscription = %+v, %v", s, err)
+	}
+	f.post = reply(200, `{"data":{"provisionSubscriptionV2":{"status":"SUCCESS","entitlementsV2":[]}}}`)
+	if s, err = c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{}); err != nil || s.EntitlementsV2 == nil {
+		t.Errorf("an empty set is not told from none: %+v, %v", s, err)
+	}
+
+	f.post = reply(200, `{"data":{"reportUsage":{"id":"1","featureId":"f","customerId":"c1","resourceId":"r1","currentUsage":7,"timestamp":"2026-11-22T19:10:00Z",
+		"usagePeriodStart":"2026-11-01T00:00:00Z","usagePeriodEnd":null,"credit":{"currencyId":"tokens","currentUsage":70,"timestamp":1795374600000,"consumed":10}}}}`)
+	u, err := c.ReportUsage(t.Context(), ReportUsageInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, list := u.Usages()
+	want := []entitlements.Usage{
+		{Ref: entitlements.Feature("f"), Current: 7, UpdatedAt: at("2026-11-22T19:10:00Z"), PeriodStart: at("2026-11-01T00:00:00Z")},
+		{Ref: entitlements.Currency("tokens"), Current: 70, UpdatedAt: at("2026-11-22T19:10:00Z")},
+	}
+	if key != (entitlements.Key{CustomerID: "c1", ResourceID: "r1"}) || len(list) != 2 || list[0] != want[0] || list[1] != want[1] {
+		t.Errorf("Usages = %v, %+v; want %+v", key, list, want)
+	}
+	u.CurrentUsage, u.Credit, u.ResourceId = nil, nil, nil
+	if key, list = u.Usages(); key != aKey || len(list) != 0 {
+		t.Errorf("Usages = %v, %v; want nothing known", key, list)
+	}
+}
+
+func TestIncompleteAnswersToWritesAreErrors(t *testing.T) {
+	f, cfg := newFake(t)
+	c := mustNew(t, cfg)
+	for _, body := range []string{
+		`{}`, `{"data":{}}`, `{"data":{"provisionCustomer":null}}`, `{"data":{"provisionCustomer":{}}}`,
+		`{"data":{"provisionCustomer":{"customer":null,"subscriptionDecisionStrategy":"X"}}}`,
+		`{"data":{"provisionCustomer":{"customer":{"id":"1","customerId":"c","refId":"c"},"subscriptionDecisionStrategy":"X"}}}`,
+		`{"data":{"provisionCustomer":{"customer":{"id":"1","customerId":"c","refId":"c","updatedAt":"soon"},"subscriptionDecisionStrategy":"X"}}}`,
+		`{"data":{"provisionCustomer":[]}}`, `{"data":7}`,
+	} {
+		f.post = reply(200, body)
+		p, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{})
+		if e, ok := errors.AsType[*Error](err); !ok || p != nil || !errors.Is(err, ErrMalformed) || !e.OutcomeUnknown() {
+			t.Errorf("%s: %+v, %v; want ErrMalformed of unknown outcome", body, p, err)
+		}
+	}
+}
