@@ -140,6 +140,7 @@ func TestCatalogIsCopied(t *testing.T) {
 
 func FuzzParseCatalog(f *testing.F) {
 	f.Add(demoYAML)
+	f.Add("plans: ! ")
 	f.Add("plans:\n  - {id: p, product: nowhere}\n")
 	f.Add("features: [{id: 1, type: number}]\nplans: [{id: a, parent: a}]")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -29,7 +29,13 @@ func DemoCatalog() *Catalog {
 
 // ParseCatalog reads a catalog from YAML. It is strict: unknown fields, wrong types, doubled ids and references to
 // nothing are errors that name line and field. Problems of meaning come joined, each a [*CatalogError].
-func ParseCatalog(text []byte) (*Catalog, error) {
+func ParseCatalog(text []byte) (_ *Catalog, err error) {
+	// The YAML library panics on some malformed tags, such as "plans: ! ". FuzzParseCatalog found it.
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("parse catalog: malformed YAML: %v", v)
+		}
+	}()
 	c := &Catalog{}
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("parse catalog: %w", err)

@@ -78,9 +78,12 @@ func simulate(t *testing.T, seed uint64) {
 		})
 	})
 	working.Wait()
-	for _, c := range customers { // whatever is due takes effect, and is told
-		b.Snapshot(c, "")
-		b.Recalculate(c)
+	for _, c := range customers { // whatever is due takes effect, and is told; periods that are over are, by a report
+		for _, r := range resources {
+			for _, ent := range b.Snapshot(c, r).Entitlements {
+				b.Report(c, r, ent.FeatureID, 0)
+			}
+		}
 	}
 	synctest.Wait()
 	b.Faults().CloseSockets(1000, "done")
@@ -102,8 +105,12 @@ func simulate(t *testing.T, seed uint64) {
 				if !set.features[id] {
 					t.Errorf("listener %d, %s: never heard of %s", i, key, id)
 				}
-				if u, ok := l.usage[key+"/"+id]; ok && !u.stamp.Before(ent.UsageStamp) && u.value != ent.Usage {
-					t.Errorf("listener %d, %s: usage of %s heard %v, truth is %v", i, key, id, u.value, ent.Usage)
+				if !set.stamp.Equal(ent.EntitlementStamp) {
+					t.Errorf("listener %d, %s: last set heard is of %s, truth of %s", i, key, set.stamp, ent.EntitlementStamp)
+				}
+				u, ok := l.usage[key+"/"+id]
+				if ok && ent.FeatureID != "" && (!u.stamp.Equal(ent.UsageStamp) || u.value != ent.Usage) {
+					t.Errorf("listener %d, %s: usage of %s heard %v of %s, truth is %v of %s", i, key, id, u.value, u.stamp, ent.Usage, ent.UsageStamp)
 				}
 			}
 		}
