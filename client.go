@@ -220,10 +220,10 @@ func (c *Client) Close() error {
 }
 
 // SetAPIKey replaces the API key, for all requests from now on. A client that is Off because the old one was refused tries
-// again at once. The stream that is open stays open.
+// again at once. A stream that is open stays open. The error says what is wrong with the key, without showing it.
 func (c *Client) SetAPIKey(apiKey string) error {
-	if apiKey == "" {
-		return errors.New("entcache: the API key is empty")
+	if err := gql.ValidateAPIKey(apiKey); err != nil {
+		return fmt.Errorf("entcache: %w", err)
 	}
 	c.key.Store(&apiKey)
 	if e := c.running.Load(); e != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/entcache/entcache/cache"
+	"github.com/entcache/entcache/gql"
 	syncer "github.com/entcache/entcache/sync"
 )
 
@@ -93,6 +94,11 @@ func newConfig(apiKey string, opts []Option) (*config, error) {
 	}
 	if apiKey == "" && !c.offline {
 		return nil, errors.New("entcache: the API key is empty: pass the server API key of a Stigg environment, or use WithOffline")
+	}
+	if apiKey != "" {
+		if err := gql.ValidateAPIKey(apiKey); err != nil {
+			return nil, fmt.Errorf("entcache: %w", err)
+		}
 	}
 	return c, nil
 }

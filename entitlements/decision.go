@@ -34,100 +34,107 @@ func (d Decision) Age() time.Duration {
 // The rules and their order are those of Stigg's Node SDK (stigg-behaviour.md section 4.2); it does not validate q. It
 // differs on purpose in two places: isGranted=false without a reason denies, and a usage period that has ended reads as zero
 // whichever way the question is put.
-func Decide(s *Snapshot, q *Query, now Instant) Decision {
-	if s.reason != "" {
-		return Decision{AccessDeniedReason: s.reason}
-	}
-	ref := q.Ref()
-	i := s.grants.find(ref)
-	if i < 0 {
-		if ref.Kind == KindCredit {
-			return Decision{AccessDeniedReason: EntitlementNotFound}
-		}
-		return Decision{AccessDeniedReason: NoFeatureEntitlementInSubscription}
-	}
-	it := &s.grants.items[i]
-	d := Decision{Entitlement: Entitlement{s, now, int32(i)}}
-	if q.Type != TypeUnspecified && q.Type != it.typ {
-		d.AccessDeniedReason = FeatureTypeMismatch
-		return d
-	}
-	d.AccessDeniedReason = s.deny(it, i, q, now)
-	d.HasAccess = d.AccessDeniedReason == ""
+func Decide(s *Snapshot, q *Query, now Instant) (d Decision) {
+	DecideInto(&d, s, q, now)
 	return d
 }
 
-// deny returns why the entitlement at index i does not cover the query; empty when it does.
-func (s *Snapshot) deny(it *item, i int, q *Query, now Instant) Reason {
-	reason := it.reason
-	if it.wallet >= 0 {
-		reason = s.walletVerdict(it, q, reason)
+// DecideInto is [Decide] for a path on which copying the answer would be noticed: it fills d, which must be the zero Decision.
+func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
+	if s.reason != "" {
+		d.AccessDeniedReason = s.reason
+		return
 	}
-	if reason != "" {
-		return reason
+	ref := q.Ref()
+	i := s.find(ref)
+	if i < 0 {
+		d.AccessDeniedReason = NoFeatureEntitlementInSubscription
+		if ref.Kind == KindCredit {
+			d.AccessDeniedReason = EntitlementNotFound
+		}
+		return
 	}
-	if it.flags&flagGranted == 0 {
+	r := &s.records[i]
+	d.Entitlement.snapshot, d.Entitlement.now, d.Entitlement.index = s, now, int32(i)
+	var reason Reason
+	switch {
+	case q.Type != TypeUnspecified && q.Type != r.typ:
+		reason = FeatureTypeMismatch
+	case r.flags&flagDenied != 0 || r.wallet >= 0:
+		reason = s.denyPaid(r, i, q, now)
+	default:
+		reason = s.deny(r, i, q, now)
+	}
+	if reason == "" {
+		d.HasAccess = true
+	} else {
+		d.AccessDeniedReason = reason
+	}
+}
+
+// deny returns why the entitlement at position i does not cover the query, the server's own reason and the wallet apart; empty
+// when it does.
+func (s *Snapshot) deny(r *record, i int, q *Query, now Instant) Reason {
+	if r.flags&flagGranted == 0 {
 		return Unknown // the Node SDK would allow: it reads only the reason
 	}
-	switch it.featureType {
-	case FeatureBoolean:
+	switch r.typ {
+	case TypeBoolean:
 		return ""
-	case FeatureEnum:
+	case TypeMetered, TypeNumeric:
+		// Numeric with a null meter is counted; see stigg-behaviour.md 4.2, notes.
+		if r.flags&(flagUncounted|flagUnlimited|flagSoftLimit) != 0 {
+			return ""
+		}
+		current := r.current
+		if r.periodOver(now) {
+			current = 0
+		}
+		// Written so that a NaN on either side denies.
+		if current+q.RequestedUsage <= r.limit {
+			return ""
+		}
+		return RequestedUsageExceedingLimit
+	case TypeEnum:
 		for _, v := range q.RequestedValues {
-			if !slices.Contains(it.enumValues, v) {
+			if !slices.Contains(s.grants.items[i].enumValues, v) {
 				return RequestedValuesMismatch
 			}
 		}
 		return ""
-	case FeatureNumber:
-		if it.meterType == MeterNone {
-			return ""
-		}
-		if it.flags&(flagUnlimited|flagSoftLimit) != 0 {
-			return ""
-		}
-		u := &s.usage[i]
-		current := u.current
-		if u.periodOver(it, now) {
-			current = 0
-		}
-		// Written so that a NaN on either side denies.
-		if current+q.RequestedUsage <= it.limit {
-			return ""
-		}
-		return RequestedUsageExceedingLimit
-	}
-	if it.typ == TypeCredit {
-		return s.walletDenies(i, q.RequestedUsage)
+	case TypeCredit:
+		return r.walletDenies(q.RequestedUsage)
 	}
 	return Unknown // a feature type this package does not know: the caller's fallback decides
 }
 
-// walletDenies says whether the wallet at index i can pay amount: access goes on while something is left (Stigg's changelog of
-// Node SDK 4.45), and what is asked for must fit. A soft limit goes on after depletion.
-func (s *Snapshot) walletDenies(i int, amount float64) Reason {
-	it, u := &s.grants.items[i], &s.usage[i]
-	if it.flags&(flagUnlimited|flagSoftLimit) != 0 {
+// walletDenies says whether a wallet can pay amount: access goes on while something is left (Stigg's changelog of Node SDK
+// 4.45), and what is asked for must fit. A soft limit goes on after depletion.
+func (r *record) walletDenies(amount float64) Reason {
+	if r.flags&(flagUnlimited|flagSoftLimit) != 0 {
 		return ""
 	}
-	if u.current < it.limit && u.current+amount <= it.limit {
+	if r.current < r.limit && r.current+amount <= r.limit {
 		return ""
 	}
 	return InsufficientCredits
 }
 
-// walletVerdict lets the wallet that pays for a feature have its say. An empty wallet denies a feature that has no reason of
-// its own; a wallet known to be filled after the server said InsufficientCredits clears that reason. Both follow the Node SDK
-// 3.95 on a balance update; the comparison of stamps is ours, so that an older balance clears nothing.
-func (s *Snapshot) walletVerdict(it *item, q *Query, reason Reason) Reason {
-	w := int(it.wallet)
-	switch reason {
-	case "":
-		return s.walletDenies(w, q.RequestedUsage*it.creditRate)
-	case InsufficientCredits:
-		if u := &s.usage[w]; u.updatedAt > it.updatedAt {
-			return s.walletDenies(w, q.RequestedUsage*it.creditRate)
+// denyPaid is deny for an entitlement that the server gave a reason for, or that a wallet pays for. An empty wallet denies a
+// feature that has no reason of its own; a wallet known to be filled after the server said InsufficientCredits clears that
+// reason. Both follow the Node SDK 3.95 on a balance update; the comparison of stamps is ours, so that an older balance clears
+// nothing.
+func (s *Snapshot) denyPaid(r *record, i int, q *Query, now Instant) Reason {
+	it := &s.grants.items[i]
+	reason := it.reason
+	if r.wallet >= 0 {
+		w := &s.records[r.wallet]
+		if reason == "" || (reason == InsufficientCredits && w.updatedAt > it.updatedAt) {
+			reason = w.walletDenies(q.RequestedUsage * it.creditRate)
 		}
 	}
-	return reason
+	if reason != "" {
+		return reason
+	}
+	return s.deny(r, i, q, now)
 }

@@ -16,7 +16,10 @@ type Entitlement struct {
 // Exists reports whether the set holds the entitlement that was asked for.
 func (e Entitlement) Exists() bool { return e.snapshot != nil }
 
-var noItem = item{wallet: -1}
+var (
+	noItem   item
+	noRecord = record{wallet: -1}
+)
 
 func (e Entitlement) item() *item {
 	if e.snapshot == nil {
@@ -25,35 +28,36 @@ func (e Entitlement) item() *item {
 	return &e.snapshot.grants.items[e.index]
 }
 
-// usage returns the usage in the period that holds e.now.
-func (e Entitlement) usage() usage {
+func (e Entitlement) record() *record {
 	if e.snapshot == nil {
-		return usage{}
+		return &noRecord
 	}
-	u := e.snapshot.usage[e.index]
-	it := e.item()
-	if u.periodOver(it, e.now) {
-		u.current = 0
-		u.periodStart, u.periodEnd = 0, 0
-		if start, end, ok := PeriodAt(it.anchor, it.resetPeriod, e.now); ok {
-			u.periodStart, u.periodEnd = start, end
-		}
+	return &e.snapshot.records[e.index]
+}
+
+// usage returns the record with the usage of the period that holds e.now.
+func (e Entitlement) usage() record {
+	r := *e.record()
+	if r.periodOver(e.now) {
+		it := e.item()
+		r.current = 0
+		r.periodStart, r.periodEnd, _ = PeriodAt(it.anchor, it.resetPeriod, e.now)
 	}
-	return u
+	return r
 }
 
 // periodOver reports whether the usage belongs to a period that ended before now. A wallet's usage is what it has paid out in
 // all, so it does not start again by itself: the end of its period asks the server instead (see NewSnapshot).
-func (u *usage) periodOver(it *item, now Instant) bool {
-	return u.periodEnd != 0 && u.periodEnd < now && it.typ != TypeCredit
+func (r *record) periodOver(now Instant) bool {
+	return r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit
 }
 
 // Ref names the entitlement within its set.
-func (e Entitlement) Ref() Ref { return e.item().ref }
+func (e Entitlement) Ref() Ref { return e.record().ref() }
 
 // FeatureID returns the feature's refId; empty for a wallet.
 func (e Entitlement) FeatureID() string {
-	if r := e.item().ref; r.Kind == KindFeature {
+	if r := e.Ref(); r.Kind == KindFeature {
 		return r.ID
 	}
 	return ""
@@ -61,14 +65,14 @@ func (e Entitlement) FeatureID() string {
 
 // CurrencyID returns the wallet's currency; empty for a feature.
 func (e Entitlement) CurrencyID() string {
-	if r := e.item().ref; r.Kind == KindCredit {
+	if r := e.Ref(); r.Kind == KindCredit {
 		return r.ID
 	}
 	return ""
 }
 
 // Type says which question the entitlement answers; TypeUnspecified when the server used one this package does not know.
-func (e Entitlement) Type() Type { return e.item().typ }
+func (e Entitlement) Type() Type { return e.record().typ }
 
 // FeatureType returns the server's word for the kind of feature.
 func (e Entitlement) FeatureType() FeatureType { return e.item().featureType }
@@ -89,7 +93,7 @@ func (e Entitlement) Units() (singular, plural string) {
 }
 
 // IsGranted is the server's own verdict, before usage is looked at.
-func (e Entitlement) IsGranted() bool { return e.item().flags&flagGranted != 0 }
+func (e Entitlement) IsGranted() bool { return e.record().flags&flagGranted != 0 }
 
 // AccessDeniedReason is the server's reason for denying the entitlement as a whole; empty when it has none.
 func (e Entitlement) AccessDeniedReason() Reason { return e.item().reason }
@@ -97,15 +101,15 @@ func (e Entitlement) AccessDeniedReason() Reason { return e.item().reason }
 // UsageLimit returns the limit in the feature's units: the value of a numeric feature, the total granted of a wallet. It is
 // false when the server set none; check [Entitlement.HasUnlimitedUsage] for what that means.
 func (e Entitlement) UsageLimit() (limit float64, ok bool) {
-	it := e.item()
-	return it.limit, it.flags&flagHasLimit != 0
+	r := e.record()
+	return r.limit, r.flags&flagHasLimit != 0
 }
 
 // HasUnlimitedUsage reports whether there is no limit at all.
-func (e Entitlement) HasUnlimitedUsage() bool { return e.item().flags&flagUnlimited != 0 }
+func (e Entitlement) HasUnlimitedUsage() bool { return e.record().flags&flagUnlimited != 0 }
 
 // HasSoftLimit reports whether access goes on beyond the limit.
-func (e Entitlement) HasSoftLimit() bool { return e.item().flags&flagSoftLimit != 0 }
+func (e Entitlement) HasSoftLimit() bool { return e.record().flags&flagSoftLimit != 0 }
 
 // CurrentUsage returns what has been used in the period that holds the moment of the decision, in the feature's units.
 func (e Entitlement) CurrentUsage() float64 { return e.usage().current }
@@ -113,11 +117,11 @@ func (e Entitlement) CurrentUsage() float64 { return e.usage().current }
 // Remaining returns the limit less the usage, not below zero. It is false for an unlimited entitlement and for one without
 // usage (boolean, enum, numeric).
 func (e Entitlement) Remaining() (remaining float64, ok bool) {
-	it := e.item()
-	if it.flags&flagUnlimited != 0 || (it.typ != TypeMetered && it.typ != TypeCredit) {
+	r := e.usage()
+	if r.flags&flagUnlimited != 0 || (r.typ != TypeMetered && r.typ != TypeCredit) {
 		return 0, false
 	}
-	return max(0, it.limit-e.usage().current), true
+	return max(0, r.limit-r.current), true
 }
 
 // ResetPeriod returns how often usage starts again.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Snapshot is everything Stigg said about one [Key]: the full set of entitlements, or the reason why there is none. It is
@@ -12,55 +13,60 @@ type Snapshot struct {
 	key    Key
 	reason Reason
 	grants *grants
-	// usage is parallel to grants.items. It is apart from them because it changes far more often: a usage event copies this
-	// slice and shares the grants.
-	usage []usage
+	// records and seqs are parallel to grants.items. They are apart because usage changes far more often than what is granted: a
+	// usage event copies these two and shares the rest.
+	records []record
+	seqs    []uint64 // see Usage.Seq
 }
 
-// grants is the part of a snapshot that only a new set replaces.
-type grants struct {
-	items      []item  // sorted by ref
-	index      index   // finds a position in items
-	updatedAt  Instant // newest entitlementUpdatedAt
-	validUntil Instant // earliest moment at which the set must be asked for again
-}
-
-// item is one entitlement without its usage.
-type item struct {
-	ref         Ref
-	featureType FeatureType
-	meterType   MeterType
-	typ         Type
-	resetPeriod ResetPeriod
-	flags       uint8
-	wallet      int32 // index of the wallet that pays for this feature; -1 when the set holds none
-	reason      Reason
+// record is all that a decision reads of one entitlement, in one cache line.
+type record struct {
+	id          string
 	limit       float64
-	enumValues  []string
-	anchor      Instant
-	updatedAt   Instant
-	validUntil  Instant
-
-	creditRate       float64
-	creditCurrencyID string
-
-	displayName, description, units, unitsPlural string
+	current     float64
+	periodStart Instant
+	periodEnd   Instant
+	updatedAt   Instant // of the usage
+	wallet      int32   // position of the wallet that pays for this feature; -1 when the set holds none
+	kind        Kind
+	typ         Type
+	flags       uint8
 }
+
+func (r *record) ref() Ref { return Ref{r.kind, r.id} }
 
 const (
 	flagGranted = 1 << iota
 	flagHasLimit
 	flagUnlimited
 	flagSoftLimit
+	flagDenied    // the server gave a reason; it is in the item
+	flagUncounted // a number without a meter to count against its limit
 )
 
-// usage is the moving part of one entitlement.
-type usage struct {
-	current     float64
-	updatedAt   Instant
-	periodStart Instant
-	periodEnd   Instant
-	seq         uint64
+// grants is the part of a snapshot that only a new set replaces.
+type grants struct {
+	index      index // finds a position by name
+	items      []item
+	updatedAt  Instant // newest entitlementUpdatedAt
+	validUntil Instant // earliest moment at which the set must be asked for again
+}
+
+// item is the rest of one entitlement: what is read when somebody asks for details.
+type item struct {
+	featureType FeatureType
+	meterType   MeterType
+	resetPeriod ResetPeriod
+	reason      Reason
+	enumValues  []string
+	anchor      Instant
+	updatedAt   Instant // of the grant
+	validUntil  Instant
+
+	creditRate       float64
+	creditCurrencyID string
+
+	displayName, description, units, unitsPlural string
 }
 
 // NewSnapshot packs what the server said about key. A reason that is not empty denies everything, whatever the grants. When
@@ -90,19 +96,14 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 	})
 	g := s.grants
 	g.items = make([]item, 0, len(list))
-	s.usage = make([]usage, 0, len(list))
+	s.records = make([]record, 0, len(list))
 	for n, i := range order {
 		src := &list[i]
 		if n > 0 && src.Ref() == list[order[n-1]].Ref() {
 			continue
 		}
 		g.items = append(g.items, newItem(src))
-		s.usage = append(s.usage, usage{
-			current:     src.CurrentUsage,
-			updatedAt:   src.UsageUpdatedAt,
-			periodStart: src.UsagePeriodStart,
-			periodEnd:   src.UsagePeriodEnd,
-		})
+		s.records = append(s.records, newRecord(src))
 		g.updatedAt = max(g.updatedAt, src.EntitlementUpdatedAt)
 		g.validUntil = earlier(g.validUntil, src.ValidUntil)
 		if src.Kind == KindCredit {
@@ -110,39 +111,46 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 			g.validUntil = earlier(g.validUntil, src.UsagePeriodEnd)
 		}
 	}
-	g.index = newIndex(g.items)
+	s.seqs = make([]uint64, len(s.records))
+	g.index = newIndex(s.records)
 	for i := range g.items {
 		if it := &g.items[i]; it.creditCurrencyID != "" {
-			it.wallet = int32(g.find(Currency(it.creditCurrencyID)))
+			s.records[i].wallet = int32(s.find(Currency(it.creditCurrencyID)))
 		}
 	}
 	return s
 }
 
 func newItem(g *Grant) item {
-	it := item{
-		ref:         g.Ref(),
-		featureType: g.FeatureType, meterType: g.MeterType, typ: g.Type(),
-		resetPeriod: g.ResetPeriod, wallet: -1, reason: g.AccessDeniedReason, limit: g.UsageLimit, enumValues: g.EnumValues,
+	return item{
+		featureType: g.FeatureType, meterType: g.MeterType,
+		resetPeriod: g.ResetPeriod, reason: g.AccessDeniedReason, enumValues: g.EnumValues,
 		anchor: g.UsagePeriodAnchor, updatedAt: g.EntitlementUpdatedAt, validUntil: g.ValidUntil,
 		creditRate: g.CreditRate, creditCurrencyID: g.CreditCurrencyID,
 		displayName: g.DisplayName, description: g.Description, units: g.Units, unitsPlural: g.UnitsPlural,
 	}
-	if g.IsGranted {
-		it.flags |= flagGranted
+}
+
+func newRecord(g *Grant) record {
+	r := record{
+		id: g.ID, kind: g.Kind, typ: g.Type(), wallet: -1,
+		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
 	}
+	set := func(flag uint8, on bool) {
+		if on {
+			r.flags |= flag
+		}
+	}
+	set(flagGranted, g.IsGranted)
+	set(flagHasLimit, g.HasUsageLimit)
+	set(flagUnlimited, g.HasUnlimitedUsage)
+	set(flagSoftLimit, g.HasSoftLimit)
+	set(flagDenied, g.AccessDeniedReason != "")
+	set(flagUncounted, g.FeatureType == FeatureNumber && g.MeterType == MeterNone)
 	if g.HasUsageLimit {
-		it.flags |= flagHasLimit
-	} else {
-		it.limit = 0
+		r.limit = g.UsageLimit
 	}
-	if g.HasUnlimitedUsage {
-		it.flags |= flagUnlimited
-	}
-	if g.HasSoftLimit {
-		it.flags |= flagSoftLimit
-	}
-	return it
+	return r
 }
 
 // Type returns which of the typed questions the grant answers. A number with a meter this package does not know is Metered:
@@ -172,40 +180,6 @@ func earlier(a, b Instant) Instant {
 	return a
 }
 
-// find returns the position of ref in items, or -1.
-func (g *grants) find(ref Ref) int {
-	slots := g.index.slots
-	if len(slots) == 0 {
-		return g.search(ref)
-	}
-	for at := hashRef(ref) >> (g.index.shift & 63); ; at++ {
-		n := slots[at&uint64(len(slots)-1)]
-		if n == 0 {
-			return -1
-		}
-		if it := &g.items[n-1]; it.ref.ID == ref.ID && it.ref.Kind == ref.Kind {
-			return int(n - 1)
-		}
-	}
-}
-
-// search serves sets without an index: empty ones, and any larger than maxIndexed.
-func (g *grants) search(ref Ref) int {
-	lo, hi := 0, len(g.items)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		switch r := &g.items[mid].ref; {
-		case r.Kind == ref.Kind && r.ID == ref.ID:
-			return mid
-		case compareRef(*r, ref) < 0:
-			lo = mid + 1
-		default:
-			hi = mid
-		}
-	}
-	return -1
-}
-
 // Key returns whose entitlements these are.
 func (s *Snapshot) Key() Key { return s.key }
 
@@ -213,7 +187,7 @@ func (s *Snapshot) Key() Key { return s.key }
 func (s *Snapshot) Reason() Reason { return s.reason }
 
 // Len returns how many entitlements the set holds.
-func (s *Snapshot) Len() int { return len(s.usage) }
+func (s *Snapshot) Len() int { return len(s.records) }
 
 // EntitlementUpdatedAt returns the newest entitlementUpdatedAt in the set; zero for a set without stamps.
 func (s *Snapshot) EntitlementUpdatedAt() Instant { return s.grants.updatedAt }
@@ -225,7 +199,7 @@ func (s *Snapshot) ValidUntil() Instant { return s.grants.validUntil }
 // All yields every entitlement as it reads at the moment now, features first, by id.
 func (s *Snapshot) All(now Instant) iter.Seq[Entitlement] {
 	return func(yield func(Entitlement) bool) {
-		for i := range s.usage {
+		for i := range s.records {
 			if !yield(Entitlement{s, now, int32(i)}) {
 				return
 			}
@@ -235,7 +209,7 @@ func (s *Snapshot) All(now Instant) iter.Seq[Entitlement] {
 
 // Find returns one entitlement as it reads at the moment now.
 func (s *Snapshot) Find(ref Ref, now Instant) (Entitlement, bool) {
-	i := s.grants.find(ref)
+	i := s.find(ref)
 	if i < 0 {
 		return Entitlement{}, false
 	}
@@ -251,12 +225,17 @@ func (s *Snapshot) SameGrants(o *Snapshot) bool {
 	if s.grants == o.grants {
 		return true
 	}
-	return slices.EqualFunc(s.grants.items, o.grants.items, sameItem)
+	return slices.EqualFunc(s.records, o.records, sameGrant) && slices.EqualFunc(s.grants.items, o.grants.items, sameItem)
+}
+
+// sameGrant compares the parts of a record that are not usage.
+func sameGrant(a, b record) bool {
+	return a.id == b.id && a.kind == b.kind && a.typ == b.typ && a.flags == b.flags && a.limit == b.limit && a.wallet == b.wallet
 }
 
 func sameItem(a, b item) bool {
-	return a.ref == b.ref && a.featureType == b.featureType && a.meterType == b.meterType &&
-		a.resetPeriod == b.resetPeriod && a.flags == b.flags && a.reason == b.reason && a.limit == b.limit &&
+	return a.featureType == b.featureType && a.meterType == b.meterType &&
+		a.resetPeriod == b.resetPeriod && a.reason == b.reason &&
 		a.anchor == b.anchor && a.updatedAt == b.updatedAt && a.validUntil == b.validUntil &&
 		a.creditRate == b.creditRate && a.creditCurrencyID == b.creditCurrencyID &&
 		a.displayName == b.displayName && a.description == b.description && a.units == b.units && a.unitsPlural == b.unitsPlural &&
@@ -265,7 +244,7 @@ func sameItem(a, b item) bool {
 
 // Usage returns what is held for one entitlement, as the server said it (no period rolled over).
 func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
-	i := s.grants.find(ref)
+	i := s.find(ref)
 	if i < 0 {
 		return Usage{}, false
 	}
@@ -273,63 +252,68 @@ func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
 }
 
 func (s *Snapshot) usageAt(i int) Usage {
-	u := &s.usage[i]
-	return Usage{Ref: s.grants.items[i].ref, Current: u.current, UpdatedAt: u.updatedAt, PeriodStart: u.periodStart, PeriodEnd: u.periodEnd, Seq: u.seq}
+	r := &s.records[i]
+	return Usage{Ref: r.ref(), Current: r.current, UpdatedAt: r.updatedAt, PeriodStart: r.periodStart, PeriodEnd: r.periodEnd, Seq: s.seqs[i]}
 }
 
 // WithUsage returns a snapshot that differs from s in the usage of one entitlement. It returns s itself when the set does not
 // hold that entitlement. Period bounds that u leaves out keep their value.
 func (s *Snapshot) WithUsage(u Usage) *Snapshot {
-	i := s.grants.find(u.Ref)
+	i := s.find(u.Ref)
 	if i < 0 {
 		return s
 	}
-	next := *s
-	next.usage = slices.Clone(s.usage)
+	if u.PeriodStart == 0 {
+		u.PeriodStart = s.records[i].periodStart
+	}
+	if u.PeriodEnd == 0 {
+		u.PeriodEnd = s.records[i].periodEnd
+	}
+	next := s.cloneUsage()
 	next.setUsage(i, u)
+	return next
+}
+
+func (s *Snapshot) cloneUsage() *Snapshot {
+	next := *s
+	next.records, next.seqs = slices.Clone(s.records), slices.Clone(s.seqs)
 	return &next
 }
 
 func (s *Snapshot) setUsage(i int, u Usage) {
-	dst := &s.usage[i]
-	dst.current, dst.updatedAt, dst.seq = u.Current, u.UpdatedAt, u.Seq
-	if u.PeriodStart != 0 {
-		dst.periodStart = u.PeriodStart
-	}
-	if u.PeriodEnd != 0 {
-		dst.periodEnd = u.PeriodEnd
-	}
+	r := &s.records[i]
+	r.current, r.updatedAt, r.periodStart, r.periodEnd = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd
+	s.seqs[i] = u.Seq
 }
 
 // MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
 // says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
 // second argument and false.
 func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both bool) Usage) *Snapshot {
-	next := *s
-	next.usage = slices.Clone(s.usage)
-	for i := range next.usage {
+	next := s.cloneUsage()
+	for i := range next.records {
 		var h Usage
 		j := -1
 		if held != nil {
-			if j = held.grants.find(next.grants.items[i].ref); j >= 0 {
+			if j = held.find(next.records[i].ref()); j >= 0 {
 				h = held.usageAt(j)
 			}
 		}
-		u := choose(s.usageAt(i), h, j >= 0)
-		next.usage[i] = usage{current: u.Current, updatedAt: u.UpdatedAt, periodStart: u.PeriodStart, periodEnd: u.PeriodEnd, seq: u.Seq}
+		next.setUsage(i, choose(s.usageAt(i), h, j >= 0))
 	}
-	return &next
+	return next
 }
 
 // Size estimates the bytes the snapshot keeps alive, strings included. Strings that snapshots share are counted in each.
 func (s *Snapshot) Size() int {
-	const perSnapshot, perItem, perUsage, perSlot = 112 + 96, 304, 40, 2
-	n := perSnapshot + len(s.key.CustomerID) + len(s.key.ResourceID) + len(s.usage)*(perItem+perUsage) + len(s.grants.index.slots)*perSlot
-	for i := range s.grants.items {
+	const perSnapshot = int(unsafe.Sizeof(Snapshot{}) + unsafe.Sizeof(grants{}))
+	const perEntitlement = int(unsafe.Sizeof(record{}) + unsafe.Sizeof(item{}) + unsafe.Sizeof(uint64(0)))
+	n := perSnapshot + len(s.key.CustomerID) + len(s.key.ResourceID) + len(s.records)*perEntitlement + len(s.grants.index.large)*2
+	for i := range s.records {
 		it := &s.grants.items[i]
-		n += len(it.ref.ID) + len(it.displayName) + len(it.description) + len(it.units) + len(it.unitsPlural) + len(it.creditCurrencyID)
+		n += len(s.records[i].id) + len(it.displayName) + len(it.description) + len(it.units) + len(it.unitsPlural) + len(it.creditCurrencyID)
 		for _, v := range it.enumValues {
-			n += 16 + len(v)
+			n += int(unsafe.Sizeof(v)) + len(v)
 		}
 	}
 	return n
@@ -342,8 +326,8 @@ func (s *Snapshot) String() string {
 	if s.reason != "" {
 		b.WriteString(" denied " + string(s.reason))
 	}
-	for i := range s.grants.items {
-		b.WriteString(", " + s.grants.items[i].ref.String())
+	for i := range s.records {
+		b.WriteString(", " + s.records[i].ref().String())
 	}
 	return b.String()
 }

@@ -65,6 +65,17 @@ func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (
 	}
 }
 
+// Reload is Load for somebody who asks in so many words: it waits for a fetch that begins after this call, and a key that backs
+// off is tried all the same.
+func (s *Syncer) Reload(ctx context.Context, key entitlements.Key) (*entitlements.Belief, error) {
+	s.mu.Lock()
+	if x := s.failures[key]; x != nil {
+		x.until = time.Time{}
+	}
+	s.mu.Unlock()
+	return s.Load(ctx, key, s.Now())
+}
+
 // wait waits for the end of a flight.
 func wait(ctx context.Context, f *flight) error {
 	select {
