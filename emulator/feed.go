@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -85,7 +86,16 @@ func (e *Emulator) newFeed(req request) (*feed, *response) {
 	f := &feed{}
 	// Not the socket's context: stop ends the feed, and by its input alone, so that it ends in order.
 	ctx := context.WithValue(context.Background(), feedKey{}, f)
-	out, err := e.schema.Subscribe(ctx, req.Query, req.OperationName, req.Variables)
+	variables := maps.Clone(req.Variables)
+	if variables == nil {
+		variables = map[string]any{}
+	}
+	for name, value := range scanOperation(req.Query, req.OperationName).defaults {
+		if _, given := variables[name]; !given {
+			variables[name] = value
+		}
+	}
+	out, err := e.schema.Subscribe(ctx, req.Query, req.OperationName, variables)
 	if err != nil {
 		return nil, failure(codeUnexpected, err.Error())
 	}

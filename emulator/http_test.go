@@ -176,17 +176,24 @@ func TestScanFindsRootFields(t *testing.T) {
 		document, name string
 		want           operation
 	}{
-		{`{a b}`, "", operation{"query", "", []string{"a", "b"}}},
-		{`query Q($x:[I!]=[{a:1}]) @d(a:{b:1}) {x:a(y:{z:$x}) @skip(if:$c) {deep{er}} b}`, "", operation{"query", "Q", []string{"a", "b"}}},
-		{`fragment F on T{no} mutation M{m{...F}}`, "", operation{"mutation", "M", []string{"m"}}},
-		{`query A{a} subscription B{b}`, "B", operation{"subscription", "B", []string{"b"}}},
-		{"# {c\n{a # }\n(s:\"}\") {x} ...F ... on Query{hidden} ...@include(if:true){inner} z}", "", operation{"query", "", []string{"a", "z"}}},
+		{`{a b}`, "", operation{kind: "query", name: "", fields: []string{"a", "b"}}},
+		{`query Q($x:[I!]=[{a:1}]) @d(a:{b:1}) {x:a(y:{z:$x}) @skip(if:$c) {deep{er}} b}`, "", operation{kind: "query", name: "Q", fields: []string{"a", "b"}}},
+		{`fragment F on T{no} mutation M{m{...F}}`, "", operation{kind: "mutation", name: "M", fields: []string{"m"}}},
+		{`query A{a} subscription B{b}`, "B", operation{kind: "subscription", name: "B", fields: []string{"b"}}},
+		{"# {c\n{a # }\n(s:\"}\") {x} ...F ... on Query{hidden} ...@include(if:true){inner} z}", "", operation{kind: "query", name: "", fields: []string{"a", "z"}}},
 		{``, "", operation{}},
-		{`{`, "", operation{"query", "", nil}},
+		{`{`, "", operation{kind: "query", name: "", fields: nil}},
 	} {
 		got := scanOperation(row.document, row.name)
 		if got.kind != row.want.kind || got.name != row.want.name || strings.Join(got.fields, " ") != strings.Join(row.want.fields, " ") {
 			t.Errorf("scanOperation(%q, %q) = %+v, want %+v", row.document, row.name, got, row.want)
 		}
 	}
+}
+
+func FuzzScanOperation(f *testing.F) {
+	f.Add(`query Q($x:[I!]=[{a:1}]) {x:a(y:{z:$x}) @skip(if:$c) {deep{er}} ...on T{b}}`, "Q")
+	f.Add("#", "")
+	f.Add("query(((", "x")
+	f.Fuzz(func(t *testing.T, document, name string) { scanOperation(document, name) })
 }

@@ -157,7 +157,7 @@ func TestSelectionIsEachSubscribersOwn(t *testing.T) {
 		b := newBench(t, Config{})
 		ws := b.connect()
 		ws.subscribe("1", `subscription{packagePublished{ref:packageRefId}}`)
-		ws.subscribe("2", `subscription{packagePublished{migrationType packageType @include(if:false)}}`)
+		ws.subscribe("2", `subscription($no:Boolean=false){packagePublished{migrationType packageType @include(if:$no)}}`)
 		if err := b.PublishPlan(Plan{ID: "new", Product: "app"}, NewCustomers); err != nil {
 			t.Fatal(err)
 		}
@@ -243,5 +243,27 @@ func TestHugeFrameEndsTheSocket(t *testing.T) {
 		if n := b.Sockets(); n != 0 {
 			t.Errorf("sockets = %d, want 0", n)
 		}
+	})
+}
+
+func TestPanicInAHookEndsItsOwnRequestOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := true
+		b := newBench(t, Config{OnRequest: func(Request) {
+			if panics {
+				panic("a hook of the user's")
+			}
+		}})
+		ws := b.connect()
+		ws.say(`{"id":"1","type":"subscribe","payload":{"query":"{sdkConfiguration{showWatermark}}"}}`)
+		if _, err := ws.next(time.Minute); err == nil {
+			t.Error("the socket outlived the panic")
+		}
+		if _, _, err := b.try(t.Context()); err == nil {
+			t.Error("the request was answered")
+		}
+		panics = false
+		b.wantHealthy()
+		b.connect()
 	})
 }

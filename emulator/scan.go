@@ -11,6 +11,10 @@ type operation struct {
 	kind   string // query, mutation or subscription
 	name   string
 	fields []string // root fields; those reached through fragments are not listed
+
+	// defaults of Boolean variables. graphql-go leaves them out for subscriptions; since no field below a subscription
+	// takes arguments, @include and @skip are all that a variable can be for.
+	defaults map[string]bool
 }
 
 // scanOperation finds the operation of that name, or the first one. A document that does not parse gives whatever was
@@ -34,7 +38,7 @@ func scanOperation(document, name string) operation {
 			for s.next() && s.tok != '{' {
 				switch {
 				case s.tok == '(':
-					s.parens()
+					op.defaults = s.definitions()
 				case s.tok == scanner.Ident && op.name == "":
 					op.name = s.TokenText()
 				case s.tok == '@':
@@ -76,6 +80,26 @@ func (t *tokens) next() bool {
 func (t *tokens) until(tok rune) {
 	for t.next() && t.tok != tok {
 	}
+}
+
+// definitions reads the variable definitions that were just opened.
+func (t *tokens) definitions() map[string]bool {
+	defaults := map[string]bool{}
+	name := ""
+	for t.next() && t.tok != ')' {
+		switch t.tok {
+		case '(': // arguments of a directive
+			t.parens()
+		case '$':
+			t.next()
+			name = t.TokenText()
+		case '=':
+			if t.next(); t.TokenText() == "true" || t.TokenText() == "false" {
+				defaults[name] = t.TokenText() == "true"
+			}
+		}
+	}
+	return defaults
 }
 
 // parens skips to the end of the parentheses that were just opened.
