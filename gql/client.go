@@ -2,6 +2,7 @@ package gql
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/entcache/entcache/entitlements"
@@ -26,15 +27,20 @@ func New(cfg Config) (*Client, error) {
 	return &Client{cfg: cfg, net: newNetwork(cfg), names: newInterner()}, nil
 }
 
+const fetchOp = "GetEntitlementsState"
+
 // Fetch asks for everything a key may do, once. "No such customer", "archived" and "no active subscription" are snapshots with a
 // reason. The error is an [*Error]; with one, nothing is known that was not known before.
 func (c *Client) Fetch(ctx context.Context, key entitlements.Key) (*entitlements.Snapshot, error) {
+	if key.CustomerID == "" {
+		return nil, &Error{Op: fetchOp, Err: fmt.Errorf("%w: no customer id", ErrBadInput), unsent: true}
+	}
 	vars := __GetEntitlementsStateInput{Query: FetchEntitlementsQuery{CustomerId: key.CustomerID}}
 	if key.ResourceID != "" {
 		vars.Query.ResourceId = &key.ResourceID
 	}
 	var snap *entitlements.Snapshot
-	err := c.do(ctx, "GetEntitlementsState", GetEntitlementsState_Operation, vars, func(body []byte) error {
+	err := c.do(ctx, fetchOp, GetEntitlementsState_Operation, vars, func(body []byte) error {
 		var unknown int
 		var err error
 		if snap, unknown, err = decodeState(body, key, c.names); unknown > 0 {

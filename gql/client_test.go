@@ -51,6 +51,9 @@ func TestFetch(t *testing.T) {
 	if want := `{"query":{"customerId":"c1","resourceId":"r1"}}`; string(got.Variables) != want {
 		t.Errorf("sent %s, want %s", got.Variables, want)
 	}
+	if snap, err = c.Fetch(t.Context(), entitlements.Key{ResourceID: "r1"}); snap != nil || !errors.Is(err, ErrBadInput) {
+		t.Errorf("Fetch for nobody = %v, %v; want ErrBadInput", snap, err)
+	}
 	if n := len(f.dials()); n != 1 {
 		t.Errorf("%d connections for two requests, want 1", n)
 	}

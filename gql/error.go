@@ -2,6 +2,7 @@ package gql
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -183,6 +184,9 @@ func (e *Error) Slow() bool { return errors.Is(e, ErrRateLimited) || graphqlws.S
 
 // certainlyUnsent reports whether err happened before a byte of the request could leave: no connection was made.
 func certainlyUnsent(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect")
 }

@@ -236,7 +236,7 @@ func TestUpgradeIsRefused(t *testing.T) {
 		f.upgrade = refuse
 		_, err := mustNew(t, cfg).Subscribe(t.Context(), nil)
 		e, ok := errors.AsType[*Error](err)
-		if !ok || e.Status != status || e.RetryAfter != 21*time.Second || !e.Slow() || is != nil && !errors.Is(err, is) {
+		if !ok || e.Status != status || e.RetryAfter != 21*time.Second || e.Slow() != (status < 500) || is != nil && !errors.Is(err, is) {
 			t.Errorf("Subscribe answered %d = %v", status, err)
 		}
 	}

@@ -72,6 +72,10 @@ func TestNetworkSettingsHoldForBothProtocols(t *testing.T) {
 		cfg.DialContext, cfg.Proxy = f.dial, noProxy
 		c := mustNew(t, cfg)
 		_, streamErr := c.Subscribe(t.Context(), nil)
+		_, err := c.ReportUsage(t.Context(), ReportUsageInput{})
+		if e, ok := errors.AsType[*Error](err); !ok || e.OutcomeUnknown() {
+			t.Errorf("ReportUsage = %v, want a failure that is known", err)
+		}
 		for _, err := range []error{c.CheckKey(t.Context()), streamErr} {
 			if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
 				t.Errorf("got %v, want an unknown authority", err)

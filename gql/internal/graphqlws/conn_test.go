@@ -292,7 +292,7 @@ func TestHandshakeAnswers(t *testing.T) {
 		slow            bool
 	}{
 		{401, "", true, true}, {403, "", false, true}, {302, "", false, true}, {404, "", false, true}, {429, "7", false, true},
-		{500, "", false, false}, {503, "9", false, true},
+		{500, "", false, false}, {503, "9", false, false},
 	} {
 		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -92,7 +92,7 @@ func Slow(err error) bool {
 	}
 	if e, ok := errors.AsType[*HandshakeError](err); ok {
 		// 5xx is an outage like any other; a 3xx or 4xx will not go away by asking faster.
-		return e.Status < 500 || e.Status == http.StatusServiceUnavailable
+		return e.Status < 500
 	}
 	return errors.Is(err, ErrProtocol) || errors.Is(err, ErrTooLarge)
 }
