@@ -72,7 +72,7 @@ func (e *Emulator) GrantPromotional(customerID string, ent Entitlement, until ti
 	e.settle(c)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	c.promos = append(c.promos, &promotion{
-		id: e.state.newID("promotion"), entitlement: ent, startedAt: now, endsAt: until.UTC().Truncate(time.Millisecond),
+		id: e.state.newID("promotion"), entitlement: ent.clone(), startedAt: now, endsAt: until.UTC().Truncate(time.Millisecond),
 	})
 	if until.IsZero() {
 		c.promos[len(c.promos)-1].endsAt = time.Time{}
@@ -104,7 +104,7 @@ func (e *Emulator) override(customerID, resourceID string, ent Entitlement, deni
 		return err
 	}
 	e.settle(c)
-	c.overrides[overrideKey{resourceID, ent.ref()}] = override{ent, denied, time.Now().UTC().Truncate(time.Millisecond)}
+	c.overrides[overrideKey{resourceID, ent.ref()}] = override{ent.clone(), denied, time.Now().UTC().Truncate(time.Millisecond)}
 	e.recalculateFor(c, resourceID)
 	return nil
 }

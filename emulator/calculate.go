@@ -77,7 +77,7 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 		subscribed = true
 		until(sub.trialEnd)
 		until(sub.endAt)
-		for _, g := range sub.grants(e.state.index) {
+		for _, g := range sub.grants() {
 			byRef[g.ref()] = append(byRef[g.ref()], g)
 		}
 	}

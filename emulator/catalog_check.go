@@ -10,11 +10,11 @@ import (
 
 // Validate reports everything wrong with the catalog, each as a [*CatalogError], joined; nil when it can be used.
 func (c *Catalog) Validate() error {
-	_, err := c.index()
+	_, err := c.clone().index()
 	return err
 }
 
-// clone copies the catalog deeply enough that its owner may go on changing theirs.
+// clone copies the catalog, so that its owner may go on changing theirs.
 func (c *Catalog) clone() *Catalog {
 	cp := &Catalog{
 		Features:   slices.Clone(c.Features),
@@ -23,13 +23,42 @@ func (c *Catalog) clone() *Catalog {
 		Plans:      slices.Clone(c.Plans),
 		Addons:     slices.Clone(c.Addons),
 	}
+	for i := range cp.Features {
+		cp.Features[i].Values = slices.Clone(cp.Features[i].Values)
+	}
+	for i := range cp.Products {
+		cp.Products[i].Journey = clonePointer(cp.Products[i].Journey)
+	}
 	for i := range cp.Plans {
-		cp.Plans[i].Entitlements = slices.Clone(cp.Plans[i].Entitlements)
+		cp.Plans[i].Trial = clonePointer(cp.Plans[i].Trial)
+		cp.Plans[i].Entitlements = cloneEntitlements(cp.Plans[i].Entitlements)
 	}
 	for i := range cp.Addons {
-		cp.Addons[i].Entitlements = slices.Clone(cp.Addons[i].Entitlements)
+		cp.Addons[i].Entitlements = cloneEntitlements(cp.Addons[i].Entitlements)
 	}
 	return cp
+}
+
+func cloneEntitlements(list []Entitlement) []Entitlement {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = list[i].clone()
+	}
+	return list
+}
+
+func (e Entitlement) clone() Entitlement {
+	e.Limit = clonePointer(e.Limit)
+	e.Values = slices.Clone(e.Values)
+	e.CreditRate = clonePointer(e.CreditRate)
+	return e
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
 }
 
 // index checks the catalog and prepares it for lookup.

@@ -173,6 +173,13 @@ func currencyOf(c *Currency) *wire.EntitlementCurrency {
 	}
 }
 
+func slimCurrencyOf(c *Currency) *wire.SlimCustomCurrency {
+	return &wire.SlimCustomCurrency{
+		CurrencyID: c.ID, DisplayName: c.Name, Symbol: optional(c.Symbol),
+		Units: &wire.Units{Singular: optional(c.Unit), Plural: optional(c.Units)},
+	}
+}
+
 func deniedReason(reason string) *wire.AccessDeniedReason {
 	if reason == "" {
 		return nil

@@ -97,10 +97,7 @@ func (e *Emulator) emitUsage(c *customer, s *scope, ent *entitled) {
 		granted, used := deref(ent.limit), m.used.InexactFloat64()
 		ev.payloads["creditBalanceUpdated"] = &wire.CreditBalanceUpdated{
 			CustomerID: c.id, ResourceID: optional(s.resourceID), CurrencyID: ent.ref.id,
-			Currency: &wire.SlimCustomCurrency{
-				CurrencyID: ent.currency.ID, DisplayName: ent.currency.Name, Symbol: optional(ent.currency.Symbol),
-				Units: &wire.Units{Singular: optional(ent.currency.Unit), Plural: optional(ent.currency.Units)},
-			},
+			Currency:       slimCurrencyOf(ent.currency),
 			CurrentBalance: granted - used, TotalConsumed: used, TotalGranted: granted, ValidUntil: epochMillis(s.recalcAt),
 		}
 	} else {

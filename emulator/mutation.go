@@ -79,12 +79,7 @@ func (e *Emulator) firstOrder(customerID string, params wire.Opt[wire.ProvisionC
 func (m *mutation) ProvisionSubscriptionV2(args wire.MutationProvisionSubscriptionV2Args) (*wire.ProvisionSubscriptionResult, error) {
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
-	c, err := m.e.state.present(args.Input.CustomerID)
-	if err != nil {
-		return nil, err
-	}
-	m.e.settle(c)
-	s, err := m.e.subscribe(c, orderOfSubscription(&args.Input))
+	c, s, err := m.e.provision(args.Input.CustomerID, orderOfSubscription(&args.Input))
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +89,40 @@ func (m *mutation) ProvisionSubscriptionV2(args wire.MutationProvisionSubscripti
 		Subscription: m.e.subscriptionOf(c, s, nil),
 		Entitlements: &v1, EntitlementsV2: &v2,
 	}, nil
+}
+
+// ApplySubscription is ProvisionSubscriptionV2 with another answer.
+func (m *mutation) ApplySubscription(args wire.MutationApplySubscriptionArgs) (*wire.ApplySubscription, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, s, err := m.e.provision(args.Input.CustomerID, orderOfApply(&args.Input))
+	if err != nil {
+		return nil, err
+	}
+	v1, v2 := m.e.sets(c, m.e.look(c, s.resourceID))
+	return &wire.ApplySubscription{Subscription: m.e.subscriptionOf(c, s, nil), Entitlements: &v1, EntitlementsV2: &v2}, nil
+}
+
+// CreateSubscription is the older form of ProvisionSubscriptionV2; it answers no entitlements.
+func (m *mutation) CreateSubscription(args wire.MutationCreateSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, s, err := m.e.provision(args.Subscription.CustomerID, orderOfCreate(&args.Subscription))
+	if err != nil {
+		return nil, err
+	}
+	return m.e.subscriptionOf(c, s, nil), nil
+}
+
+// provision subscribes a customer that exists.
+func (e *Emulator) provision(customerID string, o order) (*customer, *subscription, error) {
+	c, err := e.state.present(customerID)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.settle(c)
+	s, err := e.subscribe(c, o)
+	return c, s, err
 }
 
 // ReportUsage counts usage of a metered feature.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
@@ -36,23 +34,42 @@ func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*
 func (m *mutation) ImportOneCustomer(args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
-	in := args.Input
+	c, err := m.e.importCustomer(args.Input)
+	if err != nil {
+		return nil, err
+	}
+	return m.e.customerOf(c), nil
+}
+
+// ImportCustomersBulk imports customers in order. The first that fails ends the call; those before it are imported.
+func (m *mutation) ImportCustomersBulk(args wire.MutationImportCustomersBulkArgs) (*string, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	for _, in := range args.Input.Customers {
+		if _, err := m.e.importCustomer(in); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error) {
 	id, err := oneID(in.CustomerID, in.RefID)
 	if err != nil {
 		return nil, err
 	}
-	c, created := m.e.upsert(id)
+	c, created := e.upsert(id)
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}
-	c.updatedAt = m.e.state.stamp()
+	c.updatedAt = e.state.stamp()
 	if created {
-		m.e.recalculate(c)
+		e.recalculate(c)
 	}
-	return m.e.customerOf(c), nil
+	return c, nil
 }
 
 // CancelSubscription ends a subscription: at the end of its billing period unless told otherwise. A trial ends at once.
@@ -153,43 +170,6 @@ func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotio
 	c.promos[i].revoked = true
 	m.e.recalculate(c)
 	return m.e.promotionOf(c.promos[i]), nil
-}
-
-// ConsumeCredits draws on a wallet directly. Its idempotency key is required, and works as that of a usage report.
-func (m *mutation) ConsumeCredits(args wire.MutationConsumeCreditsArgs) (*wire.CreditConsumptionResponse, error) {
-	m.e.mu.Lock()
-	defer m.e.mu.Unlock()
-	in := args.Input
-	c, err := m.e.state.present(in.CustomerID)
-	if err != nil {
-		return nil, err
-	}
-	if m.e.state.index.currencies[in.CurrencyID] == nil {
-		return nil, errorf("CustomCurrencyNotFound", "there is no currency %q", in.CurrencyID)
-	}
-	if in.Amount < 0 || in.IdempotencyKey == "" {
-		return nil, errorf(codeBadUserInput, "give an amount of zero or more and an idempotencyKey")
-	}
-	r := ref{id: in.CurrencyID, credit: true}
-	key := reportKey{in.CustomerID, in.ResourceID.Or(""), r, in.IdempotencyKey}
-	if first, ok := m.e.state.reports[key]; ok {
-		return first.credit, nil
-	}
-	s, wallet, err := m.e.target(c, in.ResourceID.Or(""), r)
-	if err != nil {
-		return nil, err
-	}
-	meter := m.e.consume(c, s, wallet, decimal.NewFromFloat(in.Amount))
-	answer := &wire.CreditConsumptionResponse{
-		Amount: in.Amount, CurrencyID: in.CurrencyID, CustomerID: c.id, ResourceID: optional(s.resourceID),
-		Timestamp: wire.NewDateTime(meter.updatedAt),
-		Credit: &wire.OptimisticCreditBalance{
-			CurrencyID: in.CurrencyID, CurrentUsage: meter.used.InexactFloat64(), UsageLimit: deref(wallet.limit),
-			Timestamp: wire.NewDateTime(meter.updatedAt), UsagePeriodEnd: optionalTime(meter.end),
-		},
-	}
-	m.e.state.reports[key] = report{credit: answer}
-	return answer, nil
 }
 
 // ReportEntitlementCheckRequested accepts the record of a check. Nothing is done with it.

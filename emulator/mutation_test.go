@@ -154,3 +154,38 @@ func TestBulkReportsAreCountedInOrder(t *testing.T) {
 		}
 	})
 }
+
+func TestEveryWayToSubscribeLeadsToTheSameSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		for _, c := range []string{"v2", "apply", "create"} {
+			b.provision(c, "", "")
+		}
+		b.must(`mutation{provisionSubscriptionV2(input:{customerId:"v2",planId:"growth",skipTrial:true}){status}}`, nil)
+		got := b.must(`mutation{applySubscription(input:{customerId:"apply",planId:"growth",skipTrial:true}){subscription{status} entitlementsV2{__typename}}}`, nil)["applySubscription"].(map[string]any)
+		if n := len(got["entitlementsV2"].([]any)); n != 8 {
+			t.Errorf("applySubscription answers %d entitlements, want 8", n)
+		}
+		b.must(`mutation{createSubscription(subscription:{customerId:"create",planId:"growth",isTrial:false,subscriptionId:"mine"}){subscriptionId}}`, nil)
+		for _, c := range []string{"v2", "apply", "create"} {
+			if n := len(b.Snapshot(c, "").Entitlements); n != 8 {
+				t.Errorf("%s has %d entitlements, want 8", c, n)
+			}
+		}
+		if s := b.must(`{getSubscription(input:{subscriptionId:"mine"}){status plan{refId}}}`, nil)["getSubscription"].(map[string]any); s["status"] != "ACTIVE" {
+			t.Errorf("subscription = %v, want it active: no trial was asked for", s)
+		}
+		for _, row := range []struct{ input, code string }{
+			{`customerId:"create",planId:"free",subscriptionId:"mine"`, "DuplicatedEntityNotAllowed"},
+			{`customerId:"create",planId:"gone"`, "PlanNotFound"},
+			{`customerId:"create",planId:"free",addons:[{addonId:"gone"}]`, "AddonNotFound"},
+			{`customerId:"create",planId:"free",subscriptionEntitlements:[{featureId:"gone",usageLimit:1}]`, "BadUserInput"},
+			{`customerId:"nobody",planId:"free"`, "CustomerNotFound"},
+		} {
+			a := b.ask(`mutation{provisionSubscriptionV2(input:{`+row.input+`}){status}}`, nil)
+			if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != row.code {
+				t.Errorf("%s: %+v, want %s", row.input, a.Errors, row.code)
+			}
+		}
+	})
+}

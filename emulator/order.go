@@ -38,6 +38,45 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 	return o
 }
 
+// orderOfApply reads what applySubscription asks for.
+func orderOfApply(in *wire.ApplySubscriptionInput) order {
+	o := order{
+		planID: in.PlanID, resourceID: in.ResourceID.Or(""),
+		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
+		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
+		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		skipTrial:   in.SkipTrial.Or(false),
+	}
+	o.withTrial(in.TrialOverrideConfiguration)
+	if end := in.TrialEndDate.Value; end != nil && o.trialEnd.IsZero() {
+		o.trialEnd = end.Time
+	}
+	return o
+}
+
+// orderOfCreate reads what createSubscription asks for.
+func orderOfCreate(in *wire.SubscriptionInput) order {
+	o := order{
+		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
+		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
+		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:       in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
+		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		trial:       in.IsTrial.Value,
+	}
+	if b := in.TrialEndBehavior.Value; b != nil {
+		o.trialConvert = new(*b == wire.TrialEndBehaviorConvertToPaid)
+	}
+	return o
+}
+
 func (o *order) withTrial(in wire.Opt[wire.TrialOverrideConfigurationInput]) {
 	if in.Value == nil {
 		return

@@ -82,7 +82,7 @@ func (e *Emulator) PublishPlan(p Plan, m Migration) error {
 		p.Version = max(p.Version, c.Plans[i].Version+1)
 		c.Plans[i] = p
 	}
-	next, err := c.index()
+	next, err := c.clone().index() // p's parts are still the caller's
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *subscription) active(now time.Time) bool {
 }
 
 // grants lists what the subscription offers: its plan, replaced by custom entitlements, plus its add-ons.
-func (s *subscription) grants(*index) []grant {
+func (s *subscription) grants() []grant {
 	list := make([]grant, 0, 16)
 	for _, e := range s.index.granted[s.planID] {
 		list = append(list, grant{e, s.anchor})
@@ -132,6 +132,11 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 			return nil, errorf("AddonNotFound", "there is no add-on %q", a.id)
 		} else if addon.Product != plan.Product {
 			return nil, errorf("AddonIsCompatibleWithPlan", "add-on %q is not of product %q", a.id, plan.Product)
+		}
+	}
+	for _, ent := range o.custom {
+		if err := ix.check(ent); err != nil {
+			return nil, err
 		}
 	}
 	if o.id == "" {

@@ -201,3 +201,24 @@ func TestServerDecidesAsAsked(t *testing.T) {
 		}
 	})
 }
+
+func TestAsynchronousConsumptionShowsInTheBalance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("c1", "", "growth")
+		ws := b.connect()
+		ws.subscribe("b", `subscription{creditBalanceUpdated{customerId currencyId currentBalance totalConsumed currency{symbol}}}`)
+		b.must(`mutation{consumeCreditsAsync(input:{consumptions:[
+			{customerId:"c1",currencyId:"ai-credits",amount:20,idempotencyKey:"1"},
+			{customerId:"nobody",currencyId:"ai-credits",amount:20,idempotencyKey:"2"},
+			{customerId:"c1",currencyId:"ai-credits",amount:20,idempotencyKey:"1"}]})}`, nil)
+		if ev := ws.wantNext("b", "creditBalanceUpdated"); ev["currentBalance"] != 480.0 || ev["totalConsumed"] != 20.0 {
+			t.Errorf("event = %v, want 480 left", ev)
+		}
+		ws.barrier() // once only
+		got := b.must(`{creditBalanceSummary(input:{customerId:"c1"}){balances{currentBalance totalGranted}}}`, nil)["creditBalanceSummary"].(map[string]any)
+		if list := got["balances"].([]any); len(list) != 1 || list[0].(map[string]any)["currentBalance"] != 480.0 {
+			t.Errorf("balances = %v, want one of 480", list)
+		}
+	})
+}
