@@ -98,8 +98,8 @@ func (s *Stream) Next(ctx context.Context) (entitlements.Event, error) {
 	return ev, nil
 }
 
-// Close ends the stream, unblocks a Next that waits, and joins what the connection runs. Safe to call again and from any
-// goroutine; always nil.
+// Close ends the stream, unblocks a Next that waits (with a net.ErrClosed), and joins what the connection runs. Safe to call again
+// and from any goroutine; always nil.
 func (s *Stream) Close() error { return s.conn.Close() }
 
 // end closes the connection and remembers why.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -254,8 +255,8 @@ func TestCloseUnblocksNext(t *testing.T) {
 		for err == nil {
 			_, err = s.Next(t.Context())
 		}
-		if _, ok := errors.AsType[*Error](err); !ok {
-			t.Errorf("Next = %v, want *Error", err)
+		if _, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Next = %v, want *Error of net.ErrClosed", err)
 		}
 		_ = s.Close()
 	})

@@ -27,8 +27,8 @@ var (
 	ErrProtocol = errors.New("graphqlws: protocol violated")
 	// ErrTooLarge: a message was larger than Config.ReadLimit.
 	ErrTooLarge = errors.New("graphqlws: message too large")
-	// ErrClosed: this side closed the connection.
-	ErrClosed = errors.New("graphqlws: connection closed")
+	// ErrClosed: this side closed the connection. It is a net.ErrClosed.
+	ErrClosed = fmt.Errorf("graphqlws: %w by this side", net.ErrClosed)
 )
 
 // HandshakeError is an answer to the upgrade request other than 101. Redirects are such answers: they are not followed, because

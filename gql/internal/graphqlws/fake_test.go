@@ -55,7 +55,7 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 // peer is the server's end of one connection. It reads everything at once, so that a script which is busy does not stop the
 // client's writes, which a pipe does not buffer.
 type peer struct {
-	t        *testing.T
+	t        testing.TB
 	ws       *websocket.Conn
 	incoming chan map[string]any // closed when the client is gone
 	paused   chan struct{}       // closed to stop reading
@@ -128,7 +128,7 @@ func (p *peer) close(code int, reason string) {
 }
 
 // serve runs script for each connection that the returned configuration opens. The script's end closes the connection.
-func serve(t *testing.T, script func(*peer)) Config {
+func serve(t testing.TB, script func(*peer)) Config {
 	return serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		upgrader := websocket.Upgrader{Subprotocols: []string{Subprotocol}}
 		ws, err := upgrader.Upgrade(w, r, nil)
@@ -145,7 +145,7 @@ func serve(t *testing.T, script func(*peer)) Config {
 	})
 }
 
-func serveHTTP(t *testing.T, handler http.HandlerFunc) Config {
+func serveHTTP(t testing.TB, handler http.HandlerFunc) Config {
 	l := newPipeListener()
 	var running sync.WaitGroup
 	joined := func(w http.ResponseWriter, r *http.Request) {
@@ -162,7 +162,7 @@ func serveHTTP(t *testing.T, handler http.HandlerFunc) Config {
 	return Config{URL: "ws://stigg.test/graphql", NetDialContext: l.dial}
 }
 
-func mustDial(t *testing.T, cfg Config) *Conn {
+func mustDial(t testing.TB, cfg Config) *Conn {
 	t.Helper()
 	c, err := Dial(t.Context(), cfg)
 	if err != nil {
@@ -173,7 +173,7 @@ func mustDial(t *testing.T, cfg Config) *Conn {
 }
 
 // nextNews returns the next frame that is not FrameAlive.
-func nextNews(t *testing.T, c *Conn) Frame {
+func nextNews(t testing.TB, c *Conn) Frame {
 	t.Helper()
 	for {
 		f, err := c.Next(t.Context())
@@ -187,7 +187,7 @@ func nextNews(t *testing.T, c *Conn) Frame {
 }
 
 // endOf reads until the connection ends.
-func endOf(t *testing.T, c *Conn) error {
+func endOf(t testing.TB, c *Conn) error {
 	t.Helper()
 	for {
 		if _, err := c.Next(t.Context()); err != nil {
