@@ -93,7 +93,8 @@ func names(prefix string, n int) []string {
 // resident returns a Live client that holds the customers.
 func resident(tb testing.TB, customers, features []string) *entcache.Client {
 	tb.Helper()
-	c, err := entcache.New("key", entcache.WithSource(residentSource{features}), entcache.WithRequestBudget(1<<30, 1<<30), entcache.WithMaxMemory(1<<30))
+	c, err := entcache.New("key", entcache.WithSource(residentSource{features}), entcache.WithRequestBudget(1<<30, 1<<30),
+		entcache.WithMaxMemory(int64(len(customers)*len(features)+100)<<10))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,12 +2,14 @@ package entcache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
 	"time"
 
 	"github.com/entcache/entcache/entitlements"
+	syncer "github.com/entcache/entcache/sync"
 )
 
 // GetEntitlement answers whether a customer may use a feature, or a credit currency. From memory it takes no lock and does not
@@ -132,7 +134,15 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.
 		c.counts.stale.Add(1)
 		return b, Stale, nil
 	}
-	return nil, Fallback, fmt.Errorf("entcache: %w", err)
+	return nil, Fallback, explain(err)
+}
+
+// explain puts a failure of the syncer into this package's words.
+func explain(err error) error {
+	if errors.Is(err, syncer.ErrClosed) {
+		return ErrClosed
+	}
+	return fmt.Errorf("entcache: %w", err)
 }
 
 var errEntitlementTimeout = fmt.Errorf("entitlement timeout: %w", context.DeadlineExceeded)
@@ -269,7 +279,7 @@ func (c *Client) Reload(ctx context.Context, key Key) (Set, error) {
 	defer cancel()
 	b, err := e.sync.Reload(ctx, key)
 	if err != nil {
-		return c.noSet(fmt.Errorf("entcache: %w", err))
+		return c.noSet(explain(err))
 	}
 	return e.set(b, Fetched), nil
 }
@@ -326,7 +336,7 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 		}
 		if err := e.sync.Allow(ctx); err != nil {
 			wg.Wait()
-			return err
+			return explain(err)
 		}
 		slots <- struct{}{} // freed by a fetch, which ends
 		wg.Go(func() {
@@ -338,6 +348,9 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if errors.Is(cause, syncer.ErrClosed) {
+		return ErrClosed
 	}
 	if cause != nil {
 		return fmt.Errorf("entcache: prefetch: %d of %d keys failed: %w", state.Failed, state.Total, cause)

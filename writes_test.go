@@ -1,0 +1,203 @@
+package entcache_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
+)
+
+func TestWritesRefuseBadInputWithoutAsking(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		before := w.stigg.Requests()
+		ctx := t.Context()
+		for name, call := range map[string]func() error{
+			"customer without id": func() error {
+				_, err := w.client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{})
+				return err
+			},
+			"subscription without customer": func() error {
+				_, err := w.client.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{PlanId: "free"})
+				return err
+			},
+			"subscription without plan": func() error {
+				_, err := w.client.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{CustomerId: "acme"})
+				return err
+			},
+			"usage without customer": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{FeatureId: "seats"})
+				return err
+			},
+			"usage without feature": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme"})
+				return err
+			},
+			"usage that is not a number": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: math.NaN()})
+				return err
+			},
+		} {
+			if err := call(); !errors.Is(err, entcache.ErrBadInput) {
+				t.Errorf("%s: %v, want ErrBadInput", name, err)
+			}
+		}
+		if after := w.stigg.Requests(); len(after) != len(before) {
+			t.Errorf("requests went out: %v, then %v", before, after)
+		}
+	})
+}
+
+func TestWriteErrorsSayWhatStiggSaid(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		_, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "nobody", FeatureId: "seats", Value: 1})
+		e, ok := errors.AsType[*entcache.APIError](err)
+		if !errors.Is(err, entcache.ErrNotFound) || !ok || e.Code != "CustomerNotFound" || e.TraceID == "" || e.Op != "ReportUsage" {
+			t.Errorf("report for nobody: %v (%+v)", err, e)
+		}
+		if _, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "platinum"}); !errors.Is(err, entcache.ErrNotFound) {
+			t.Errorf("unknown plan: %v", err)
+		}
+	})
+}
+
+func TestRepeatedReportCountsOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
+		// A gateway fails twice; who knows whether Stigg saw the report.
+		w.stigg.Faults().FailNext(2, emulator.Reply{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"})
+		out, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
+		if err != nil || *out.CurrentUsage != 1 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		for range 3 {
+			if _, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{
+				CustomerId: "acme", FeatureId: "seats", Value: 1, IdempotencyKey: new("the caller's own"),
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := w.check("acme", "seats", 0).Entitlement.CurrentUsage(); got != 2 {
+			t.Errorf("usage %v, want 2: one generated key, one of the caller's", got)
+		}
+	})
+}
+
+func TestReportCanReplace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		for _, v := range []float64{5, 1} {
+			if _, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{
+				CustomerId: "globex", FeatureId: "seats", Value: v, UpdateBehavior: new(entcache.UsageSet),
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.check("globex", "seats", 0).Entitlement.CurrentUsage(); got != v {
+				t.Errorf("usage %v, want %v", got, v)
+			}
+		}
+	})
+}
+
+func TestCreditsPaidByAReportAreVisible(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.provision("globex", "growth")
+		wallet := func() entcache.Decision {
+			d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "globex", CurrencyID: "ai-credits", RequestedUsage: 1})
+			if err != nil {
+				t.Error(err)
+			}
+			return d
+		}
+		w.want(wallet(), true, entcache.Fetched)
+		w.stigg.Faults().DropEvents(1000) // the answer alone must do
+		if _, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "globex", FeatureId: "ai-answers", Value: 250}); err != nil {
+			t.Fatal(err)
+		}
+		d := wallet()
+		if d.HasAccess || d.AccessDeniedReason != entcache.InsufficientCredits || d.Entitlement.CurrentUsage() != 500 {
+			t.Errorf("wallet after 250 answers at 2 credits: %v %q, %v used", d.HasAccess, d.AccessDeniedReason, d.Entitlement.CurrentUsage())
+		}
+		if d := w.check("globex", "ai-answers", 1); d.HasAccess {
+			t.Error("a feature is granted whose wallet is empty")
+		}
+	})
+}
+
+func TestWriteDuringAFillIsNotHiddenByIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		// A check begins to fetch; its answer is decided before the write and arrives after it.
+		w.stigg.Faults().DropEvents(1000)
+		var wg sync.WaitGroup
+		w.stigg.Faults().Delay(2 * time.Second)
+		wg.Go(func() { w.check("acme", "sso", 0) })
+		time.Sleep(time.Second)
+		w.stigg.Faults().Delay(0)
+		if _, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "growth", SkipTrial: new(true)}); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.check("acme", "sso", 0); !d.HasAccess {
+			t.Errorf("a check after the write: %v %q", d.Origin, d.AccessDeniedReason)
+		}
+		wg.Wait()
+		if d := w.check("acme", "sso", 0); !d.HasAccess {
+			t.Errorf("a check after the fill: %v %q", d.Origin, d.AccessDeniedReason)
+		}
+	})
+}
+
+func TestWriteWithUnknownOutcomeIsFoundOutByTheNextCheck(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithWriteTimeout(time.Second))
+		w.want(w.check("acme", "sso", 0), false, entcache.Fetched)
+		w.stigg.Faults().DropEvents(1000)
+		w.stigg.Faults().HangHTTP(true)
+		_, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "growth"})
+		if e, ok := errors.AsType[*entcache.APIError](err); !ok || !e.OutcomeUnknown() {
+			t.Fatalf("provision: %v", err)
+		}
+		w.stigg.Faults().HangHTTP(false)
+		w.provision("acme", "growth") // it had arrived after all
+		w.want(w.check("acme", "sso", 0), true, entcache.Fetched)
+	})
+}
+
+func TestWriteSucceedsThoughItsRefreshFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.want(w.check("acme", "seats", 1), true, entcache.Fetched)
+		// The answer does not say what the usage is now, so the next check has to ask; and that fails.
+		w.stigg.Faults().ReplaceReply("ReportUsage", emulator.Reply{Status: 200, Body: `{"data":{"reportUsage":{"id":"1","featureId":"seats","customerId":"acme","resourceId":null,"currentUsage":null,"credit":null,"usagePeriodStart":null,"usagePeriodEnd":null,"nextResetDate":null,"timestamp":"2026-11-22T00:00:00.000Z"}}}`})
+		w.stigg.Faults().FailOperation("GetEntitlementsState", "UnexpectedError")
+		if _, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1}); err != nil {
+			t.Errorf("the write failed: %v", err)
+		}
+		w.want(w.check("acme", "seats", 1), true, entcache.Stale)
+		w.stigg.Faults().Clear()
+		w.after(time.Minute)
+		if d := w.check("acme", "seats", 1); d.Origin == entcache.Stale {
+			t.Errorf("still %v after the server recovered", d.Origin)
+		}
+	})
+}
+
+func TestWritesWorkBeforeStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		if _, err := w.client.Customers.Provision(context.Background(), entcache.ProvisionCustomerInput{CustomerId: new("early")}); err != nil {
+			t.Error(err)
+		}
+		w.start(w.client)
+		w.want(w.check("early", "seats", 1), true, entcache.Fetched)
+	})
+}
