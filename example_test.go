@@ -1,0 +1,92 @@
+package entcache_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
+)
+
+// A local Stigg stands in for the real one; without WithBaseURL the client talks to https://api.stigg.io.
+func Example() {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stigg.Close()
+	if err := stigg.Start(); err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	client, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Start(ctx); err != nil {
+		log.Print(err) // usable all the same: it keeps trying
+	}
+	if _, err := client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{
+		CustomerId:         new("acme"),
+		SubscriptionParams: &entcache.ProvisionCustomerSubscriptionInput{PlanId: "free"},
+	}); err != nil {
+		log.Fatal(err)
+	}
+
+	seat := entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1}
+	for range 3 {
+		d, err := client.GetEntitlement(ctx, seat)
+		if err != nil {
+			log.Print(err) // explains a fallback; d is usable
+		}
+		if !d.HasAccess {
+			fmt.Println("no seat:", d.AccessDeniedReason)
+			break
+		}
+		if _, err := client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1}); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("one more seat taken")
+	}
+	// Output:
+	// one more seat taken
+	// one more seat taken
+	// no seat: RequestedUsageExceedingLimit
+}
+
+func ExampleClient_Entitlements() {
+	client, err := entcache.New("", entcache.WithOffline())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	set, err := client.Entitlements(context.Background(), entcache.Key{CustomerID: "acme"})
+	for e := range set.All() {
+		limit, limited := e.UsageLimit()
+		fmt.Println(e.Ref(), limit, limited)
+	}
+	fmt.Println(set.Origin, err)
+	// Output: fallback entcache: client is offline
+}
+
+func ExampleWithFeatureFallback() {
+	// When nothing is known, let people sign in and keep the costly things closed.
+	client, err := entcache.New("server-key",
+		entcache.WithFeatureFallback("sso", entcache.FallbackValue{HasAccess: true}),
+		entcache.WithFallback(entcache.FallbackValue{HasAccess: false}),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	for _, feature := range []string{"sso", "render-farm"} {
+		d, _ := client.GetEntitlement(context.Background(), entcache.Query{CustomerID: "acme", FeatureID: feature})
+		fmt.Println(feature, d.HasAccess, d.Origin)
+	}
+	// Output:
+	// sso true fallback
+	// render-farm false fallback
+}
