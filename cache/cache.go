@@ -17,8 +17,8 @@ const DefaultMaxBytes = 256 << 20
 type Config struct {
 	// MaxBytes bounds the estimated memory of what is resident. Zero means DefaultMaxBytes; a negative value is an error.
 	MaxBytes int64
-	// OnEvict is told of every key that stops being resident, with the last belief about it. It runs on ristretto's own
-	// goroutine and must not call the cache. Nil is fine.
+	// OnEvict is told once of every key that stops being resident, or was refused, with the last belief about it. It runs on
+	// ristretto's own goroutine or the one that inserts, and must not call the cache. Nil is fine.
 	OnEvict func(entitlements.Key, *entitlements.Belief)
 }
 
@@ -73,7 +73,9 @@ func (c *Cache) gone(cl *cell, count *atomic.Uint64) {
 	if cl == nil || !c.registry.remove(cl) {
 		return
 	}
-	count.Add(1)
+	if !c.gate.closed.Load() { // what Close lets go of gave way to nobody
+		count.Add(1)
+	}
 	if c.onEvict != nil {
 		c.onEvict(cl.key, cl.belief.Load())
 	}
@@ -128,7 +130,8 @@ func (c *Cache) Update(key entitlements.Key, next func(*entitlements.Belief) *en
 	}
 }
 
-// reprice tells ristretto when a cell has grown or shrunk by more than a tenth: an update alone goes past its bound.
+// reprice tells ristretto when a cell has grown or shrunk by more than a tenth: an update alone goes past its bound. A cell that
+// grows past the bound may be refused, like a newcomer.
 func (c *Cache) reprice(cl *cell, b *entitlements.Belief) {
 	old, cost := cl.cost.Load(), costOf(b)
 	if cost*10 >= old*9 && cost*10 <= old*11 {
@@ -146,7 +149,12 @@ func (c *Cache) reprice(cl *cell, b *entitlements.Belief) {
 	if held, ok := c.index.Get(h); !ok || held != cl {
 		return
 	}
-	c.registry.reprice(cl, cost)
+	if bytes := c.registry.reprice(cl, cost); cost > old && bytes > c.maxBytes {
+		// Ristretto makes room for newcomers only: let this one apply again, at its new price. For a reader in between it is a
+		// miss; nobody else can insert meanwhile.
+		c.index.Del(h)
+		c.index.Wait()
+	}
 	// The same pointer: for ristretto a new cost, for readers nothing. Should it be evicted right now this is an insert after
 	// all, so settle as one.
 	c.place(h, cl, cost)
@@ -192,12 +200,14 @@ func (c *Cache) place(h uint64, cl *cell, cost int64) bool {
 	c.index.Wait()
 	// Once more: an eviction that was already under way may have struck it off after the first time. List, then look: whatever
 	// evicts it from here on finds it listed.
-	c.registry.add(cl)
+	again := c.registry.add(cl)
 	if held, ok := c.index.Get(h); ok && held == cl {
 		return true
 	}
-	if c.registry.remove(cl) {
-		c.refused.Add(1)
+	if again { // gone has seen to everything else
+		c.registry.remove(cl)
+	} else {
+		c.gone(cl, &c.evicted)
 	}
 	return false
 }

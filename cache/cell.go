@@ -29,10 +29,10 @@ func (c *cell) is(customerID, resourceID string) bool {
 
 // touch marks the cell as read and reports whether it is the first time at this tick.
 func (c *cell) touch(now entitlements.Instant) bool {
-	if c.lastRead.Load() == int64(now) {
+	last := c.lastRead.Load()
+	if last == int64(now) || !c.lastRead.CompareAndSwap(last, int64(now)) { // of several at once, one is the first
 		return false
 	}
-	c.lastRead.Store(int64(now))
 	c.reads.Add(1)
 	return true
 }

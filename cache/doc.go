@@ -3,7 +3,8 @@
 // It is an index over ristretto, and its only importer. Ristretto decides who is resident, never which value is current: its
 // Set only ever inserts a cell, and every later change is a compare-and-swap inside that cell ([Cache.Update]). So none of the
 // ways in which ristretto loses or reorders values (a second Set before the first is applied, Del against a queued insert, an
-// update of a key being evicted) can lose or reorder a belief. Ristretto's TTL, Del, Clear and per-hit metrics are not used.
+// update of a key being evicted) can lose or reorder a belief. Ristretto's TTL, Clear and per-hit metrics are not used, and Del
+// only to have a cell that grew past the bound apply again.
 //
 // What it is not: it does not know which of two beliefs is newer, when one is too old, or how to get another. That is package
 // syncer, which supplies the function that [Cache.Update] applies.

@@ -54,7 +54,10 @@ func (r *registry) remove(c *cell) bool {
 	r.cells = r.cells[:last]
 	c.slot = -1
 	r.bytes -= c.cost.Load()
-	delete(r.byHash, hashKey(c.key))
+	// Between ristretto's letting go of a cell and our hearing of it, the key may have been inserted again.
+	if h := hashKey(c.key); r.byHash[h] == c {
+		delete(r.byHash, h)
+	}
 	if c.key.ResourceID != "" {
 		rest := slices.DeleteFunc(r.byCustomer[c.key.CustomerID], func(o *cell) bool { return o == c })
 		if len(rest) == 0 {
@@ -66,14 +69,15 @@ func (r *registry) remove(c *cell) bool {
 	return true
 }
 
-// reprice sets the cost of c.
-func (r *registry) reprice(c *cell, cost int64) {
+// reprice sets the cost of c, and returns the cost of all.
+func (r *registry) reprice(c *cell, cost int64) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c.slot >= 0 {
 		r.bytes += cost - c.cost.Load()
 	}
 	c.cost.Store(cost)
+	return r.bytes
 }
 
 // find returns the cell of key, nil when it is not listed.

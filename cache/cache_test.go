@@ -1,0 +1,352 @@
+package cache
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+func open(t testing.TB, cfg Config) *Cache {
+	t.Helper()
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func customer(n int) entitlements.Key {
+	return entitlements.Key{CustomerID: fmt.Sprintf("customer-%d", n)}
+}
+
+// belief is a belief about key that takes about size bytes more than the least.
+func belief(key entitlements.Key, size int) *entitlements.Belief {
+	return &entitlements.Belief{
+		Snapshot: entitlements.NewSnapshot(key, "", []entitlements.Grant{{ID: "seats", DisplayName: strings.Repeat("x", size)}}),
+	}
+}
+
+// settle waits until ristretto has done everything it was told.
+func settle(c *Cache) { c.index.Wait() }
+
+// agree checks that the registry lists exactly what ristretto holds, and that the bytes are the sum of the listed costs.
+func agree(t *testing.T, c *Cache) {
+	t.Helper()
+	settle(c)
+	listed := map[*cell]bool{}
+	var bytes int64
+	for _, cl := range c.registry.all() {
+		listed[cl] = true
+		bytes += cl.cost.Load()
+		if held, ok := c.index.Get(hashKey(cl.key)); !ok || held != cl {
+			t.Errorf("%v is listed, ristretto holds %v", cl.key, held)
+		}
+		if found := c.registry.find(cl.key); found != cl {
+			t.Errorf("find(%v) = %p, want the listed cell %p", cl.key, found, cl)
+		}
+		if cl.key.ResourceID != "" && !contains(c.Resources(cl.key.CustomerID), cl.key) {
+			t.Errorf("%v is listed, and not among its customer's resources", cl.key)
+		}
+	}
+	held := 0
+	c.index.IterValues(func(cl *cell) bool {
+		held++
+		if !listed[cl] {
+			t.Errorf("ristretto holds %v, which is not listed", cl.key)
+		}
+		return false
+	})
+	if n, total := c.registry.size(); n != held || total != bytes {
+		t.Errorf("size = %d keys, %d bytes; want %d, %d", n, total, held, bytes)
+	}
+	if n := len(c.registry.byHash); n != held {
+		t.Errorf("byHash has %d entries, want %d", n, held)
+	}
+}
+
+func contains(keys []entitlements.Key, key entitlements.Key) bool {
+	for _, k := range keys {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	if c, err := New(Config{MaxBytes: -1}); err == nil {
+		c.Close()
+		t.Error("New accepted a negative MaxBytes")
+	}
+	if got := open(t, Config{}).Stats().MaxBytes; got != DefaultMaxBytes {
+		t.Errorf("MaxBytes = %d by default, want %d", got, DefaultMaxBytes)
+	}
+}
+
+func TestInsertIsVisibleWhenItReturns(t *testing.T) {
+	c := open(t, Config{})
+	for n := range 1000 {
+		want := belief(customer(n), 0)
+		if b, ok := c.Insert(customer(n), want); b != want || !ok {
+			t.Fatalf("Insert(%d) = %p, %v; want %p, true", n, b, ok, want)
+		}
+		if got, _ := c.Lookup(customer(n).CustomerID, "", 1); got != want {
+			t.Fatalf("Lookup(%d) = %p right after Insert, want %p", n, got, want)
+		}
+	}
+	agree(t, c)
+}
+
+func TestSecondInsertDoesNothing(t *testing.T) {
+	c := open(t, Config{})
+	first, second := belief(customer(1), 0), belief(customer(1), 5000)
+	c.Insert(customer(1), first)
+	if b, ok := c.Insert(customer(1), second); b != first || ok {
+		t.Errorf("second Insert = %p, %v; want the first belief %p, false", b, ok, first)
+	}
+	if got, _ := c.Lookup("customer-1", "", 1); got != first {
+		t.Errorf("Lookup = %p, want the first belief %p", got, first)
+	}
+	if n := c.Len(); n != 1 {
+		t.Errorf("Len = %d, want 1", n)
+	}
+	agree(t, c)
+}
+
+func TestConcurrentInsertsOfOneKeyKeepOne(t *testing.T) {
+	c := open(t, Config{})
+	for n := range 200 {
+		var wg sync.WaitGroup
+		var inserted [8]*entitlements.Belief
+		var stands [8]*entitlements.Belief
+		for i := range inserted {
+			wg.Go(func() {
+				mine := belief(customer(n), 0)
+				b, ok := c.Insert(customer(n), mine)
+				if stands[i] = b; ok {
+					inserted[i] = mine
+				}
+			})
+		}
+		wg.Wait()
+		won := 0
+		got, _ := c.Lookup(customer(n).CustomerID, "", 1)
+		for i := range inserted {
+			if inserted[i] != nil {
+				won++
+			}
+			if stands[i] != got {
+				t.Fatalf("an Insert of %d returned %p, Lookup finds %p", n, stands[i], got)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d inserts of one key succeeded, want 1", won)
+		}
+	}
+	agree(t, c)
+}
+
+func TestUpdateLosesNothingUnderContention(t *testing.T) {
+	const goroutines, rounds = 8, 2000
+	c := open(t, Config{})
+	c.Insert(customer(1), belief(customer(1), 0))
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range rounds {
+				c.Update(customer(1), func(b *entitlements.Belief) *entitlements.Belief {
+					n := *b
+					n.GrantSeq++
+					return &n
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if b, _ := c.Peek(customer(1)); b.Belief.GrantSeq != goroutines*rounds {
+		t.Errorf("%d updates left a mark, want %d", b.Belief.GrantSeq, goroutines*rounds)
+	}
+}
+
+func TestUpdateSaysWhatStands(t *testing.T) {
+	c := open(t, Config{})
+	first := belief(customer(1), 0)
+	if b := c.Update(customer(1), func(*entitlements.Belief) *entitlements.Belief { panic("called for an absent key") }); b != nil {
+		t.Errorf("Update of an absent key = %p, want nil", b)
+	}
+	c.Insert(customer(1), first)
+	for name, next := range map[string]func(*entitlements.Belief) *entitlements.Belief{
+		"nil":    func(*entitlements.Belief) *entitlements.Belief { return nil },
+		"itself": func(b *entitlements.Belief) *entitlements.Belief { return b },
+	} {
+		if b := c.Update(customer(1), next); b != first {
+			t.Errorf("Update to %s = %p, want what stood, %p", name, b, first)
+		}
+	}
+	second := belief(customer(1), 0)
+	if b := c.Update(customer(1), func(*entitlements.Belief) *entitlements.Belief { return second }); b != second {
+		t.Errorf("Update = %p, want the new belief %p", b, second)
+	}
+}
+
+// A 64-bit collision cannot be had for the asking, so one is planted: a cell of another key under this key's hash.
+func TestCollidingKeysAreNeverConfused(t *testing.T) {
+	c := open(t, Config{})
+	mine, other := customer(1), customer(2)
+	planted := &cell{key: other, slot: -1}
+	planted.belief.Store(belief(other, 0))
+	h := hashKey(mine)
+	c.index.Set(h, planted, 1)
+	settle(c)
+	c.registry.mu.Lock()
+	c.registry.byHash = map[uint64]*cell{h: planted}
+	c.registry.mu.Unlock()
+
+	if b, _ := c.Lookup(mine.CustomerID, "", 1); b != nil {
+		t.Errorf("Lookup(%v) = the belief about %v", mine, b.Snapshot.Key())
+	}
+	if e, ok := c.Peek(mine); ok {
+		t.Errorf("Peek(%v) = the entry of %v", mine, e.Key)
+	}
+	if b := c.Update(mine, func(b *entitlements.Belief) *entitlements.Belief { return b }); b != nil {
+		t.Errorf("Update(%v) reached %v", mine, b.Snapshot.Key())
+	}
+	if b, ok := c.Insert(mine, belief(mine, 0)); b != nil || ok {
+		t.Errorf("Insert(%v) = %v, %v; want nil, false: the place is taken", mine, b, ok)
+	}
+	if got := c.Stats().Hits; got != 0 {
+		t.Errorf("%d hits, want 0", got)
+	}
+}
+
+func TestCustomerAndResourceAreDifferentKeys(t *testing.T) {
+	c := open(t, Config{})
+	keys := []entitlements.Key{{CustomerID: "a"}, {CustomerID: "a", ResourceID: "b"}, {CustomerID: "b", ResourceID: "a"}, {CustomerID: "ab"}, {CustomerID: "a", ResourceID: "c"}}
+	for _, k := range keys {
+		c.Insert(k, belief(k, 0))
+	}
+	for _, k := range keys {
+		if b, _ := c.Lookup(k.CustomerID, k.ResourceID, 1); b == nil || b.Snapshot.Key() != k {
+			t.Errorf("Lookup(%v) = %v", k, b)
+		}
+	}
+	if got := c.Resources("a"); len(got) != 2 || !contains(got, keys[1]) || !contains(got, keys[4]) {
+		t.Errorf("Resources(a) = %v, want %v and %v", got, keys[1], keys[4])
+	}
+	if got := c.Resources("ab"); len(got) != 0 {
+		t.Errorf("Resources(ab) = %v, want none", got)
+	}
+	agree(t, c)
+}
+
+func TestReadsAreMarkedOncePerTick(t *testing.T) {
+	c := open(t, Config{})
+	b := belief(customer(1), 0)
+	b.ConfirmedAt = 100
+	c.Insert(customer(1), b)
+	for _, tick := range []struct {
+		now   entitlements.Instant
+		first []bool
+		reads uint32
+	}{{200, []bool{true, false, false}, 1}, {300, []bool{true, false}, 2}, {300, []bool{false}, 2}, {400, []bool{true}, 3}} {
+		for i, want := range tick.first {
+			if _, first := c.Lookup("customer-1", "", tick.now); first != want {
+				t.Errorf("Lookup %d at %d: first = %v, want %v", i, int64(tick.now), first, want)
+			}
+		}
+		e, _ := c.Peek(customer(1))
+		if e.LastRead != tick.now || e.Reads != tick.reads {
+			t.Errorf("after %d: LastRead %d, Reads %d; want %d reads", int64(tick.now), int64(e.LastRead), e.Reads, tick.reads)
+		}
+	}
+	if _, first := c.Lookup("nobody", "", 500); first {
+		t.Error("the read of an absent key was the first")
+	}
+}
+
+func TestOneReaderIsTheFirstOfItsTick(t *testing.T) {
+	const readers, ticks = 4, 2000
+	c := open(t, Config{})
+	c.Insert(customer(1), belief(customer(1), 0))
+	for tick := range entitlements.Instant(ticks) {
+		var wg sync.WaitGroup
+		var firsts [readers]bool
+		for i := range firsts {
+			wg.Go(func() { _, firsts[i] = c.Lookup("customer-1", "", tick+1) })
+		}
+		wg.Wait()
+		n := 0
+		for _, f := range firsts {
+			if f {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Fatalf("tick %d: %d readers were the first, want 1", tick, n)
+		}
+	}
+	if e, _ := c.Peek(customer(1)); e.Reads != ticks {
+		t.Errorf("Reads = %d, want %d", e.Reads, ticks)
+	}
+}
+
+func TestPeekAndRangeMarkNothing(t *testing.T) {
+	c := open(t, Config{})
+	b := belief(customer(1), 0)
+	b.ConfirmedAt = 100
+	c.Insert(customer(1), b)
+	for range 10 {
+		c.Peek(customer(1))
+		c.Range(func(Entry) bool { return true })
+	}
+	if e, ok := c.Peek(customer(1)); !ok || e.LastRead != 100 || e.Reads != 0 {
+		t.Errorf("Peek = %+v, %v; want LastRead 100 from the insert, no reads", e, ok)
+	}
+	if _, first := c.Lookup("customer-1", "", 200); !first {
+		t.Error("the first Lookup of a tick was not the first: a Peek was taken for a read")
+	}
+	if got := c.Stats().Hits; got != 1 {
+		t.Errorf("%d hits, want 1: only a Lookup is one", got)
+	}
+}
+
+func TestHitsAreCountedExactly(t *testing.T) {
+	const readers, each = 8, 5000
+	c := open(t, Config{})
+	c.Insert(customer(1), belief(customer(1), 0))
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			for range each {
+				c.Lookup("customer-1", "", 1)
+				c.Lookup("nobody", "", 1)
+			}
+		})
+	}
+	wg.Wait()
+	if got := c.Stats().Hits; got != readers*each {
+		t.Errorf("%d hits, want %d", got, readers*each)
+	}
+}
+
+func TestRangeStopsWhenToldAndMayCallTheCache(t *testing.T) {
+	c := open(t, Config{})
+	for n := range 10 {
+		c.Insert(customer(n), belief(customer(n), 0))
+	}
+	seen := 0
+	c.Range(func(e Entry) bool {
+		seen++
+		c.Insert(customer(100+seen), belief(customer(100+seen), 0))
+		c.Update(e.Key, func(b *entitlements.Belief) *entitlements.Belief { return belief(e.Key, 4000) })
+		return seen < 5
+	})
+	if seen != 5 {
+		t.Errorf("Range visited %d, want 5", seen)
+	}
+	agree(t, c)
+}
