@@ -91,6 +91,9 @@ func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Quer
 		}
 		return d, fmt.Errorf("entcache: %v of %v has the feature type %q, which this version does not know", q.Ref(), q.Key(), ent.FeatureType())
 	}
+	if b.Suspect {
+		origin = Stale // fetched, and under question all the same
+	}
 	if b.Suspect && c.cfg.denyWhileSuspect && d.HasAccess {
 		d.HasAccess, d.AccessDeniedReason = false, UnknownReason
 	}
@@ -107,6 +110,7 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.
 	now := e.clock.load()
 	b, first := e.cache.Lookup(key.CustomerID, key.ResourceID, now)
 	var since uint64
+	var err error
 	if b != nil {
 		if !b.AwaitRefresh {
 			if _, live := e.sync.Fresh(b, now); live {
@@ -126,16 +130,33 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.
 	c.counts.misses.Add(1)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.entitlementTimeout, errEntitlementTimeout)
 	defer cancel()
-	fetched, err := e.sync.Load(ctx, key, since)
-	if err == nil {
-		return fetched, Fetched, nil
+	for range awaits {
+		var fetched *entitlements.Belief
+		if fetched, err = e.sync.Load(ctx, key, since); err != nil {
+			break
+		}
+		if !fetched.AwaitRefresh {
+			return fetched, Fetched, nil
+		}
+		// This client wrote something while the fetch was in the air. Whether before or after this read began is not known here,
+		// so the read waits for a fetch that began after it.
+		b, since = fetched, fetched.QuestionSeq
 	}
 	if b != nil && c.servable(b, now) {
 		c.counts.stale.Add(1)
 		return b, Stale, nil
 	}
+	if err == nil {
+		err = errBusy
+	}
 	return nil, Fallback, explain(err)
 }
+
+// awaits bounds how many fetches one read waits for when this client keeps writing to what it reads. After that the answer is
+// the last one, as Stale.
+const awaits = 4
+
+var errBusy = errors.New("this client writes to the customer faster than Stigg answers")
 
 // explain puts a failure of the syncer into this package's words.
 func explain(err error) error {
@@ -258,6 +279,9 @@ func (c *Client) noSet(err error) (Set, error) {
 
 func (e *engine) set(b *entitlements.Belief, origin Origin) Set {
 	now := e.clock.load()
+	if b.Suspect {
+		origin = Stale // fetched, and under question all the same
+	}
 	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: b.Snapshot, now: now}
 	if origin == Live {
 		s.AsOf, _ = e.sync.Fresh(b, now)

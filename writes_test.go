@@ -11,6 +11,7 @@ import (
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/entitlements"
 )
 
 func TestWritesRefuseBadInputWithoutAsking(t *testing.T) {
@@ -133,26 +134,45 @@ func TestCreditsPaidByAReportAreVisible(t *testing.T) {
 	})
 }
 
+// slowFirst is a source whose first answer is decided at once and arrives when it is let go; every later one is newer.
+type slowFirst struct {
+	residentSource
+	mu    sync.Mutex
+	asked int
+	let   chan struct{}
+}
+
+func (s *slowFirst) Fetch(ctx context.Context, key entcache.Key) (*entitlements.Snapshot, error) {
+	s.mu.Lock()
+	s.asked++
+	n := s.asked
+	s.mu.Unlock()
+	if n == 1 {
+		<-s.let
+	}
+	return entitlements.NewSnapshot(key, "", []entcache.Grant{{
+		ID: "sso", FeatureType: entitlements.FeatureBoolean, IsGranted: n > 1, EntitlementUpdatedAt: entitlements.Instant(n),
+	}}), nil
+}
+
 func TestWriteDuringAFillIsNotHiddenByIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := started(t)
-		// A check begins to fetch; its answer is decided before the write and arrives after it.
-		w.stigg.Faults().DropEvents(1000)
+		source := &slowFirst{let: make(chan struct{})}
+		w := started(t, entcache.WithSource(source))
 		var wg sync.WaitGroup
-		w.stigg.Faults().Delay(2 * time.Second)
 		wg.Go(func() { w.check("acme", "sso", 0) })
-		time.Sleep(time.Second)
-		w.stigg.Faults().Delay(0)
-		if _, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "growth", SkipTrial: new(true)}); err != nil {
+		w.settle() // the first answer is decided, and on its way
+		if _, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if d := w.check("acme", "sso", 0); !d.HasAccess {
-			t.Errorf("a check after the write: %v %q", d.Origin, d.AccessDeniedReason)
-		}
+		wg.Go(func() {
+			if d := w.check("acme", "sso", 0); !d.HasAccess {
+				t.Errorf("a check that began after the write does not see it: %v %q", d.Origin, d.AccessDeniedReason)
+			}
+		})
+		w.settle()
+		close(source.let)
 		wg.Wait()
-		if d := w.check("acme", "sso", 0); !d.HasAccess {
-			t.Errorf("a check after the fill: %v %q", d.Origin, d.AccessDeniedReason)
-		}
 	})
 }
 
