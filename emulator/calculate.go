@@ -104,7 +104,11 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 			if _, own := c.overrides[overrideKey{s.resourceID, key.ref}]; own && key.resourceID != s.resourceID {
 				continue // the resource's own override is nearer
 			}
-			if ent := e.state.index.combine(key.ref, []grant{{o.entitlement, o.setAt}}); ent != nil {
+			since := o.setAt
+			if sold := combined[key.ref]; sold != nil {
+				since = sold.since // an override does not move the periods of what was sold
+			}
+			if ent := e.state.index.combine(key.ref, []grant{{o.entitlement, since}}); ent != nil {
 				ent.denied = o.denied
 				combined[key.ref] = ent
 			}
@@ -119,7 +123,7 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 				m = &meter{updatedAt: s.updatedAt}
 				s.meters[r] = m
 			}
-			m.follow(ent, now)
+			m.follow(ent, now, s.updatedAt)
 		}
 	}
 	if len(s.set) == 0 && !subscribed {
@@ -127,7 +131,8 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 	}
 }
 
-// combine merges all sources of one feature or currency. The most generous wins: unlimited before soft before hard, then
+// combine merges all sources of one feature or currency, subscriptions first. Periods count from the first source, so that
+// they do not move while others come and go. Of the rest the most generous wins: unlimited before soft before hard, then
 // the higher limit; values of an enum unite, and credits of a currency add up. It is nil when the catalog no longer has
 // the feature.
 func (ix *index) combine(r ref, grants []grant) *entitled {
@@ -140,7 +145,8 @@ func (ix *index) combine(r ref, grants []grant) *entitled {
 	})
 	ent := &entitled{
 		ref: r, limit: best.Limit, unlimited: best.Unlimited, soft: best.SoftLimit,
-		reset: best.Reset, resetOn: best.ResetOn, anchor: best.ResetOn.anchor(best.anchor), rate: best.CreditRate,
+		reset: best.Reset, resetOn: best.ResetOn, rate: best.CreditRate,
+		since: grants[0].anchor, anchor: best.ResetOn.anchor(grants[0].anchor),
 	}
 	if r.credit {
 		ent.currency = ix.currencies[r.id]

@@ -44,11 +44,18 @@
 //
 //   - A key that is not accepted closes the socket with 4401 and reason "Invalid API key"; the code can be configured.
 //   - validUntil of the newer types is ISO-8601; the configuration turns it into epoch milliseconds.
-//   - A change at the level of the customer is pushed once for the customer and once for each resource it has.
-//   - Usage over the limit is recorded. Usage never falls below zero.
+//   - A document that does not parse or validate is answered 400, everything that was executed 200, errors included.
+//   - A change at the level of the customer is pushed once for the customer and once for each resource it has. It has a
+//     resource once something was subscribed or reported under it; reading one does not make it.
+//   - Usage over the limit is recorded. Usage never falls below zero. What is reported for an earlier period than the
+//     present one changes no meter that resets.
+//   - The instant a usage period ends still belongs to it, as it does for the official client.
 //   - A plan change keeps usage and the anchor of its periods, unless billingCycleAnchor is NOW.
 //   - Of several sources for a feature the most generous wins: unlimited before soft before hard, then the higher limit;
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
 //   - A repeated idempotency key is answered as the first time, except that it consumed no credits.
+//   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
+//   - A subscription is cancelled at the end of its month, a trial at once, unless the request says otherwise.
+//   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
 package emulator

@@ -3,6 +3,7 @@ package emulator
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -20,12 +21,7 @@ func (r *Request) named(name string) bool {
 	if r.Name == name {
 		return true
 	}
-	for _, f := range r.Fields {
-		if f == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.Fields, name)
 }
 
 // counters count operations by root field.

@@ -105,7 +105,8 @@ type entitled struct {
 	values    []string
 	reset     Period
 	resetOn   ResetOn
-	anchor    time.Time // what periods are counted from
+	since     time.Time // start of the first source
+	anchor    time.Time // what periods are counted from: since, moved by resetOn
 	rate      *CreditRate
 	denied    string // an AccessDeniedReason, or empty
 }
@@ -122,12 +123,13 @@ type meter struct {
 	updatedAt  time.Time
 }
 
-// follow makes the meter count in the periods of e. Usage is kept: only a period's end clears it.
-func (m *meter) follow(e *entitled, now time.Time) {
+// follow makes the meter count in the periods of e. Usage is kept, only a period's end clears it; but it is stamped, since
+// the same usage of another period is news.
+func (m *meter) follow(e *entitled, now, stamp time.Time) {
 	if m.reset == e.reset && m.anchor.Equal(e.anchor) {
 		return
 	}
-	m.reset, m.anchor = e.reset, e.anchor
+	m.reset, m.anchor, m.updatedAt = e.reset, e.anchor, stamp
 	m.start, m.end = time.Time{}, time.Time{}
 	if m.reset != "" {
 		m.start, m.end = m.reset.around(m.anchor, now)

@@ -2,11 +2,12 @@
 //
 // Usage:
 //
-//	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY]
+//	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY] [-allow-remote] [-v]
 //	stigg-emulator -print-catalog > catalog.yaml
 //
 // It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
-// runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog.
+// runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog. It listens on
+// loopback addresses only, since there is no encryption, unless -allow-remote is given.
 //
 // Exit codes: 0 after an interrupt, 1 when it cannot serve, 2 for a wrong command line.
 package main
