@@ -17,7 +17,7 @@ func (a *account) newID(kind string) string {
 func (a *account) present(customerID string) (*customer, error) {
 	c := a.customers[customerID]
 	if c == nil {
-		return nil, errorf(wireCustomerNotFound, "there is no customer %q", customerID)
+		return nil, errorf(codeCustomerNotFound, "there is no customer %q", customerID)
 	}
 	if c.archived {
 		return nil, errorf("EntityIsArchivedError", "customer %q is archived", customerID)

@@ -18,7 +18,7 @@ func (e *Emulator) Provision(customerID, resourceID, planID string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if planID != "" && e.state.index.plans[planID] == nil {
-		return errorf(wirePlanNotFound, "there is no plan %q", planID)
+		return errorf(codePlanNotFound, "there is no plan %q", planID)
 	}
 	c, created := e.upsert(customerID)
 	if c.archived {
@@ -140,7 +140,7 @@ func (e *Emulator) Recalculate(customerID string) error {
 	defer e.mu.Unlock()
 	c := e.state.customers[customerID]
 	if c == nil {
-		return errorf(wireCustomerNotFound, "there is no customer %q", customerID)
+		return errorf(codeCustomerNotFound, "there is no customer %q", customerID)
 	}
 	e.settle(c)
 	e.recalculate(c)

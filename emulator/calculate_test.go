@@ -220,3 +220,21 @@ func must[T any](v T, ok bool) T {
 	}
 	return v
 }
+
+func TestEndedSubscriptionsAreForgottenButNotTrials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("c1", "", "")
+		b.must(subscribeTo, map[string]any{"input": map[string]any{"customerId": "c1", "planId": "growth"}})
+		for range 2 * endedSubscriptions {
+			time.Sleep(time.Second)
+			b.provision("c1", "", "free")
+		}
+		if n := len(b.state.customers["c1"].subs); n > endedSubscriptions+1 {
+			t.Errorf("%d subscriptions remembered, want about %d", n, endedSubscriptions)
+		}
+		if !b.state.customers["c1"].trialed("growth") {
+			t.Error("the trial was forgotten")
+		}
+	})
+}

@@ -39,7 +39,7 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 	}
 	r := ref{id: in.CurrencyID, credit: true}
 	key := reportKey{in.CustomerID, in.ResourceID.Or(""), r, in.IdempotencyKey}
-	if first, ok := e.state.reports[key]; ok {
+	if first, ok := e.state.reports.find(key); ok {
 		return first.credit, nil
 	}
 	s, wallet, err := e.target(c, in.ResourceID.Or(""), r)
@@ -55,7 +55,7 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 			Timestamp: wire.NewDateTime(meter.updatedAt), UsagePeriodEnd: optionalTime(meter.end),
 		},
 	}
-	e.state.reports[key] = report{credit: answer}
+	e.state.reports.keep(key, report{credit: answer})
 	return answer, nil
 }
 

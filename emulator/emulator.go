@@ -101,7 +101,6 @@ func New(config Config) (*Emulator, error) {
 		state: account{
 			index:     ix,
 			customers: map[string]*customer{},
-			reports:   map[reportKey]report{},
 		},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())

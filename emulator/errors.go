@@ -17,10 +17,10 @@ const (
 	codeParseFailed      = "GRAPHQL_PARSE_FAILED"
 	codeValidationFailed = "GRAPHQL_VALIDATION_FAILED"
 
-	wireCustomerNotFound     = "CustomerNotFound"
-	wireFeatureNotFound      = "FeatureNotFound"
-	wirePlanNotFound         = "PlanNotFound"
-	wireSubscriptionNotFound = "SubscriptionNotFound"
+	codeCustomerNotFound     = "CustomerNotFound"
+	codeFeatureNotFound      = "FeatureNotFound"
+	codePlanNotFound         = "PlanNotFound"
+	codeSubscriptionNotFound = "SubscriptionNotFound"
 )
 
 // apiError is an error with a code of the API. graphql-go asks it for its extensions.

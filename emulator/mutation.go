@@ -60,7 +60,7 @@ func (e *Emulator) firstOrder(customerID string, params wire.Opt[wire.ProvisionC
 	case params.Value != nil:
 		o := orderOfCustomer(params.Value)
 		if e.state.index.plans[o.planID] == nil {
-			return nil, "", errorf(wirePlanNotFound, "there is no plan %q", o.planID)
+			return nil, "", errorf(codePlanNotFound, "there is no plan %q", o.planID)
 		}
 		return &o, wire.SubscriptionDecisionStrategyRequestedPlan, nil
 	}
@@ -183,7 +183,7 @@ func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*
 	defer m.e.mu.Unlock()
 	c := m.e.state.customers[args.Input.CustomerID]
 	if c == nil {
-		return nil, errorf(wireCustomerNotFound, "there is no customer %q", args.Input.CustomerID)
+		return nil, errorf(codeCustomerNotFound, "there is no customer %q", args.Input.CustomerID)
 	}
 	if c.archived {
 		c.archived = false

@@ -79,7 +79,7 @@ func (m *mutation) CancelSubscription(args wire.MutationCancelSubscriptionArgs) 
 	in := args.Input
 	c, s := m.e.state.subscription(in.SubscriptionRefID)
 	if s == nil {
-		return nil, errorf(wireSubscriptionNotFound, "there is no subscription %q", in.SubscriptionRefID)
+		return nil, errorf(codeSubscriptionNotFound, "there is no subscription %q", in.SubscriptionRefID)
 	}
 	m.e.settle(c)
 	now := time.Now().UTC().Truncate(time.Millisecond)
@@ -127,7 +127,7 @@ func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotion
 			},
 		}
 		if m.e.state.index.feature(in.FeatureID) == nil {
-			return nil, errorf(wireFeatureNotFound, "there is no feature %q", in.FeatureID)
+			return nil, errorf(codeFeatureNotFound, "there is no feature %q", in.FeatureID)
 		}
 		if err := m.e.state.index.check(p.entitlement); err != nil {
 			return nil, err

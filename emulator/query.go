@@ -163,7 +163,7 @@ func (q *query) GetActiveSubscriptions(args wire.QueryGetActiveSubscriptionsArgs
 	in := args.Input
 	c := q.e.state.customers[in.CustomerID]
 	if c == nil {
-		return nil, errorf(wireCustomerNotFound, "there is no customer %q", in.CustomerID)
+		return nil, errorf(codeCustomerNotFound, "there is no customer %q", in.CustomerID)
 	}
 	q.e.settle(c)
 	resources := in.ResourceIds.Or(nil)
@@ -189,7 +189,7 @@ func (q *query) GetSubscription(args wire.QueryGetSubscriptionArgs) (*wire.Custo
 	defer q.e.mu.Unlock()
 	c, s := q.e.state.subscription(args.Input.SubscriptionID)
 	if s == nil {
-		return nil, errorf(wireSubscriptionNotFound, "there is no subscription %q", args.Input.SubscriptionID)
+		return nil, errorf(codeSubscriptionNotFound, "there is no subscription %q", args.Input.SubscriptionID)
 	}
 	q.e.settle(c)
 	return q.e.subscriptionOf(c, s, nil), nil

@@ -12,7 +12,7 @@ import (
 type account struct {
 	index     *index
 	customers map[string]*customer
-	reports   map[reportKey]report // answers by idempotency key
+	reports   reportMemory
 	lastStamp time.Time
 	lastID    uint64
 }

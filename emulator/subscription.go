@@ -125,7 +125,7 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	ix := e.state.index
 	plan := ix.plans[o.planID]
 	if plan == nil {
-		return nil, errorf(wirePlanNotFound, "there is no plan %q", o.planID)
+		return nil, errorf(codePlanNotFound, "there is no plan %q", o.planID)
 	}
 	for _, a := range o.addons {
 		if addon := ix.addons[a.id]; addon == nil {
@@ -173,6 +173,7 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	e.startTrial(c, s, plan, o)
 
 	c.subs = append(c.subs, s)
+	c.forgetEnded(now)
 	c.updatedAt = e.state.stamp()
 	c.scope(s.resourceID)
 	if o.resetAnchor {
@@ -225,6 +226,25 @@ func (e *Emulator) downgradeEnded(c *customer, now time.Time) {
 			})
 		}
 	}
+}
+
+// endedSubscriptions is how many ended subscriptions of a customer are remembered besides its trials, which count for
+// ever. A load test that changes plans all day stays as quick as it began.
+const endedSubscriptions = 100
+
+// forgetEnded drops the oldest subscriptions that have ended and were no trial.
+func (c *customer) forgetEnded(now time.Time) {
+	excess := len(c.subs) - endedSubscriptions
+	if excess <= 0 {
+		return
+	}
+	c.subs = slices.DeleteFunc(c.subs, func(s *subscription) bool {
+		gone := excess > 0 && s.trialEnd.IsZero() && !s.endAt.IsZero() && s.endAt.Before(now)
+		if gone {
+			excess--
+		}
+		return gone
+	})
 }
 
 // subscription returns the customer's subscription of that id, or nil.

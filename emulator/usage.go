@@ -21,6 +21,28 @@ type report struct {
 	credit *wire.CreditConsumptionResponse
 }
 
+// rememberedReports is how many idempotency keys are remembered at least; twice as many at most. At some 500 bytes each
+// that is 100 MB in a load test, and enough for every retry a client still makes.
+const rememberedReports = 100_000
+
+// reportMemory keeps the answers to the latest reports by idempotency key. The zero value is empty.
+type reportMemory struct{ young, old map[reportKey]report }
+
+func (m *reportMemory) find(k reportKey) (report, bool) {
+	if r, ok := m.young[k]; ok {
+		return r, true
+	}
+	r, ok := m.old[k]
+	return r, ok
+}
+
+func (m *reportMemory) keep(k reportKey, r report) {
+	if m.young == nil || len(m.young) >= rememberedReports {
+		m.old, m.young = m.young, map[reportKey]report{}
+	}
+	m.young[k] = r
+}
+
 // usageReport is one report of usage, from whichever mutation.
 type usageReport struct {
 	customerID, resourceID string
@@ -40,14 +62,14 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 	}
 	feature := e.state.index.feature(u.featureID)
 	if feature == nil {
-		return nil, errorf(wireFeatureNotFound, "there is no feature %q", u.featureID)
+		return nil, errorf(codeFeatureNotFound, "there is no feature %q", u.featureID)
 	}
 	if !feature.Metered() {
 		return nil, errorf("MeteringNotAvailableForFeatureType", "feature %q is not metered", u.featureID)
 	}
 	r := ref{id: u.featureID}
 	key := reportKey{u.customerID, u.resourceID, r, u.key}
-	if first, ok := e.state.reports[key]; ok && u.key != "" {
+	if first, ok := e.state.reports.find(key); ok && u.key != "" {
 		return repeated(first.usage), nil
 	}
 	s, ent, err := e.target(c, u.resourceID, r)
@@ -76,7 +98,7 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 		answer.Credit = e.draw(c, s, ent.rate, m.used.Sub(before))
 	}
 	if u.key != "" {
-		e.state.reports[key] = report{usage: answer}
+		e.state.reports.keep(key, report{usage: answer})
 	}
 	e.emitUsage(c, s, s.find(r)) // found again: drawing credits may have made the set anew
 	return answer, nil
