@@ -1,6 +1,6 @@
 module github.com/entcache/entcache/bench
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/entcache/entcache v0.0.0
