@@ -72,39 +72,6 @@ func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error
 	return c, nil
 }
 
-// CancelSubscription ends a subscription: at the end of its billing period unless told otherwise. A trial ends at once.
-func (m *mutation) CancelSubscription(args wire.MutationCancelSubscriptionArgs) (*wire.CustomerSubscription, error) {
-	m.e.mu.Lock()
-	defer m.e.mu.Unlock()
-	in := args.Input
-	c, s := m.e.state.subscription(in.SubscriptionRefID)
-	if s == nil {
-		return nil, errorf(codeSubscriptionNotFound, "there is no subscription %q", in.SubscriptionRefID)
-	}
-	m.e.settle(c)
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	switch s.status(now) {
-	case wire.SubscriptionStatusCanceled, wire.SubscriptionStatusExpired:
-		return nil, errorf("SubscriptionAlreadyCanceledOrExpired", "subscription %q has ended", s.id)
-	}
-	end := now
-	switch in.SubscriptionCancellationTime.Or(wire.SubscriptionCancellationTimeEndOfBillingPeriod) {
-	case wire.SubscriptionCancellationTimeEndOfBillingPeriod:
-		if s.status(now) == wire.SubscriptionStatusActive {
-			_, end = Month.around(s.anchor, now)
-		}
-	case wire.SubscriptionCancellationTimeSpecificDate:
-		if in.EndDate.Value == nil || in.EndDate.Value.Before(s.startAt) {
-			return nil, errorf("InvalidCancellationDate", "give an endDate after the start of the subscription")
-		}
-		end = in.EndDate.Value.Time
-	}
-	s.endAt, s.cancelled = end, true
-	c.updatedAt = m.e.state.stamp()
-	m.e.recalculateFor(c, s.resourceID)
-	return m.e.subscriptionOf(c, s, nil), nil
-}
-
 // GrantPromotionalEntitlements gives a customer entitlements outside any subscription; one of the same feature replaces
 // the one before.
 func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotionalEntitlementsArgs) ([]*wire.PromotionalEntitlement, error) {

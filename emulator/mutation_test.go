@@ -189,3 +189,52 @@ func TestEveryWayToSubscribeLeadsToTheSameSet(t *testing.T) {
 		}
 	})
 }
+
+func TestSubscriptionIsUpdatedInPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("c1", "", "")
+		b.must(subscribeTo, map[string]any{"input": map[string]any{"customerId": "c1", "planId": "starter", "subscriptionId": "s"}})
+		ws := b.connect()
+		ws.subscribe("e", `subscription{entitlementsUpdated{customerId entitlements{customerId feature{refId} usageLimit}}}`)
+		const update = `mutation($input:UpdateSubscriptionInput!){updateOneSubscription(input:$input){cancellationDate addons{quantity}}}`
+		b.must(update, map[string]any{"input": map[string]any{
+			"subscriptionId": "s", "addons": []any{map[string]any{"addonId": "extra-seats"}},
+			"subscriptionEntitlements": []any{map[string]any{"featureId": "api-calls", "usageLimit": 7, "resetPeriod": "MONTH"}},
+			"cancellationDate":         time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+		}})
+		if ev := ws.wantNext("e", "entitlementsUpdated"); limits(ev["entitlements"])["seats"] != 10.0 || limits(ev["entitlements"])["api-calls"] != 7.0 {
+			t.Errorf("older event = %v, want ten seats and seven calls", ev)
+		}
+		got := b.must(update, map[string]any{"input": map[string]any{"subscriptionId": "s", "cancellationDate": nil}})["updateOneSubscription"].(map[string]any)
+		if got["cancellationDate"] != nil || len(got["addons"].([]any)) != 1 {
+			t.Errorf("updated = %v, want the cancellation taken back and the add-on kept", got)
+		}
+		time.Sleep(2 * time.Hour)
+		if limit := *must(b.Snapshot("c1", "").Find("api-calls")).Limit; limit != 7 {
+			t.Errorf("api-calls = %v, want the custom 7", limit)
+		}
+		if a := b.ask(update, map[string]any{"input": map[string]any{"subscriptionId": "gone"}}); len(a.Errors) != 1 || a.Errors[0].Extensions.Code != "SubscriptionNotFound" {
+			t.Errorf("unknown subscription: %+v", a.Errors)
+		}
+	})
+}
+
+func TestMigrationToTheLatestPlanIsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("c1", "", "")
+		b.must(subscribeTo, map[string]any{"input": map[string]any{"customerId": "c1", "planId": "free", "subscriptionId": "s"}})
+		if err := b.PublishPlan(Plan{ID: "free", Product: "app", Entitlements: []Entitlement{{Feature: "sso"}}}, NewCustomers); err != nil {
+			t.Fatal(err)
+		}
+		const migrate = `mutation{migrateSubscriptionToLatest(input:{subscriptionId:"s"}){plan{versionNumber}}}`
+		got := b.must(migrate, nil)["migrateSubscriptionToLatest"].(map[string]any)["plan"].(map[string]any)
+		if _, ok := b.Snapshot("c1", "").Find("sso"); !ok || got["versionNumber"] != 2.0 {
+			t.Errorf("migrated to %v, want version 2 with sso", got)
+		}
+		if a := b.ask(migrate, nil); len(a.Errors) != 1 || a.Errors[0].Extensions.Code != "SubscriptionAlreadyOnLatestPlanError" {
+			t.Errorf("migrated twice: %+v", a.Errors)
+		}
+	})
+}

@@ -267,3 +267,14 @@ func TestPanicInAHookEndsItsOwnRequestOnly(t *testing.T) {
 		b.connect()
 	})
 }
+
+func FuzzInitPayload(f *testing.F) {
+	f.Add(`{"headers":{"X-API-KEY":"k"}}`)
+	f.Add(`{"x-api-key":"k","headers":[]}`)
+	f.Add(`{"headers":null}`)
+	f.Fuzz(func(t *testing.T, payload string) {
+		if key := keyOf(json.RawMessage(payload)); key != "" && !json.Valid([]byte(payload)) {
+			t.Errorf("keyOf(%q) = %q from what is not JSON", payload, key)
+		}
+	})
+}

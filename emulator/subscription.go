@@ -127,12 +127,8 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	if plan == nil {
 		return nil, errorf(codePlanNotFound, "there is no plan %q", o.planID)
 	}
-	for _, a := range o.addons {
-		if addon := ix.addons[a.id]; addon == nil {
-			return nil, errorf("AddonNotFound", "there is no add-on %q", a.id)
-		} else if addon.Product != plan.Product {
-			return nil, errorf("AddonIsCompatibleWithPlan", "add-on %q is not of product %q", a.id, plan.Product)
-		}
+	if err := ix.checkAddons(o.addons, plan.Product); err != nil {
+		return nil, err
 	}
 	for _, ent := range o.custom {
 		if err := ix.check(ent); err != nil {
@@ -186,6 +182,18 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	}
 	e.recalculateFor(c, s.resourceID)
 	return s, nil
+}
+
+// checkAddons refuses add-ons that do not exist or belong to another product.
+func (ix *index) checkAddons(addons []addonCount, productID string) error {
+	for _, a := range addons {
+		if addon := ix.addons[a.id]; addon == nil {
+			return errorf("AddonNotFound", "there is no add-on %q", a.id)
+		} else if addon.Product != productID {
+			return errorf("AddonIsCompatibleWithPlan", "add-on %q is not of product %q", a.id, productID)
+		}
+	}
+	return nil
 }
 
 // startTrial decides whether s begins as a trial: by the plan, once per customer, unless the order says otherwise.

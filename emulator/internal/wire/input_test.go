@@ -97,3 +97,18 @@ func TestDateTimeIsPrintedAsJavaScriptDoes(t *testing.T) {
 		t.Errorf("printed %s", got)
 	}
 }
+
+func FuzzInput(f *testing.F) {
+	f.Add(`{"customerId":"c","planId":"p","addons":[{"addonId":"a","quantity":1}],"trialOverrideConfiguration":{"isTrial":true}}`)
+	f.Add(`{"customerId":"c","planId":"p","addons":{"addonId":null}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var v any
+		if json.Unmarshal([]byte(text), &v) != nil {
+			return
+		}
+		var in ProvisionSubscriptionInput
+		if err := in.UnmarshalGraphQL(v); err == nil && in.AdditionalMetaData.Value == nil && in.CustomerID == "" && !strings.Contains(text, `""`) {
+			t.Errorf("%s was accepted without a customer", text)
+		}
+	})
+}
