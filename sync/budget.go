@@ -98,10 +98,12 @@ func (b *budget) forMiss(ctx context.Context, limit time.Duration) error {
 	wait, err := b.reserve(limit)
 	for err == nil && wait > 0 {
 		if err = sleep(ctx, wait); err != nil {
+			b.refund() // whoever waits behind finds it
 			break
 		}
 		// The server may have asked for a pause in the meantime.
 		if wait = b.pause(); wait > time.Until(end) {
+			b.refund()
 			err = fmt.Errorf("%w: the server asked for a pause of %v", ErrBudget, wait.Round(time.Millisecond))
 		}
 	}

@@ -15,7 +15,8 @@
 //     The key becomes suspect, is served as Stale, and one fetch that begins after the arrival decides. A burst of questions
 //     costs one fetch.
 //  4. A fetch that began after everything held is authoritative, ties and removals included. One that was overtaken by a newer
-//     state while in flight is dropped, and repeated while a question is open.
+//     state while in flight is dropped, all but its usage, and repeated while a question is open or somebody waits for what it
+//     would have shown; a newer stamp on it is itself a question.
 //  5. Usage has its own clock, ordered per entitlement by (period start, usageUpdatedAt); strictly newer wins. The same stamp
 //     with another value, no stamp, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
 //     next read wait for one fetch.

@@ -4,14 +4,28 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// wanted tells the stream which events are worth decoding: those about keys that are resident, or being fetched.
+// wanted tells the stream which events are worth decoding: those about keys that are resident, or being fetched, and
+// those about the customers of such resources.
 func (s *Syncer) wanted(key entitlements.Key) bool {
 	if _, ok := s.cfg.Store.Peek(key); ok {
 		return true
 	}
+	if key.ResourceID == "" && len(s.cfg.Store.Resources(key.CustomerID)) > 0 {
+		return true // rule 7
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flights[key] != nil
+	if s.flights[key] != nil {
+		return true
+	}
+	if key.ResourceID == "" {
+		for k := range s.flights {
+			if k.CustomerID == key.CustomerID {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // handle applies one event. It runs on the goroutine that reads the stream, never blocks, and does no I/O.
@@ -37,7 +51,8 @@ func (s *Syncer) handle(e entitlements.Event) {
 	case entitlements.EventUnreadable:
 		s.counts.unreadable.Add(1)
 		if e.Key.CustomerID != "" {
-			s.doubt(e.Key)
+			s.doubt(e.Key, question)
+			s.doubtResources(e.Key, question)
 		} else {
 			s.doubtEverything("an event could not be read")
 		}
@@ -45,10 +60,9 @@ func (s *Syncer) handle(e entitlements.Event) {
 }
 
 // change applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
-// verdict on the resident belief.
-func (s *Syncer) change(key entitlements.Key, next func(*entitlements.Belief) (*entitlements.Belief, verdict)) verdict {
+// verdict on the resident belief, and whether there is one. stamp is that of a set that arrived, else zero.
+func (s *Syncer) change(key entitlements.Key, at arrival, stamp entitlements.Instant, next changing) (v verdict, resident bool) {
 	s.mu.Lock()
-	var v verdict
 	b := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
 		var n *entitlements.Belief
 		n, v = next(held)
@@ -56,7 +70,8 @@ func (s *Syncer) change(key entitlements.Key, next func(*entitlements.Belief) (*
 	})
 	if f := s.flights[key]; f != nil {
 		// Remembered for a resident key too: it may be evicted before the flight lands.
-		s.remember(f, next)
+		f.newest = max(f.newest, stamp)
+		s.remember(f, at, next)
 	}
 	s.mu.Unlock()
 	if b != nil {
@@ -65,16 +80,19 @@ func (s *Syncer) change(key entitlements.Key, next func(*entitlements.Belief) (*
 			s.refresh.urgent(key)
 		}
 	}
-	return v
+	return v, b != nil
 }
 
-func (s *Syncer) remember(f *flight, next func(*entitlements.Belief) (*entitlements.Belief, verdict)) {
+// changing makes the next belief of one, and says what that did.
+type changing func(*entitlements.Belief) (*entitlements.Belief, verdict)
+
+// remember keeps an arrival for the end of a flight. The caller holds mu.
+func (s *Syncer) remember(f *flight, at arrival, next changing) {
 	if len(f.pending) >= maxPending {
-		at := s.arrive()
-		f.pending = append(f.pending[:0], pending{func(b *entitlements.Belief) *entitlements.Belief { return await(b, at) }})
+		f.pending = append(f.pending[:0], pending{at.seq, func(b *entitlements.Belief) *entitlements.Belief { return await(b, at) }})
 		return
 	}
-	f.pending = append(f.pending, pending{func(b *entitlements.Belief) *entitlements.Belief {
+	f.pending = append(f.pending, pending{at.seq, func(b *entitlements.Belief) *entitlements.Belief {
 		n, _ := next(b)
 		return n
 	}})
@@ -83,10 +101,12 @@ func (s *Syncer) remember(f *flight, next func(*entitlements.Belief) (*entitleme
 // takeSet applies a full set that came as an event.
 func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) verdict {
 	at := s.arrive()
-	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applySet(b, set, at) })
+	v, resident := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
+		return applySet(b, set, at)
+	})
 	s.countVerdict(v)
-	if v == advanced || v == questioned {
-		s.doubtResources(key)
+	if !resident || v == advanced || v == questioned { // of a set that is not held, nobody knows whether it changed
+		s.doubtResources(key, question)
 	}
 	return v
 }
@@ -94,24 +114,27 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) verdi
 // takeUsage applies the usage of one entitlement.
 func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, own bool) verdict {
 	at := s.arrive()
-	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applyUsage(b, u, at, own) })
+	v, _ := s.change(key, at, 0, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applyUsage(b, u, at, own) })
 	s.countVerdict(v)
 	return v
 }
 
+// mark is question or await.
+type mark func(*entitlements.Belief, arrival) *entitlements.Belief
+
 // doubt makes one key suspect.
-func (s *Syncer) doubt(key entitlements.Key) {
+func (s *Syncer) doubt(key entitlements.Key, how mark) {
 	at := s.arrive()
-	s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return question(b, at), questioned })
+	s.change(key, at, 0, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return how(b, at), questioned })
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).
-func (s *Syncer) doubtResources(key entitlements.Key) {
+func (s *Syncer) doubtResources(key entitlements.Key, how mark) {
 	if key.ResourceID != "" {
 		return
 	}
 	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
-		s.doubt(k)
+		s.doubt(k, how)
 	}
 	// Resources in the air are not resident yet.
 	s.mu.Lock()
@@ -119,7 +142,7 @@ func (s *Syncer) doubtResources(key entitlements.Key) {
 	at := s.arrive()
 	for k, f := range s.flights {
 		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
-			s.remember(f, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return question(b, at), questioned })
+			s.remember(f, at, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return how(b, at), questioned })
 		}
 	}
 }
@@ -150,7 +173,7 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 		return
 	}
 	at := s.arrive()
-	v := s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
+	v, resident := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 		n, v := applySet(b, set, at)
 		if v == questioned {
 			n = await(n, at)
@@ -158,16 +181,16 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 		return n, v
 	})
 	s.countVerdict(v)
-	if v == advanced || v == questioned {
-		s.doubtResources(key)
+	if !resident || v == advanced || v == questioned {
+		s.doubtResources(key, await)
 	}
 }
 
 // WroteUsage applies the usage that the answer to this client's own report carried.
 func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, u, true) }
 
-// AwaitRefresh makes the next read of key wait for one fetch that begins after this call.
+// AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
 func (s *Syncer) AwaitRefresh(key entitlements.Key) {
-	at := s.arrive()
-	s.change(key, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return await(b, at), questioned })
+	s.doubt(key, await)
+	s.doubtResources(key, await)
 }

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,12 +22,17 @@ type flight struct {
 	// pending is what arrived about the key while it was in the air, to be applied after the answer; guarded by Syncer.mu.
 	pending []pending
 
-	belief *entitlements.Belief
-	err    error
+	// newest is the newest stamp of a set that arrived meanwhile; guarded by Syncer.mu.
+	newest entitlements.Instant
+
+	belief    *entitlements.Belief
+	overtaken bool // the answer was dropped for something newer
+	err       error
 }
 
 // pending is an event, or the effect of a write, that met a key in the air.
 type pending struct {
+	seq   uint64 // when it arrived
 	apply func(*entitlements.Belief) *entitlements.Belief
 }
 
@@ -50,6 +56,7 @@ func (s *Syncer) Now() uint64 { return s.seq.Add(1) }
 // Load waits for a fetch of key that began after the place since in the local order (0: any that is under way will do) and
 // returns the belief it left, resident or not. ctx bounds the wait, not the fetch. The error is the fetch's own, or ctx's.
 func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (*entitlements.Belief, error) {
+	called := s.seq.Load()
 	for {
 		f, err := s.join(key)
 		if err != nil {
@@ -58,10 +65,20 @@ func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (
 		if err := wait(ctx, f); err != nil {
 			return nil, err
 		}
-		if f.err != nil || f.began > since { // done is closed: began stands still
-			return f.belief, f.err
+		switch { // done is closed: nothing about the flight changes any more
+		case f.err != nil:
+			return nil, f.err
+		case f.began <= since:
+			// In the air before since: its answer may not show what the caller wants to see. Once more.
+		case f.belief.AwaitRefresh && f.began <= called:
+			// A write met it in the air, perhaps before this call: what was written may be missing.
+			since = called
+		case f.overtaken && since > 0:
+			// What the caller wants to see was dropped for something else that is newer.
+			since = f.began
+		default:
+			return f.belief, nil
 		}
-		// The flight was in the air before since: its answer may not show what the caller wants to see. Once more.
 	}
 }
 
@@ -130,15 +147,17 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		paid = false
 		fail := classify(err)
 		if fail.Unauthenticated() {
-			s.reject(err)
+			s.reject(at.seq, err)
 		}
 		if fail.RateLimited() {
 			s.counts.rateLimited.Add(1)
-			s.budget.throttled(fail.RetryAfter())
+			s.budget.throttled(leaveAlone(fail))
 		}
+		// Out of budget is not worth a retry: it was refused because the time limit comes first.
+		final := !fail.Retryable() || fail.Unauthenticated() || errors.Is(err, ErrBudget)
 		pause := max(wait.Next(), fail.RetryAfter())
 		end, _ := ctx.Deadline()
-		if n == attempts || !fail.Retryable() || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {
+		if n == attempts || final || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {
 			s.crash(f, err)
 			return
 		}
@@ -174,34 +193,52 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 // land makes the answer the belief, in one step with what arrived meanwhile, and ends the flight.
 func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	s.mu.Lock()
-	var v verdict
-	b := s.cfg.Store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
-		var next *entitlements.Belief
-		next, v = commit(held, snapshot, at)
-		return next
-	})
-	if b == nil {
-		b = firstBelief(snapshot, s.stamps.newest(f.key), at)
-		for _, p := range f.pending {
-			b = p.apply(b)
-		}
-		if held, inserted := s.cfg.Store.Insert(f.key, b); !inserted && held != nil {
-			b = held
-		}
-	}
-	f.belief = b
+	b, v, resident := s.settle(f, snapshot, at)
+	f.belief, f.overtaken = b, v == overtaken
 	delete(s.flights, f.key)
 	delete(s.failures, f.key)
 	s.mu.Unlock()
 	if v == overtaken {
 		s.counts.overtaken.Add(1)
 	}
-	s.refresh.expires(f.key, b.ExpiresAt)
-	if b.Suspect {
-		s.refresh.urgent(f.key)
+	if resident {
+		s.refresh.expires(f.key, b.ExpiresAt)
+		// What was in the air while a generation began is not of it, and may have missed the pass.
+		if g := s.live.Load(); b.Suspect || (g != 0 && b.Generation != g) {
+			s.refresh.urgent(f.key)
+		}
 	}
-	s.status.fetched(nil)
+	s.release()
 	close(f.done)
+}
+
+// settle orders the answer against what is resident, or makes it resident. The caller holds mu.
+func (s *Syncer) settle(f *flight, snapshot *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
+	for {
+		b = s.cfg.Store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
+			var next *entitlements.Belief
+			next, v = commit(held, snapshot, at)
+			return next
+		})
+		if b != nil {
+			return b, v, true
+		}
+		b = firstBelief(snapshot, s.stamps.newest(f.key), at)
+		for _, p := range f.pending {
+			if p.seq > at.seq { // what met an earlier attempt is part of the answer
+				b = p.apply(b)
+			}
+		}
+		if f.newest > b.Newest { // not held, but known to have been: a late duplicate of it is no news
+			n := *b
+			n.Newest = f.newest
+			b = &n
+		}
+		held, inserted := s.cfg.Store.Insert(f.key, b)
+		if inserted || held == nil {
+			return b, unchanged, inserted
+		}
+	}
 }
 
 // crash ends the flight with an error, and lets the key back off.
@@ -234,8 +271,9 @@ func (s *Syncer) crash(f *flight, err error) {
 // forgive forgets which keys failed: the server is back.
 func (s *Syncer) forgive() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	clear(s.failures)
+	s.mu.Unlock()
+	s.release()
 }
 
 // Allow waits until the budget has a token that no miss wants, for one [Syncer.LoadAllowed].
@@ -255,6 +293,9 @@ func (s *Syncer) LoadAllowed(ctx context.Context, key entitlements.Key) (*entitl
 	}
 	if err := wait(ctx, f); err != nil {
 		return nil, err
+	}
+	if f.err == nil && f.belief.AwaitRefresh {
+		return s.Load(ctx, key, f.belief.QuestionSeq)
 	}
 	return f.belief, f.err
 }

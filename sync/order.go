@@ -39,8 +39,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		n.Snapshot, n.Newest, n.GrantSeq = merged, stamp, a.seq
 		n.Generation, n.ConfirmedAt, n.ExpiresAt = a.generation, a.at, s.ValidUntil()
 		if tied {
-			n = *question(&n, a)
-			n.AwaitRefresh = true
+			return await(&n, a), advanced
 		}
 		return &n, advanced
 	case stamp == b.Newest && s.SameGrants(b.Snapshot):
@@ -48,9 +47,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		n := *b
 		n.Snapshot, n.Generation, n.ConfirmedAt = merged, a.generation, a.at
 		if tied {
-			n = *question(&n, a)
-			n.AwaitRefresh = true
-			return &n, questioned
+			return await(&n, a), questioned
 		}
 		return &n, confirmed
 	}
@@ -62,13 +59,14 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own bool) (*entitlements.Belief, verdict) {
 	held, ok := b.Snapshot.Usage(u.Ref)
 	if !ok {
-		return question(b, a), questioned // an entitlement that is not held: its grant has been missed
+		// An entitlement that is not held: its grant has been missed.
+		n := question(b, a)
+		n.AwaitRefresh = b.AwaitRefresh || own
+		return n, questioned
 	}
 	switch o := compareUsage(u, held); {
 	case u.UpdatedAt == 0 || o == usageTied || (o == usageOlder && own):
-		n := question(b, a)
-		n.AwaitRefresh = true
-		return n, questioned
+		return await(b, a), questioned
 	case o == usageNewer:
 		u.Seq = a.seq
 		n := *b
@@ -99,7 +97,8 @@ func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
 func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	n := *b
 	if a.seq > b.GrantSeq {
-		n.Snapshot, _ = mergeUsage(s, b.Snapshot, a.seq, a.seq)
+		var tied bool
+		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
 		n.GrantSeq = a.seq
 		n.ExpiresAt = expiry(s, a.at)
@@ -112,15 +111,31 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 		if a.seq > b.QuestionSeq {
 			n.Suspect, n.AwaitRefresh = false, false
 		}
+		if tied { // with a usage that arrived while the fetch was in flight
+			return await(&n, arrival{seq: max(b.QuestionSeq, a.seq)}), advanced
+		}
 		return &n, advanced
 	}
-	// Overtaken. A state that is newer by its own stamp is news all the same; nothing else about it is certain.
-	if s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest {
-		n.Snapshot, _ = mergeUsage(s, b.Snapshot, a.seq, a.seq)
-		n.Newest = s.EntitlementUpdatedAt()
-		return &n, overtaken
+	// Overtaken: the grants are dropped. Not even a newer stamp makes them news, for the set that overtook them may be what a
+	// removal left; but it shows that something was missed, so another fetch decides. Usage has its own clock.
+	var tied bool
+	n.Snapshot = b.Snapshot.MergeUsage(s, func(held, mine entitlements.Usage, both bool) entitlements.Usage {
+		if !both {
+			return held
+		}
+		mine.Seq = a.seq
+		u, t := newerUsage(mine, held, a.seq)
+		tied = tied || t
+		return u
+	})
+	again := arrival{seq: max(b.QuestionSeq, a.seq)}
+	switch {
+	case tied:
+		return await(&n, again), overtaken
+	case s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest:
+		return question(&n, again), overtaken
 	}
-	return b, overtaken
+	return &n, overtaken
 }
 
 // firstBelief is what a fetch makes of a key that was not resident. newest is the stamp remembered from an earlier residence.
@@ -185,16 +200,25 @@ func compareUsage(u, held entitlements.Usage) usageOrder {
 func mergeUsage(s, held *entitlements.Snapshot, seq, authority uint64) (merged *entitlements.Snapshot, tied bool) {
 	merged = s.MergeUsage(held, func(mine, held entitlements.Usage, both bool) entitlements.Usage {
 		mine.Seq = seq
-		if !both || authority > held.Seq {
+		if !both {
 			return mine
 		}
-		switch compareUsage(mine, held) {
-		case usageNewer:
-			return mine
-		case usageTied:
-			tied = true
-		}
-		return held
+		u, t := newerUsage(mine, held, authority)
+		tied = tied || t
+		return u
 	})
 	return merged, tied
+}
+
+func newerUsage(mine, held entitlements.Usage, authority uint64) (u entitlements.Usage, tied bool) {
+	if authority > held.Seq {
+		return mine, false
+	}
+	switch compareUsage(mine, held) {
+	case usageNewer:
+		return mine, false
+	case usageTied:
+		return held, true
+	}
+	return held, false
 }

@@ -20,8 +20,9 @@ type refresher struct {
 	mu      sync.Mutex                                // guards the following
 	asked   fifo                                      // suspect, expired, or read while Stale: somebody looks at it now
 	queue   []entitlements.Key                        // the pass: everything that is being read and needs it, hottest last
+	queued  map[entitlements.Key]struct{}             // what is in queue
 	due     dueHeap                                   // what has to be looked at later
-	dueAt   map[entitlements.Key]entitlements.Instant // the newest entry of each key in due
+	dueAt   map[entitlements.Key]entitlements.Instant // the entry of each key in due that counts: the earliest
 	build   bool                                      // the queue must be drawn up anew
 	passing bool                                      // a pass was asked for and is not complete
 	flying  int                                       // refreshes in flight
@@ -53,6 +54,16 @@ func (r *refresher) urgent(key entitlements.Key) {
 	}
 }
 
+// wanted is urgent for a key that was just read while Stale, unless the pass will come to it: what is read most must not have to
+// queue behind whatever else is read.
+func (r *refresher) wanted(key entitlements.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.queued[key]; !ok {
+		r.asked.push(key)
+	}
+}
+
 // pass has everything that is being read, and is not Live, fetched again.
 func (r *refresher) pass() {
 	r.mu.Lock()
@@ -61,22 +72,35 @@ func (r *refresher) pass() {
 	r.poke()
 }
 
-// expires has a key looked at again at the moment at; zero means never.
+// expires has a key looked at again at the moment at, or earlier if that was asked for; zero means never. Who looks asks again
+// for what is later.
 func (r *refresher) expires(key entitlements.Key, at entitlements.Instant) {
 	if at == 0 {
 		return
 	}
 	r.mu.Lock()
-	known := r.dueAt[key] == at
+	held, ok := r.dueAt[key]
+	known := ok && held <= at
 	if !known {
 		r.dueAt[key] = at
 		heap.Push(&r.due, due{at, key})
+		if len(r.due) > 2*len(r.dueAt)+64 { // mostly entries that no longer count
+			r.due = slices.DeleteFunc(r.due, func(d due) bool { return r.dueAt[d.key] != d.at })
+			heap.Init(&r.due)
+		}
 	}
 	first := r.due[0].at == at
 	r.mu.Unlock()
 	if !known && first {
 		r.poke()
 	}
+}
+
+// forget drops what is due of a key that is no longer resident.
+func (r *refresher) forget(key entitlements.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.dueAt, key)
 }
 
 // fifo is a queue in which a key stands once.
@@ -158,6 +182,7 @@ func (r *refresher) next() (key entitlements.Key, ok bool) {
 	}
 	if n := len(r.queue) - 1; n >= 0 {
 		key, r.queue = r.queue[n], r.queue[:n]
+		delete(r.queued, key)
 		return key, true
 	}
 	return key, false
@@ -187,6 +212,13 @@ func (r *refresher) landed(ok bool) {
 	}
 }
 
+// skipped counts a key of the pass that is left out for now because it failed a moment ago.
+func (r *refresher) skipped() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
+}
+
 // complete reports, once, that the pass is through and that more of it succeeded than failed. One that failed is drawn up
 // again at the next tick.
 func (r *refresher) complete() bool {
@@ -210,6 +242,7 @@ func (s *Syncer) revalidate(ctx context.Context) {
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
 	for {
+		s.hear()
 		s.collect()
 		if r.complete() {
 			s.passed()
@@ -227,7 +260,7 @@ func (s *Syncer) revalidate(ctx context.Context) {
 				return
 			case <-r.wake:
 			case key := <-s.wants:
-				r.urgent(key)
+				r.wanted(key)
 			case <-alarm.C:
 			case <-tick.C:
 				r.rebuild()
@@ -242,7 +275,7 @@ func (s *Syncer) revalidate(ctx context.Context) {
 		}
 		// Nothing but failures lately: a server that is down is not helped by asking for all that is resident.
 		if s.failuresInARow.Load() >= brakeAfter {
-			if sleep(ctx, brake.Next()) != nil {
+			if s.hold(ctx, brake.Next()) != nil {
 				return
 			}
 		} else {
@@ -268,6 +301,40 @@ func (s *Syncer) revalidate(ctx context.Context) {
 	}
 }
 
+// hear takes note of what was just read while Stale.
+func (s *Syncer) hear() {
+	for {
+		select {
+		case key := <-s.wants:
+			s.refresh.wanted(key)
+		default:
+			return
+		}
+	}
+}
+
+// hold waits for d, or until a fetch has succeeded.
+func (s *Syncer) hold(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.relief:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// release says that the server answers again.
+func (s *Syncer) release() {
+	if s.failuresInARow.Swap(0) >= brakeAfter {
+		select {
+		case s.relief <- struct{}{}:
+		default:
+		}
+	}
+}
+
 // brakeAfter is how many fetches in a row must have failed for revalidation to slow down.
 const brakeAfter = 3
 
@@ -290,8 +357,15 @@ func (s *Syncer) collect() {
 	r := &s.refresh
 	now := entitlements.InstantOf(time.Now())
 	for _, key := range r.ripe(now) {
-		if e, ok := s.cfg.Store.Peek(key); ok && readLately(e.LastRead, now) {
+		e, ok := s.cfg.Store.Peek(key)
+		if !ok {
+			continue
+		}
+		if readLately(e.LastRead, now) {
 			r.urgent(key)
+		}
+		if e.Belief.ExpiresAt > now { // this was something else
+			r.expires(key, e.Belief.ExpiresAt)
 		}
 	}
 	r.mu.Lock()
@@ -320,8 +394,12 @@ func (s *Syncer) collect() {
 	for i, c := range list {
 		queue[i] = c.key
 	}
+	queued := make(map[entitlements.Key]struct{}, len(queue))
+	for _, key := range queue {
+		queued[key] = struct{}{}
+	}
 	r.mu.Lock()
-	r.queue = queue
+	r.queue, r.queued = queue, queued
 	r.mu.Unlock()
 }
 
@@ -342,6 +420,7 @@ func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
 
 // pick starts, or joins, the fetch of the next key that needs one. The caller has a token for it.
 func (s *Syncer) pick() (*flight, bool) {
+	s.hear()
 	for {
 		key, ok := s.refresh.next()
 		if !ok {
@@ -360,6 +439,7 @@ func (s *Syncer) pick() (*flight, bool) {
 			s.budget.refund() // it has its own
 		case s.failures[key] != nil && now.Before(s.failures[key].until):
 			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
+			s.refresh.skipped()
 		default:
 			f = s.takeOff(key, false, true)
 		}
@@ -374,7 +454,6 @@ func (s *Syncer) pick() (*flight, bool) {
 func (s *Syncer) refreshed(f *flight) {
 	s.refresh.landed(f.err == nil)
 	if f.err == nil {
-		s.failuresInARow.Store(0)
 		return
 	}
 	s.mu.Lock()

@@ -49,6 +49,11 @@ type failure interface {
 	Retryable() bool
 }
 
+// maxRetryAfter bounds a server's wish to be left alone: a header gone wrong must not silence a process for a day.
+const maxRetryAfter = 5 * time.Minute
+
+func leaveAlone(f failure) time.Duration { return min(f.RetryAfter(), maxRetryAfter) }
+
 // classify finds the failure in err. An error that does not say is retryable and nothing else: a network is to blame more
 // often than a program.
 func classify(err error) failure {

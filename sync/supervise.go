@@ -25,31 +25,58 @@ const subscribeTimeout = 30 * time.Second
 func (s *Syncer) supervise(ctx context.Context) {
 	wait := retry.New(s.cfg.ReconnectMin/2, s.cfg.ReconnectMin, s.cfg.ReconnectMax)
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.follow(ctx)
-		s.live.Store(0)
-		if ctx.Err() != nil {
-			return
-		}
-		fail := classify(err)
-		if fail.Unauthenticated() {
+		if err := s.attemptStream(ctx, wait); err != nil && ctx.Err() == nil {
 			s.off(ctx, err)
 			wait.Reset()
-			continue
 		}
-		if s.status.set(Interrupted, err) {
-			s.log.Warn("stream interrupted; answers are stale until it is back", "err", err)
-		}
-		s.refresh.poke()
-		if time.Since(began) > stableAfter {
-			wait.Reset()
-		}
-		pause := max(wait.Next(), fail.RetryAfter())
-		if x, ok := errors.AsType[slow](err); ok && x.Slow() {
-			pause = max(pause, retry.Jitter(s.cfg.ReconnectMax*3/4, 0.3))
-		}
-		s.pause(ctx, pause)
 	}
+}
+
+// attemptStream follows a stream to its end, and then waits as long as the next one has to. It returns an error only when the
+// key is refused, be it that the stream says so or, at any time until it returns, a fetch.
+func (s *Syncer) attemptStream(ctx context.Context, wait *retry.Backoff) error {
+	attempt, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	s.mu.Lock()
+	s.drop = drop
+	s.mu.Unlock()
+
+	s.forgetKeyChange() // this attempt is made with the key as it is now
+	began := time.Now()
+	err := s.follow(attempt)
+	fail := classify(err)
+	if ctx.Err() != nil || fail.Unauthenticated() {
+		return err
+	}
+	if s.lost(Interrupted, err) {
+		s.log.Warn("stream interrupted; answers are stale until it is back", "err", err)
+	}
+	s.refresh.poke()
+	if time.Since(began) > stableAfter {
+		wait.Reset()
+	}
+	pause := max(wait.Next(), leaveAlone(fail))
+	if x, ok := errors.AsType[slow](err); ok && x.Slow() {
+		pause = max(pause, retry.Jitter(s.cfg.ReconnectMax*3/4, 0.3))
+	}
+	s.forgetKeyChange() // no refusal is waiting for it, and the jitter has to hold for a fleet whose key was replaced
+	s.pause(attempt, pause)
+	return context.Cause(attempt) // of a key that was refused meanwhile
+}
+
+func (s *Syncer) forgetKeyChange() {
+	select {
+	case <-s.keyChange:
+	default:
+	}
+}
+
+// lost ends the generation together with the state, so that a pass which completes just now does not bring it back.
+func (s *Syncer) lost(state State, err error) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live.Store(0)
+	return s.status.set(state, err)
 }
 
 // pause waits before the next attempt, shorter when the key is replaced.
@@ -65,29 +92,24 @@ func (s *Syncer) pause(ctx context.Context, d time.Duration) {
 
 // off is the state in which the key is refused: serve what we have, say so, and probe now and then.
 func (s *Syncer) off(ctx context.Context, err error) {
-	if s.status.set(Off, err) {
+	if s.lost(Off, err) {
 		s.log.Error("API key refused; serving what is held, which is stale", "err", err)
 	}
 	s.pause(ctx, retry.Jitter(keyProbe, 0.2))
 }
 
-// reject is told by a fetch that the key is refused: whatever stream is open is given up, so that the supervisor finds out.
-func (s *Syncer) reject(err error) {
+// reject is told by a fetch that the key is refused: whatever stream is open is given up, so that the supervisor finds out. A
+// fetch that began before the key was replaced says nothing about the new one.
+func (s *Syncer) reject(began uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.drop != nil {
+	if s.drop != nil && began > s.keySeq.Load() {
 		s.drop(err)
 	}
 }
 
 // follow opens a stream and reads it to its end. It returns why it ended.
 func (s *Syncer) follow(ctx context.Context) error {
-	ctx, drop := context.WithCancelCause(ctx)
-	defer drop(nil)
-	s.mu.Lock()
-	s.drop = drop
-	s.mu.Unlock()
-
 	opening, cancel := context.WithTimeout(ctx, subscribeTimeout)
 	stream, err := s.cfg.Source.Subscribe(opening, s.wanted)
 	cancel()
@@ -129,7 +151,10 @@ func (s *Syncer) subscribed() {
 
 // passed is told by the refresher that everything that is being read has been confirmed since the last interruption.
 func (s *Syncer) passed() {
-	if s.live.Load() != 0 && s.status.set(Live, nil) {
+	s.mu.Lock()
+	live := s.live.Load() != 0 && s.status.set(Live, nil)
+	s.mu.Unlock()
+	if live {
 		s.log.Info("live")
 	}
 }

@@ -68,6 +68,7 @@ type Syncer struct {
 	lastFrame  atomic.Int64 // Instant of the last sign of life from the stream
 	generation atomic.Uint64
 	seq        atomic.Uint64 // local order of everything that arrives or begins
+	keySeq     atomic.Uint64 // place in that order at which the API key was replaced
 
 	wants chan entitlements.Key // stale keys that were just read; lossy, because the next read says it again
 
@@ -86,7 +87,8 @@ type Syncer struct {
 	counts    counters
 	keyChange chan struct{} // capacity 1: the API key was replaced
 
-	failuresInARow atomic.Int32 // of refreshes
+	failuresInARow atomic.Int32  // of refreshes, since any fetch succeeded
+	relief         chan struct{} // capacity 1: they have ended
 }
 
 // ErrClosed is returned once Close has begun.
@@ -137,6 +139,7 @@ func New(cfg Config) (*Syncer, error) {
 		flights:   make(map[entitlements.Key]*flight),
 		failures:  make(map[entitlements.Key]*failed),
 		keyChange: make(chan struct{}, 1),
+		relief:    make(chan struct{}, 1),
 	}
 	s.freshFor.Store(math.MaxInt64)
 	s.refresh.init()
@@ -146,6 +149,11 @@ func New(cfg Config) (*Syncer, error) {
 
 // Start starts the syncer's goroutines. Call it once; Close ends them.
 func (s *Syncer) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // the lifetime; no caller's ctx bounds it
 	s.wg.Go(func() { s.supervise(s.ctx) })
 	s.wg.Go(func() { s.revalidate(s.ctx) })
@@ -160,6 +168,7 @@ func (s *Syncer) Settled() <-chan struct{} { return s.status.settled }
 
 // KeyChanged says that the API key was replaced: what was refused before is tried again at once.
 func (s *Syncer) KeyChanged() {
+	s.keySeq.Store(s.seq.Add(1))
 	select {
 	case s.keyChange <- struct{}{}:
 	default:
@@ -170,12 +179,13 @@ func (s *Syncer) KeyChanged() {
 func (s *Syncer) Close() {
 	s.mu.Lock()
 	s.closed = true
+	cancel := s.cancel
 	s.mu.Unlock()
-	s.live.Store(0)
-	if s.cancel != nil {
-		s.cancel()
+	if cancel != nil {
+		cancel()
 	}
 	s.wg.Wait()
+	s.live.Store(0) // nothing follows any more, and nothing begins a generation
 }
 
 // Fresh reports whether the belief is Live as of now, and as of when it is confirmed. It is on the path of every hit: three
@@ -199,7 +209,10 @@ func (s *Syncer) Want(key entitlements.Key) {
 }
 
 // Evicted is told of a key that is no longer resident; its stamp is remembered.
-func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) { s.stamps.note(key, b.Newest) }
+func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
+	s.stamps.note(key, b.Newest)
+	s.refresh.forget(key)
+}
 
 // arrive takes the next place in the local order, for something that arrives now.
 func (s *Syncer) arrive() arrival {
