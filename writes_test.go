@@ -73,8 +73,9 @@ func TestRepeatedReportCountsOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)
 		w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
-		// A gateway fails twice; who knows whether Stigg saw the report.
-		w.stigg.Faults().FailNext(2, emulator.Reply{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"})
+		// Stigg counts the report, and a gateway loses the answer; the client cannot know.
+		w.stigg.Faults().ReplaceReply("ReportUsage", emulator.Reply{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"})
+		time.AfterFunc(50*time.Millisecond, func() { w.stigg.Faults().RestoreReply("ReportUsage") })
 		out, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
 		if err != nil || *out.CurrentUsage != 1 {
 			t.Fatalf("%+v, %v", out, err)
@@ -88,6 +89,9 @@ func TestRepeatedReportCountsOnce(t *testing.T) {
 		}
 		if got := w.check("acme", "seats", 0).Entitlement.CurrentUsage(); got != 2 {
 			t.Errorf("usage %v, want 2: one generated key, one of the caller's", got)
+		}
+		if n := w.stigg.Requests()["reportUsage"]; n != 5 {
+			t.Errorf("%d reports sent, want 5: one twice, one three times", n)
 		}
 	})
 }
