@@ -14,6 +14,8 @@ var noAlloc = map[string]string{ // by name, the directory
 	"BenchmarkGetEntitlementRandomNoAlloc":   "",
 	"BenchmarkGetEntitlementParallelNoAlloc": "",
 	"BenchmarkDecideNoAlloc":                 "entitlements",
+	"BenchmarkLookupNoAlloc":                 "cache",
+	"BenchmarkLookupParallelNoAlloc":         "cache",
 }
 
 func TestNoAllocBenchmarksExist(t *testing.T) {
