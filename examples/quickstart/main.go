@@ -179,7 +179,7 @@ func tour(ctx context.Context, out io.Writer) error {
 	d = s.check(ctx, client, sso)
 	s.say("acme is known; single sign-on: %s.", verdict(d))
 	s.expect(!d.HasAccess && d.Origin == entcache.Stale, "a known customer is answered from memory")
-	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond) // as long as this program wants to wait for an unknown one
+	short, cancel := context.WithTimeout(ctx, 2*time.Second) // as long as this program is ready to wait for one that is not
 	defer cancel()
 	began = time.Now()
 	d, err = client.GetEntitlement(short, entcache.Query{CustomerID: "hooli", FeatureID: "api-calls", RequestedUsage: 1})
