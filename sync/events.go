@@ -69,9 +69,15 @@ func (s *Syncer) change(key entitlements.Key, at arrival, stamp entitlements.Ins
 		return n
 	})
 	if f := s.flights[key]; f != nil {
-		// Remembered for a resident key too: it may be evicted before the flight lands.
 		f.newest = max(f.newest, stamp)
-		s.remember(f, at, next)
+		switch {
+		case b != nil:
+			f.held = b
+		case f.held != nil:
+			f.held, _ = next(f.held)
+		default:
+			remember(f, at, next)
+		}
 	}
 	s.mu.Unlock()
 	if b != nil {
@@ -86,8 +92,8 @@ func (s *Syncer) change(key entitlements.Key, at arrival, stamp entitlements.Ins
 // changing makes the next belief of one, and says what that did.
 type changing func(*entitlements.Belief) (*entitlements.Belief, verdict)
 
-// remember keeps an arrival for the end of a flight. The caller holds mu.
-func (s *Syncer) remember(f *flight, at arrival, next changing) {
+// remember keeps an arrival for the end of a flight. The caller holds Syncer.mu.
+func remember(f *flight, at arrival, next changing) {
 	if len(f.pending) >= maxPending {
 		f.pending = append(f.pending[:0], pending{at.seq, func(b *entitlements.Belief) *entitlements.Belief { return await(b, at) }})
 		return
@@ -136,14 +142,17 @@ func (s *Syncer) doubtResources(key entitlements.Key, how mark) {
 	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
 		s.doubt(k, how)
 	}
-	// Resources in the air are not resident yet.
+	// And those in the air that are not resident.
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := s.arrive()
-	for k, f := range s.flights {
+	var flying []entitlements.Key
+	for k := range s.flights {
 		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
-			s.remember(f, at, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return how(b, at), questioned })
+			flying = append(flying, k)
 		}
+	}
+	s.mu.Unlock()
+	for _, k := range flying {
+		s.doubt(k, how)
 	}
 }
 

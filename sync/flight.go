@@ -19,7 +19,11 @@ type flight struct {
 	began uint64
 	// awaited: somebody waits for the answer; guarded by Syncer.mu.
 	awaited bool
-	// pending is what arrived about the key while it was in the air, to be applied after the answer; guarded by Syncer.mu.
+	// held is the belief as of the last arrival that met the key both resident and in the air: should the key be evicted before
+	// the flight lands, the answer is ordered against it all the same. Guarded by Syncer.mu.
+	held *entitlements.Belief
+	// pending is what arrived while the key was in the air and nothing was held, to be applied after the answer; guarded by
+	// Syncer.mu.
 	pending []pending
 
 	// newest is the newest stamp of a set that arrived meanwhile; guarded by Syncer.mu.
@@ -223,10 +227,14 @@ func (s *Syncer) settle(f *flight, snapshot *entitlements.Snapshot, at arrival) 
 		if b != nil {
 			return b, v, true
 		}
-		b = firstBelief(snapshot, s.stamps.newest(f.key), at)
-		for _, p := range f.pending {
-			if p.seq > at.seq { // what met an earlier attempt is part of the answer
-				b = p.apply(b)
+		if f.held != nil {
+			b, v = commit(f.held, snapshot, at)
+		} else {
+			b, v = firstBelief(snapshot, s.stamps.newest(f.key), at), unchanged
+			for _, p := range f.pending {
+				if p.seq > at.seq { // what met an earlier attempt is part of the answer
+					b = p.apply(b)
+				}
 			}
 		}
 		if f.newest > b.Newest { // not held, but known to have been: a late duplicate of it is no news
@@ -236,7 +244,7 @@ func (s *Syncer) settle(f *flight, snapshot *entitlements.Snapshot, at arrival) 
 		}
 		held, inserted := s.cfg.Store.Insert(f.key, b)
 		if inserted || held == nil {
-			return b, unchanged, inserted
+			return b, v, inserted
 		}
 	}
 }
