@@ -17,7 +17,7 @@ func TestOneFlightPerKeyAndOneResultForAll(t *testing.T) {
 		var wg sync.WaitGroup
 		var got [20]*entitlements.Belief
 		for i := range got {
-			wg.Go(func() { got[i], _ = w.Load(t.Context(), acme, 0) })
+			wg.Go(func() { got[i], _ = w.Load(w.t.Context(), acme, 0) })
 		}
 		wg.Wait()
 		for i, b := range got {
@@ -36,12 +36,12 @@ func TestCallersContextEndsOnlyItsOwnWait(t *testing.T) {
 		w.server.set(acme, grant("seats", 1, 10))
 		release := w.server.hold(acme)
 		mine := errors.New("had enough")
-		ctx, cancel := context.WithCancelCause(t.Context())
+		ctx, cancel := context.WithCancelCause(w.t.Context())
 		first := make(chan error, 1)
 		second := make(chan error, 1)
 		go func() { _, err := w.Load(ctx, acme, 0); first <- err }()
 		synctest.Wait()
-		go func() { _, err := w.Load(t.Context(), acme, 0); second <- err }()
+		go func() { _, err := w.Load(w.t.Context(), acme, 0); second <- err }()
 		synctest.Wait()
 		cancel(mine)
 		if err := <-first; !errors.Is(err, mine) {
@@ -61,12 +61,12 @@ func TestLoadSinceNeverReturnsAnOlderFlightsAnswer(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		release := w.server.hold(acme)
-		go w.Load(t.Context(), acme, 0)
+		go w.Load(w.t.Context(), acme, 0)
 		synctest.Wait()
 		w.server.set(acme, grant("seats", 2, 20))
 		since := w.Now()
 		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(t.Context(), acme, since); got <- b }()
+		go func() { b, _ := w.Load(w.t.Context(), acme, since); got <- b }()
 		synctest.Wait()
 		release()
 		if l := limitOf(<-got, "seats"); l != 20 {
@@ -109,7 +109,7 @@ func TestFinalErrorIsNotRetried(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) {
 		s.fail = func(key) error { return failing{text: "forbidden", final: true} }
 	}, func(w *world) {
-		if _, err := w.Load(t.Context(), acme, 0); err == nil || w.server.asked(acme) != 1 {
+		if _, err := w.Load(w.t.Context(), acme, 0); err == nil || w.server.asked(acme) != 1 {
 			t.Errorf("Load = %v after %d attempts, want an error after 1", err, w.server.asked(acme))
 		}
 	})
@@ -132,12 +132,12 @@ func TestFetchNobodyWaitsForIsTriedOnce(t *testing.T) {
 func TestFailedKeyBacksOffAndRecovers(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) { s.fail = func(key) error { return errDown } }, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
-		if _, err := w.Load(t.Context(), acme, 0); !errors.Is(err, errDown) {
+		if _, err := w.Load(w.t.Context(), acme, 0); !errors.Is(err, errDown) {
 			t.Fatalf("Load = %v, want %v", err, errDown)
 		}
 		n := w.server.asked(acme)
 		for range 100 {
-			if _, err := w.Load(t.Context(), acme, 0); !errors.Is(err, errDown) {
+			if _, err := w.Load(w.t.Context(), acme, 0); !errors.Is(err, errDown) {
 				t.Fatalf("Load of a key that backs off = %v, want %v", err, errDown)
 			}
 		}
@@ -153,7 +153,7 @@ func TestFailedKeyBacksOffAndRecovers(t *testing.T) {
 func TestOutageIsNotAmplified(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) { s.fail = func(key) error { return errDown } }, func(w *world) {
 		for range 600 { // a minute of reads, ten a second
-			w.Load(t.Context(), acme, 0)
+			w.Load(w.t.Context(), acme, 0)
 			time.Sleep(100 * time.Millisecond)
 		}
 		if n := w.server.asked(acme); n > 60 {
@@ -167,7 +167,7 @@ func TestHangingServerDoesNotHoldAMissBeyondItsTime(t *testing.T) {
 		release := w.server.hold(acme)
 		defer release()
 		began := time.Now()
-		_, err := w.Load(t.Context(), acme, 0)
+		_, err := w.Load(w.t.Context(), acme, 0)
 		if took := time.Since(began); err == nil || took != 2*time.Second {
 			t.Errorf("Load = %v after %v, want an error after 2s", err, took)
 		}
@@ -179,7 +179,7 @@ func TestEventDuringFillWins(t *testing.T) {
 		w.server.set(acme, grant("seats", 1, 10))
 		release := w.server.hold(acme)
 		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(t.Context(), acme, 0); got <- b }()
+		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
 		synctest.Wait()
 		w.server.publish(acme, grant("seats", 2, 20))
 		w.server.send(entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 3, UpdatedAt: 5}})
@@ -199,7 +199,7 @@ func TestEvictionDuringAFetchDoesNotForgetWhatEventsSaid(t *testing.T) {
 		w.server.set(acme, grant("seats", 1, 10))
 		w.load(acme)
 		release := w.server.hold(acme)
-		go w.Reload(t.Context(), acme)
+		go w.Reload(w.t.Context(), acme)
 		synctest.Wait()
 		w.server.publish(acme, grant("seats", 2, 20))
 		synctest.Wait()
@@ -225,7 +225,7 @@ func TestEventBeforeARetryIsPartOfItsAnswer(t *testing.T) {
 	}, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(t.Context(), acme, 0); got <- b }()
+		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
 		synctest.Wait()
 		w.server.publish(acme, grant("seats", 1, 10), grant("extra", 2, 1))
 		synctest.Wait()
@@ -245,7 +245,7 @@ func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 		w.server.set(acme, grant("seats", 1, 10))
 		release := w.server.hold(acme)
 		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(t.Context(), acme, 0); got <- b }()
+		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
 		synctest.Wait()
 		for i := range 3 * maxPending {
 			w.server.publish(acme, grant("seats", instant(i+2), float64(i)))
@@ -273,12 +273,12 @@ func TestWriteDuringFillIsWaitedFor(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
 				w.server.set(acme, grant("seats", 1, 10))
 				release := w.server.hold(acme)
-				go w.Load(t.Context(), acme, 0)
+				go w.Load(w.t.Context(), acme, 0)
 				synctest.Wait()
 				w.server.set(acme, used(grant("seats", 1, 20), 7, 100)) // the write
 				write(w)
 				got := make(chan *entitlements.Belief, 1)
-				go func() { b, _ := w.Load(t.Context(), acme, 0); got <- b }() // a read that begins after it
+				go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }() // a read that begins after it
 				synctest.Wait()
 				release()
 				b := <-got
@@ -301,7 +301,7 @@ func TestOvertakenFetchIsRepeatedForWhoeverWaits(t *testing.T) {
 		since := w.seq.Load()
 		release := w.server.hold(acme)
 		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(t.Context(), acme, since); got <- b }()
+		go func() { b, _ := w.Load(w.t.Context(), acme, since); got <- b }()
 		synctest.Wait()
 		w.server.send(entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: missed})
 		synctest.Wait()
@@ -316,7 +316,7 @@ func TestReaderIsNotKeptByTheWritesOfOthers(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		w.load(acme)
-		ctx, stop := context.WithCancel(t.Context())
+		ctx, stop := context.WithCancel(w.t.Context())
 		defer stop()
 		go func() {
 			for ctx.Err() == nil {
@@ -385,10 +385,10 @@ func TestBulkLoadPaysOnceForAKey(t *testing.T) {
 	inWorld(t, func(c *Config, _ *server) { c.Burst, c.RequestsPerMinute = 10, 60 }, func(w *world) {
 		keys := customers(10)
 		for _, k := range keys {
-			if err := w.Allow(t.Context()); err != nil {
+			if err := w.Allow(w.t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.LoadAllowed(t.Context(), k); err != nil {
+			if _, err := w.LoadAllowed(w.t.Context(), k); err != nil {
 				t.Fatal(err)
 			}
 		}
