@@ -251,7 +251,10 @@ func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 			w.server.publish(acme, grant("seats", instant(i+2), float64(i)))
 		}
 		synctest.Wait()
-		if n := len(w.flights[acme].pending); n > maxPending {
+		w.Syncer.mu.Lock()
+		n := len(w.flights[acme].pending)
+		w.Syncer.mu.Unlock()
+		if n > maxPending {
 			t.Errorf("the flight remembers %d, want at most %d", n, maxPending)
 		}
 		release()
@@ -374,7 +377,7 @@ func TestRefusedNewcomerIsAnsweredAllTheSame(t *testing.T) {
 		if n := w.server.asked(acme); n != 3 {
 			t.Errorf("%d fetches of a key without a place, want one for each read, 3", n)
 		}
-		if n := len(w.refresh.dueAt); n != 0 {
+		if _, n := w.dues(); n != 0 {
 			t.Errorf("%d keys due that are not resident, want none", n)
 		}
 	})

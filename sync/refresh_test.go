@@ -16,11 +16,15 @@ func TestPassFetchesHottestFirstWithinTheBudgetAndIdleKeysNotAtAll(t *testing.T)
 			s := w.server.set(k, grant("seats", 1, 10))
 			b := firstBelief(s, 0, w.arrive())
 			w.store.Insert(k, b)
+			w.store.mu.Lock()
 			w.store.cells[k].Reads = uint32(i) // the later the hotter
+			w.store.mu.Unlock()
 		}
 		w.wait(20 * time.Minute)
 		for _, k := range keys[:n] { // the rest is idle
+			w.store.mu.Lock()
 			w.store.cells[k].LastRead = entitlements.InstantOf(time.Now())
+			w.store.mu.Unlock()
 		}
 		w.server.cut(errCut)
 		w.wait(10 * time.Second)
@@ -229,14 +233,12 @@ func TestRetryAndValidUntilDoNotForgetOneAnother(t *testing.T) {
 		soon := entitlements.InstantOf(time.Now().Add(time.Second))
 		w.refresh.expires(acme, soon)
 		w.refresh.expires(acme, until)
-		if got := w.refresh.dueAt[acme]; got != soon {
+		if got := w.dueAt(acme); got != soon {
 			t.Errorf("due at %v, want the earlier %v", got, soon)
 		}
 		w.store.Update(acme, func(b *entitlements.Belief) *entitlements.Belief { n := *b; n.ExpiresAt = until; return &n })
 		w.wait(2 * time.Second)
-		w.refresh.mu.Lock()
-		defer w.refresh.mu.Unlock()
-		if got := w.refresh.dueAt[acme]; got != until {
+		if got := w.dueAt(acme); got != until {
 			t.Errorf("afterwards due at %v, want %v", got, until)
 		}
 	})
@@ -251,7 +253,7 @@ func TestWhatIsDueDoesNotGrowWithoutBound(t *testing.T) {
 		for i := range 5000 { // or later
 			w.refresh.expires(acme, entitlements.InstantOf(far.Add(time.Duration(i)*time.Second)))
 		}
-		if n, m := len(w.refresh.due), len(w.refresh.dueAt); n > 100 || m != 1 {
+		if n, m := w.dues(); n > 100 || m != 1 {
 			t.Errorf("%d entries and %d keys for one key, want a handful and 1", n, m)
 		}
 		for _, k := range customers(2000) { // customers who come, and go
@@ -261,7 +263,7 @@ func TestWhatIsDueDoesNotGrowWithoutBound(t *testing.T) {
 			}
 			w.store.evict(k)
 		}
-		if n, m := len(w.refresh.due), len(w.refresh.dueAt); n > 200 || m > 1 {
+		if n, m := w.dues(); n > 200 || m > 1 {
 			t.Errorf("%d entries and %d keys due after all have been evicted, want a handful", n, m)
 		}
 	})
@@ -394,4 +396,17 @@ func TestStatusReportsTheBoundOfTheBudget(t *testing.T) {
 		}
 		synctest.Wait()
 	})
+}
+
+func (w *world) dueAt(k key) instant {
+	w.refresh.mu.Lock()
+	defer w.refresh.mu.Unlock()
+	return w.refresh.dueAt[k]
+}
+
+// dues returns how many entries, and of how many keys, are due.
+func (w *world) dues() (entries, keys int) {
+	w.refresh.mu.Lock()
+	defer w.refresh.mu.Unlock()
+	return len(w.refresh.due), len(w.refresh.dueAt)
 }
