@@ -27,13 +27,14 @@ type refresher struct {
 	passing bool                                      // a pass was asked for and is not complete
 	flying  int                                       // refreshes in flight
 	done    int                                       // of this pass
-	failed  int                                       // of this pass
+	failed  map[entitlements.Key]struct{}             // of this pass, and not made good yet
 }
 
 func (r *refresher) init() {
 	r.wake = make(chan struct{}, 1)
 	r.asked.has = make(map[entitlements.Key]struct{})
 	r.dueAt = make(map[entitlements.Key]entitlements.Instant)
+	r.failed = make(map[entitlements.Key]struct{})
 }
 
 // poke makes the refresher look again.
@@ -67,7 +68,8 @@ func (r *refresher) wanted(key entitlements.Key) {
 // pass has everything that is being read, and is not Live, fetched again.
 func (r *refresher) pass() {
 	r.mu.Lock()
-	r.passing, r.build, r.done, r.failed = true, true, 0, 0
+	r.passing, r.build, r.done = true, true, 0
+	clear(r.failed)
 	r.mu.Unlock()
 	r.poke()
 }
@@ -101,6 +103,7 @@ func (r *refresher) forget(key entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.dueAt, key)
+	delete(r.failed, key)
 }
 
 // fifo is a queue in which a key stands once.
@@ -201,22 +204,30 @@ func (r *refresher) lift() {
 	r.flying++
 }
 
-func (r *refresher) landed(ok bool) {
+func (r *refresher) landed(key entitlements.Key, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flying--
 	if ok {
 		r.done++
+		delete(r.failed, key)
 	} else {
-		r.failed++
+		r.failed[key] = struct{}{}
 	}
 }
 
 // skipped counts a key of the pass that is left out for now because it failed a moment ago.
-func (r *refresher) skipped() {
+func (r *refresher) skipped(key entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failed++
+	r.failed[key] = struct{}{}
+}
+
+// made is told of a key that needs nothing any more, whoever saw to it.
+func (r *refresher) made(key entitlements.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.failed, key)
 }
 
 // complete reports, once, that the pass is through and that more of it succeeded than failed. One that failed is drawn up
@@ -224,7 +235,7 @@ func (r *refresher) skipped() {
 func (r *refresher) complete() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.passing || r.build || len(r.queue) > 0 || r.flying > 0 || r.failed > r.done {
+	if !r.passing || r.build || len(r.queue) > 0 || r.flying > 0 || len(r.failed) > r.done {
 		return false
 	}
 	r.passing = false
@@ -348,7 +359,8 @@ func (r *refresher) rebuild() {
 	defer r.mu.Unlock()
 	r.build = true
 	if r.flying == 0 {
-		r.done, r.failed = 0, 0
+		r.done = 0
+		clear(r.failed)
 	}
 }
 
@@ -429,6 +441,7 @@ func (s *Syncer) pick() (*flight, bool) {
 		now := time.Now()
 		e, ok := s.cfg.Store.Peek(key)
 		if !ok || !s.needs(e.Belief, entitlements.InstantOf(now)) {
+			s.refresh.made(key)
 			continue
 		}
 		s.mu.Lock()
@@ -439,7 +452,7 @@ func (s *Syncer) pick() (*flight, bool) {
 			s.budget.refund() // it has its own
 		case s.failures[key] != nil && now.Before(s.failures[key].until):
 			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
-			s.refresh.skipped()
+			s.refresh.skipped(key)
 		default:
 			f = s.takeOff(key, false, true)
 		}
@@ -452,7 +465,7 @@ func (s *Syncer) pick() (*flight, bool) {
 
 // refreshed takes note of how a refresh went.
 func (s *Syncer) refreshed(f *flight) {
-	s.refresh.landed(f.err == nil)
+	s.refresh.landed(f.key, f.err == nil)
 	if f.err == nil {
 		return
 	}
