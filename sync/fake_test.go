@@ -125,7 +125,7 @@ func (m *memory) evict(k key) {
 	}
 }
 
-// failed is an error that says what kind it is.
+// failing is an error that says what kind it is.
 type failing struct {
 	text       string
 	unauth     bool
@@ -162,13 +162,12 @@ type server struct {
 	held    map[key]chan struct{} // fetches of the key wait here, with the answer they began with
 	fetches []request
 
-	dials     []time.Time
-	dialTime  time.Duration
-	dial      error // what Subscribe answers
-	checkKey  error
-	mute      bool // no EventSubscribed
-	stream    *stream
-	noChecker bool
+	dials    []time.Time
+	dialTime time.Duration
+	dial     error // what Subscribe answers
+	checkKey error
+	mute     bool // no EventSubscribed
+	stream   *stream
 }
 
 func newServer() *server {
