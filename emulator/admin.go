@@ -58,6 +58,18 @@ func (e *Emulator) ArchiveCustomer(customerID string) error {
 	return nil
 }
 
+// UnarchiveCustomer brings a customer back as the mutation does, without its former subscriptions.
+func (e *Emulator) UnarchiveCustomer(customerID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.state.customers[customerID]
+	if c == nil {
+		return errorf(codeCustomerNotFound, "there is no customer %q", customerID)
+	}
+	e.unarchive(c)
+	return nil
+}
+
 // GrantPromotional gives a customer an entitlement outside any subscription, until the given time; zero means for life.
 func (e *Emulator) GrantPromotional(customerID string, ent Entitlement, until time.Time) error {
 	e.mu.Lock()

@@ -42,6 +42,7 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 		}
 	}
 	e.chargeDenials(s)
+	e.record(s)
 	e.emitEntitlements(c, s)
 }
 
@@ -236,17 +237,20 @@ func (e *Emulator) settle(c *customer) {
 
 // rollover restarts the meters of s whose period is over. A wallet that refills may lift a denial, which changes the set.
 func (e *Emulator) rollover(c *customer, s *scope, now time.Time) {
-	refilled := false
+	restarted, refilled := false, false
 	for _, r := range slices.SortedFunc(maps.Keys(s.meters), compareRefs) {
 		if m := s.meters[r]; m.over(now) {
 			m.restart(now, e.state.stamp())
-			refilled = refilled || r.credit
+			restarted, refilled = true, refilled || r.credit
 		}
 	}
 	if refilled && slices.ContainsFunc(s.set, func(ent *entitled) bool {
 		return ent.denied == string(wire.AccessDeniedReasonInsufficientCredits)
 	}) {
 		e.recalculateScope(c, s)
+	}
+	if restarted {
+		e.record(s)
 	}
 }
 

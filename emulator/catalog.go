@@ -9,11 +9,11 @@ import (
 // Catalog is what the emulated account sells: features, the currencies of credit wallets, and the products whose plans
 // and add-ons grant them. It is read once and never changed; publish a new one with [Emulator.UpdateCatalog].
 type Catalog struct {
-	Features   []Feature  `yaml:"features"`
-	Currencies []Currency `yaml:"currencies,omitempty"`
-	Products   []Product  `yaml:"products"`
-	Plans      []Plan     `yaml:"plans"`
-	Addons     []Addon    `yaml:"addons,omitempty"`
+	Features   []Feature  `yaml:"features" json:"features"`
+	Currencies []Currency `yaml:"currencies,omitempty" json:"currencies,omitempty"`
+	Products   []Product  `yaml:"products" json:"products"`
+	Plans      []Plan     `yaml:"plans" json:"plans"`
+	Addons     []Addon    `yaml:"addons,omitempty" json:"addons,omitempty"`
 }
 
 // FeatureType says what an entitlement to a feature can express.
@@ -37,14 +37,14 @@ const (
 
 // Feature is one thing a customer can be entitled to.
 type Feature struct {
-	ID          string      `yaml:"id"`
-	Name        string      `yaml:"name,omitempty"` // default: the id
-	Description string      `yaml:"description,omitempty"`
-	Type        FeatureType `yaml:"type"`
-	Meter       MeterType   `yaml:"meter,omitempty"` // number features only
-	Unit        string      `yaml:"unit,omitempty"`
-	Units       string      `yaml:"units,omitempty"`
-	Values      []string    `yaml:"values,omitempty"` // enum features only: all values there are
+	ID          string      `yaml:"id" json:"id"`
+	Name        string      `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description string      `yaml:"description,omitempty" json:"description,omitempty"`
+	Type        FeatureType `yaml:"type" json:"type"`
+	Meter       MeterType   `yaml:"meter,omitempty" json:"meter,omitempty"` // number features only
+	Unit        string      `yaml:"unit,omitempty" json:"unit,omitempty"`
+	Units       string      `yaml:"units,omitempty" json:"units,omitempty"`
+	Values      []string    `yaml:"values,omitempty" json:"values,omitempty"` // enum features only: all values there are
 }
 
 // Metered reports whether usage of the feature is counted.
@@ -52,75 +52,75 @@ func (f *Feature) Metered() bool { return f.Type == Number && f.Meter != "" }
 
 // Currency is the unit of a credit wallet.
 type Currency struct {
-	ID          string `yaml:"id"`
-	Name        string `yaml:"name,omitempty"` // default: the id
-	Description string `yaml:"description,omitempty"`
-	Symbol      string `yaml:"symbol,omitempty"`
-	Unit        string `yaml:"unit,omitempty"`
-	Units       string `yaml:"units,omitempty"`
+	ID          string `yaml:"id" json:"id"`
+	Name        string `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description string `yaml:"description,omitempty" json:"description,omitempty"`
+	Symbol      string `yaml:"symbol,omitempty" json:"symbol,omitempty"`
+	Unit        string `yaml:"unit,omitempty" json:"unit,omitempty"`
+	Units       string `yaml:"units,omitempty" json:"units,omitempty"`
 }
 
 // Product groups plans. Per customer and resource at most one plan of a product is in force.
 type Product struct {
-	ID            string   `yaml:"id"`
-	Name          string   `yaml:"name,omitempty"` // default: the id
-	Description   string   `yaml:"description,omitempty"`
-	Journey       *Journey `yaml:"journey,omitempty"`       // default: new customers start with nothing
-	DowngradePlan string   `yaml:"downgradePlan,omitempty"` // provisioned when a trial ends unconverted
+	ID            string   `yaml:"id" json:"id"`
+	Name          string   `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description   string   `yaml:"description,omitempty" json:"description,omitempty"`
+	Journey       *Journey `yaml:"journey,omitempty" json:"journey,omitempty"`             // default: new customers start with nothing
+	DowngradePlan string   `yaml:"downgradePlan,omitempty" json:"downgradePlan,omitempty"` // provisioned when a trial ends unconverted
 }
 
 // Journey is where a customer starts who is provisioned without a plan.
 type Journey struct {
-	Plan  string `yaml:"plan"`
-	Trial bool   `yaml:"trial,omitempty"` // start with the plan's trial, which it must have
+	Plan  string `yaml:"plan" json:"plan"`
+	Trial bool   `yaml:"trial,omitempty" json:"trial,omitempty"` // start with the plan's trial, which it must have
 }
 
 // Plan grants entitlements while a subscription to it is active.
 type Plan struct {
-	ID           string        `yaml:"id"`
-	Product      string        `yaml:"product"`
-	Name         string        `yaml:"name,omitempty"` // default: the id
-	Description  string        `yaml:"description,omitempty"`
-	Parent       string        `yaml:"parent,omitempty"`  // entitlements are inherited; own ones replace them by feature
-	Pricing      string        `yaml:"pricing,omitempty"` // free (default), paid or custom
-	Trial        *Trial        `yaml:"trial,omitempty"`   // default: no trial
-	Version      int           `yaml:"version,omitempty"` // default 1
-	Entitlements []Entitlement `yaml:"entitlements,omitempty"`
+	ID           string        `yaml:"id" json:"id"`
+	Product      string        `yaml:"product" json:"product"`
+	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
+	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`   // entitlements are inherited; own ones replace them by feature
+	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"` // free (default), paid or custom
+	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`     // default: no trial
+	Version      int           `yaml:"version,omitempty" json:"version,omitempty"` // default 1
+	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
 
 // Trial is the trial a plan starts with, once per customer.
 type Trial struct {
-	Days    int  `yaml:"days"`
-	Convert bool `yaml:"convert,omitempty"` // stay on the plan afterwards; default: the subscription expires
+	Days    int  `yaml:"days" json:"days"`
+	Convert bool `yaml:"convert,omitempty" json:"convert,omitempty"` // stay on the plan afterwards; default: the subscription expires
 }
 
 // Addon grants entitlements on top of a plan: limits add up, times the quantity.
 type Addon struct {
-	ID           string        `yaml:"id"`
-	Product      string        `yaml:"product"`
-	Name         string        `yaml:"name,omitempty"` // default: the id
-	Description  string        `yaml:"description,omitempty"`
-	Entitlements []Entitlement `yaml:"entitlements,omitempty"`
+	ID           string        `yaml:"id" json:"id"`
+	Product      string        `yaml:"product" json:"product"`
+	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
+	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
 
 // Entitlement grants a feature, or credits of a currency: exactly one of Feature and Currency is set.
 type Entitlement struct {
-	Feature  string `yaml:"feature,omitempty"`
-	Currency string `yaml:"currency,omitempty"`
+	Feature  string `yaml:"feature,omitempty" json:"feature,omitempty"`
+	Currency string `yaml:"currency,omitempty" json:"currency,omitempty"`
 
-	Limit      *float64    `yaml:"limit,omitempty"`      // of a number feature; credits granted per period of a currency
-	Unlimited  bool        `yaml:"unlimited,omitempty"`  // number features only
-	SoftLimit  bool        `yaml:"softLimit,omitempty"`  // going over is allowed
-	Values     []string    `yaml:"values,omitempty"`     // enum features only: the granted ones
-	Reset      Period      `yaml:"reset,omitempty"`      // incremental meters and currencies; default: never
-	ResetOn    ResetOn     `yaml:"resetOn,omitempty"`    // default: the day the subscription started
-	CreditRate *CreditRate `yaml:"creditRate,omitempty"` // usage of the feature also draws on a wallet
+	Limit      *float64    `yaml:"limit,omitempty" json:"limit,omitempty"`           // of a number feature; credits granted per period of a currency
+	Unlimited  bool        `yaml:"unlimited,omitempty" json:"unlimited,omitempty"`   // number features only
+	SoftLimit  bool        `yaml:"softLimit,omitempty" json:"softLimit,omitempty"`   // going over is allowed
+	Values     []string    `yaml:"values,omitempty" json:"values,omitempty"`         // enum features only: the granted ones
+	Reset      Period      `yaml:"reset,omitempty" json:"reset,omitempty"`           // incremental meters and currencies; default: never
+	ResetOn    ResetOn     `yaml:"resetOn,omitempty" json:"resetOn,omitempty"`       // default: the day the subscription started
+	CreditRate *CreditRate `yaml:"creditRate,omitempty" json:"creditRate,omitempty"` // usage of the feature also draws on a wallet
 }
 
 // CreditRate is what one unit of usage costs.
 type CreditRate struct {
-	Currency string  `yaml:"currency"`
-	Amount   float64 `yaml:"amount"`
+	Currency string  `yaml:"currency" json:"currency"`
+	Amount   float64 `yaml:"amount" json:"amount"`
 }
 
 // ref is the id the entitlement is found by, and whether it is a currency's.

@@ -34,9 +34,55 @@
 //
 // # Concurrency
 //
-// All methods of [Emulator], [Faults] and [Pipe] may be called from any goroutine. One mutex makes a change, its stamps
-// and its events one step: every subscriber hears of changes in the order they were made. Handing out an event never
-// waits for a client; a socket that falls behind its bounded queue is cut. [Emulator.Close] joins every goroutine.
+// All methods of [Emulator], [Faults] and [Pipe] may be called from any goroutine. One mutex makes a change, its stamps,
+// its place in the history and its events one step: every subscriber hears of changes in the order they were made. Handing
+// out an event never waits for a client; a socket that falls behind its bounded queue is cut. [Emulator.Close] joins every
+// goroutine.
+//
+// # History
+//
+// What a client believes can be judged only against what was true. With [Config].History the emulator keeps every state
+// that each key really had, in order and with its stamps, logged in the same step as the change: [Emulator.HistoryOf]. With
+// [Config].RequestLog it keeps when each request arrived, those a fault then spoiled included: [Emulator.RequestLog].
+//
+// # Control
+//
+// [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
+// this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
+//
+//	GET  /snapshot /history /requests /sockets /faults
+//
+// Misbehaving, by a path for each method of [Faults]. Bodies are JSON objects; n is a count, a duration is "1.5s", a reply
+// is {"status", "headers", "body", "truncate"}, and what lasts is taken back after "for" when that is given:
+//
+//	POST /faults/clear
+//	POST /faults/refuse /faults/hang-http /faults/half-open          {"on", "for"}
+//	POST /faults/delay /faults/delay-events                          {"delay", "for"}
+//	POST /faults/cut-sockets /faults/complete-subscriptions
+//	POST /faults/close-sockets                                       {"code", "reason"}
+//	POST /faults/error-subscriptions                                 {"code"}
+//	POST /faults/inject-frame                                        {"frame"}
+//	POST /faults/fail-next /faults/fail-handshakes                   {"n", "reply"}
+//	POST /faults/fail-operation                                      {"operation", "code"}
+//	POST /faults/replace-reply                                       {"operation", "reply"}
+//	POST /faults/restore-reply                                       {"operation"}
+//	POST /faults/drop-events /faults/duplicate-events /faults/reorder-events   {"n"}
+//	POST /faults/drop-events-if                                      {"match": {"kind", "customerId", …}}
+//
+// Operating the account; an entitlement, a plan and a catalog are JSON of the shape that the catalog has as YAML:
+//
+//	POST /provision                                {"customerId", "resourceId", "planId"}
+//	POST /report                                   {"customerId", "resourceId", "featureId", "delta"}
+//	POST /archive /unarchive /recalculate          {"customerId"}
+//	POST /grant-promotional                        {"customerId", "entitlement", "until" or "for"}
+//	POST /set-entitlement /deny-entitlement        {"customerId", "resourceId", "entitlement", "reason"}
+//	POST /clear-entitlement                        {"customerId", "resourceId", "featureId" or "currencyId"}
+//	POST /publish-plan /update-catalog             {"plan" or "catalog", "migration"}
+//	POST /add-api-key /revoke-api-key              {"key"}
+//
+// Success is 200. A request that is wrong is 400 with {"error", "field"}, one that the account refuses 422 with {"error",
+// "code"}. A fault that refuses or hangs does not touch this interface. There is no key: requests of web pages, which carry
+// an Origin, are refused, and ListenControl takes loopback addresses only.
 //
 // # Choices
 //

@@ -21,6 +21,7 @@ const (
 // serveEdge answers a path of the Edge API with what document yields for its customer and resource.
 func (e *Emulator) serveEdge(document string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		e.logRequest("edge", "", []string{"edge"})
 		if !e.faults.before(w, r, false) {
 			return
 		}

@@ -37,6 +37,11 @@ type Config struct {
 	SocketQueue int
 	// MaxBodyBytes bounds a request body and a frame. Default: 4 MiB.
 	MaxBodyBytes int64
+	// History is how many states of each key are kept for [Emulator.HistoryOf]. Default: 0, none. A state takes about 200
+	// bytes and as much again for each entitlement in it.
+	History int
+	// RequestLog is how many requests are kept for [Emulator.RequestLog], 150 bytes each. Default: 0, none.
+	RequestLog int
 	// ValidUntilMillis prints validUntil of the newer types as epoch milliseconds in a string. Default: ISO-8601.
 	ValidUntilMillis bool
 }
@@ -71,6 +76,8 @@ type Emulator struct {
 	faults  *Faults
 	sockets registry
 	counts  counters
+	log     requestLog
+	control *control
 
 	// ctx ends when Close begins; everything that waits also waits on it.
 	ctx    context.Context
@@ -105,7 +112,8 @@ func New(config Config) (*Emulator, error) {
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.faults = newFaults(e)
-	e.handler = e.routes()
+	e.handler = e.guard(e.routes())
+	e.control = newControl(e)
 	e.schema, err = newSchema(e)
 	if err != nil {
 		return nil, fmt.Errorf("bind schema: %w", err)

@@ -71,6 +71,7 @@ func (e *Emulator) emitEntitlements(c *customer, s *scope) {
 
 // emitUsage tells the present usage of one feature or wallet.
 func (e *Emulator) emitUsage(c *customer, s *scope, ent *entitled) {
+	e.record(s)
 	ev := &event{Event: Event{Kind: EventUsage, CustomerID: c.id, ResourceID: s.resourceID}}
 	reference := &wire.EntitlementReference{ID: wire.ID(ent.ref.id), Type: wire.EntitlementTypeFeature}
 	if ent.ref.credit {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -216,4 +217,35 @@ func (f *Faults) replacement(r *Request) (Reply, bool) {
 		}
 	}
 	return Reply{}, false
+}
+
+// faultState is what is in force now, as the control interface tells it.
+type faultState struct {
+	Refuse          bool              `json:"refuse"`
+	Hang            bool              `json:"hang"`
+	HalfOpen        bool              `json:"halfOpen"`
+	Delay           string            `json:"delay"`
+	FailNext        int               `json:"failNext"`       // answers left
+	FailHandshakes  int               `json:"failHandshakes"` // answers left
+	FailOperations  map[string]string `json:"failOperations"` // code by operation
+	ReplaceReplies  []string          `json:"replaceReplies"` // operations
+	DropEvents      int               `json:"dropEvents"`     // events left
+	DropEventsIf    bool              `json:"dropEventsIf"`
+	DuplicateEvents int               `json:"duplicateEvents"` // events left
+	ReorderEvents   int               `json:"reorderEvents"`   // events left
+	EventIsHeldBack bool              `json:"eventIsHeldBack"`
+	DelayEvents     string            `json:"delayEvents"`
+}
+
+func (f *Faults) state() faultState {
+	var s faultState
+	f.with(func() {
+		s.Refuse, s.Hang, s.HalfOpen, s.Delay = f.refuse, f.hang, f.halfOpen, f.delay.String()
+		s.FailNext, s.FailHandshakes = len(f.failures), len(f.upgrades)
+		s.FailOperations, s.ReplaceReplies = maps.Clone(f.operations), orEmpty(slices.Sorted(maps.Keys(f.replies)))
+		x := &f.events
+		s.DropEvents, s.DropEventsIf, s.DuplicateEvents = x.drop, x.dropIf != nil, x.duplicate
+		s.ReorderEvents, s.EventIsHeldBack, s.DelayEvents = x.reorder, x.held != nil, x.delay.String()
+	})
+	return s
 }

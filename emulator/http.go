@@ -14,7 +14,7 @@ import (
 )
 
 // routes builds the handler of everything the emulator serves.
-func (e *Emulator) routes() http.Handler {
+func (e *Emulator) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /graphql", e.serveGraphQL)
 	mux.HandleFunc("GET /graphql", e.serveSocket)
@@ -22,6 +22,11 @@ func (e *Emulator) routes() http.Handler {
 	mux.HandleFunc("GET /v1/c/{customerId}/entitlements.json", e.serveEdge(edgeEntitlements))
 	mux.HandleFunc("GET /v1/config/server-sdk-configuration.json", e.serveEdge(edgeConfiguration))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	return mux
+}
+
+// guard counts what is under way in h, ends it with the emulator, and answers 503 from then on.
+func (e *Emulator) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !e.serve.enter() {
 			http.Error(w, "the emulator is closed", http.StatusServiceUnavailable)
@@ -35,7 +40,7 @@ func (e *Emulator) routes() http.Handler {
 			rc.SetReadDeadline(now)
 			rc.SetWriteDeadline(now)
 		})()
-		mux.ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 	})
 }
 
@@ -50,6 +55,7 @@ func (e *Emulator) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, status, failure(codeBadUserInput, "the body could not be read"))
 		return
 	}
+	e.logDocument(body)
 	if !e.faults.before(w, r, false) {
 		return
 	}
@@ -91,6 +97,9 @@ func (e *Emulator) describe(transport string, req request, header http.Header) *
 	info := &Request{Transport: transport, Name: req.OperationName, Fields: op.fields, Variables: req.Variables, Header: header}
 	if info.Name == "" {
 		info.Name = op.name
+	}
+	if transport == "websocket" {
+		e.logRequest(transport, info.Name, info.Fields)
 	}
 	e.arrived(info)
 	return info
@@ -141,6 +150,7 @@ func (r Reply) write(w http.ResponseWriter) {
 
 // serveSocket turns a handshake into a socket and serves it until it ends.
 func (e *Emulator) serveSocket(w http.ResponseWriter, r *http.Request) {
+	e.logRequest("handshake", "", nil)
 	if !e.faults.before(w, r, true) {
 		return
 	}

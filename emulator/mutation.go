@@ -185,11 +185,7 @@ func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*
 	if c == nil {
 		return nil, errorf(codeCustomerNotFound, "there is no customer %q", args.Input.CustomerID)
 	}
-	if c.archived {
-		c.archived = false
-		c.updatedAt = m.e.state.stamp()
-		m.e.recalculate(c)
-	}
+	m.e.unarchive(c)
 	return m.e.customerOf(c), nil
 }
 
@@ -203,6 +199,14 @@ func (e *Emulator) archive(c *customer) {
 	c.archived = true
 	c.updatedAt = e.state.stamp()
 	e.recalculate(c)
+}
+
+func (e *Emulator) unarchive(c *customer) {
+	if c.archived {
+		c.archived = false
+		c.updatedAt = e.state.stamp()
+		e.recalculate(c)
+	}
 }
 
 // oneID takes an id from either of its two names.

@@ -1,10 +1,12 @@
 package emulator
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Request describes one operation on its way in.
@@ -56,4 +58,64 @@ func (e *Emulator) arrived(r *Request) {
 	if e.config.OnRequest != nil {
 		e.config.OnRequest(*r)
 	}
+}
+
+// LoggedRequest is one request as it arrived: before any fault but refused connections, whether or not it was executed.
+type LoggedRequest struct {
+	Index     int       `json:"index"` // its place among all requests, from 0
+	At        time.Time `json:"at"`
+	Transport string    `json:"transport"`        // "http", "edge", "handshake" of a WebSocket, or "websocket" for an operation on one
+	Name      string    `json:"name,omitempty"`   // the operation's name
+	Fields    []string  `json:"fields,omitempty"` // its root fields; empty when the document cannot be read
+}
+
+// requestLog is the latest requests, in order of arrival.
+type requestLog struct {
+	mu     sync.Mutex // guards what follows
+	latest []LoggedRequest
+}
+
+// RequestLog returns the requests from the one with index since on, oldest first, as many as [Config].RequestLog keeps.
+func (e *Emulator) RequestLog(since int) []LoggedRequest {
+	e.log.mu.Lock()
+	defer e.log.mu.Unlock()
+	latest := e.log.latest[max(0, len(e.log.latest)-e.config.RequestLog):]
+	from, _ := slices.BinarySearchFunc(latest, since, func(r LoggedRequest, since int) int { return r.Index - since })
+	return slices.Clone(latest[from:])
+}
+
+func (e *Emulator) logRequest(transport, name string, fields []string) {
+	keep := e.config.RequestLog
+	if keep <= 0 {
+		return
+	}
+	l := &e.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	index := 0
+	if n := len(l.latest); n > 0 {
+		index = l.latest[n-1].Index + 1
+	}
+	if len(l.latest) >= 2*keep {
+		l.latest = slices.Clone(l.latest[len(l.latest)-keep+1:])
+	}
+	l.latest = append(l.latest, LoggedRequest{Index: index, At: time.Now().UTC(), Transport: transport, Name: name, Fields: fields})
+}
+
+// logDocument logs the body of a POST. It is read a second time for that, but only while requests are logged.
+func (e *Emulator) logDocument(body []byte) {
+	if e.config.RequestLog <= 0 {
+		return
+	}
+	var req request
+	if json.Unmarshal(body, &req) != nil {
+		e.logRequest("http", "", nil)
+		return
+	}
+	op := scanOperation(req.Query, req.OperationName)
+	name := req.OperationName
+	if name == "" {
+		name = op.name
+	}
+	e.logRequest("http", name, op.fields)
 }

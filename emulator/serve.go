@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type serving struct {
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	servers []*http.Server
+	control []*http.Server // not subject to faults
 	conns   map[net.Conn]bool
 	url     string
 }
@@ -64,8 +66,8 @@ func (s *serving) keepAlives(on bool) {
 func (s *serving) close() error {
 	s.mu.Lock()
 	s.closed = true
-	servers := s.servers
-	s.servers = nil
+	servers := slices.Concat(s.servers, s.control)
+	s.servers, s.control = nil, nil
 	s.mu.Unlock()
 	for _, srv := range servers {
 		srv.Close()
@@ -75,9 +77,12 @@ func (s *serving) close() error {
 }
 
 // Serve serves l in the background until Close, which also closes l. After Close it closes l at once.
-func (e *Emulator) Serve(l net.Listener) {
+func (e *Emulator) Serve(l net.Listener) { e.serveOn(l, e.handler, &e.serve.servers) }
+
+// serveOn serves l with h and remembers the server in one of the lists of e.serve.
+func (e *Emulator) serveOn(l net.Listener, h http.Handler, servers *[]*http.Server) {
 	srv := &http.Server{
-		Handler:           e.handler,
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ConnState:         e.serve.track,
 		ErrorLog:          slog.NewLogLogger(e.config.Logger.Handler(), slog.LevelDebug),
@@ -91,7 +96,7 @@ func (e *Emulator) Serve(l net.Listener) {
 	if e.serve.conns == nil {
 		e.serve.conns = map[net.Conn]bool{}
 	}
-	e.serve.servers = append(e.serve.servers, srv)
+	*servers = append(*servers, srv)
 	e.serve.wg.Go(func() { srv.Serve(l) })
 }
 
@@ -110,6 +115,22 @@ func (e *Emulator) Listen(addr string) (string, error) {
 	e.serve.mu.Unlock()
 	e.Serve(&refusingListener{l, e.faults})
 	return url, nil
+}
+
+// ListenControl serves the control interface (see [Emulator.ControlHandler]) on a TCP address of the loopback interface, in
+// the background until Close, and returns the base URL. Port 0 takes a free one. It has no key and does whatever it is told:
+// an address that other machines can reach is an error.
+func (e *Emulator) ListenControl(addr string) (string, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", fmt.Errorf("listen for control: %w", err)
+	}
+	if a, ok := l.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		l.Close()
+		return "", fmt.Errorf("listen for control: %s can be reached from other machines: use a loopback address", addr)
+	}
+	e.serveOn(l, e.ControlHandler(), &e.serve.control)
+	return "http://" + l.Addr().String(), nil
 }
 
 // Start listens on a free port of the loopback interface; see URL.

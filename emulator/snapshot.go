@@ -9,8 +9,9 @@ import (
 
 // Snapshot is what a key has, as a test can compare it with what a client believes.
 type Snapshot struct {
-	AccessDeniedReason string // of the whole set: "CustomerNotFound", "CustomerIsArchived", "NoActiveSubscription" or ""
-	Entitlements       []EntitlementState
+	// AccessDeniedReason is that of the whole set: "CustomerNotFound", "CustomerIsArchived", "NoActiveSubscription" or "".
+	AccessDeniedReason string             `json:"accessDeniedReason,omitempty"`
+	Entitlements       []EntitlementState `json:"entitlements,omitempty"`
 }
 
 // Find returns the entitlement to a feature, and whether there is one.
@@ -25,18 +26,18 @@ func (s Snapshot) Find(featureID string) (EntitlementState, bool) {
 
 // EntitlementState is one entitlement of a snapshot.
 type EntitlementState struct {
-	FeatureID          string // this, or
-	CurrencyID         string // this
-	AccessDeniedReason string // "" when granted
-	Limit              *float64
-	Unlimited          bool
-	SoftLimit          bool
-	Values             []string
-	Usage              float64
-	PeriodStart        time.Time // zero when usage does not reset
-	PeriodEnd          time.Time
-	EntitlementStamp   time.Time // entitlementUpdatedAt on the wire
-	UsageStamp         time.Time // usageUpdatedAt on the wire
+	FeatureID          string    `json:"featureId,omitempty"`          // this, or
+	CurrencyID         string    `json:"currencyId,omitempty"`         // this
+	AccessDeniedReason string    `json:"accessDeniedReason,omitempty"` // "" when granted
+	Limit              *float64  `json:"limit,omitempty"`
+	Unlimited          bool      `json:"unlimited,omitempty"`
+	SoftLimit          bool      `json:"softLimit,omitempty"`
+	Values             []string  `json:"values,omitempty"`
+	Usage              float64   `json:"usage"`
+	PeriodStart        time.Time `json:"periodStart,omitzero"` // zero when usage does not reset
+	PeriodEnd          time.Time `json:"periodEnd,omitzero"`
+	EntitlementStamp   time.Time `json:"entitlementStamp"` // entitlementUpdatedAt on the wire
+	UsageStamp         time.Time `json:"usageStamp"`       // usageUpdatedAt on the wire
 }
 
 // Snapshot returns what the key has now: what entitlementsState would answer. Like it, it brings the customer to the
@@ -48,7 +49,10 @@ func (e *Emulator) Snapshot(customerID, resourceID string) Snapshot {
 	if c == nil {
 		return Snapshot{AccessDeniedReason: string(wire.EntitlementsStateAccessDeniedReasonCustomerNotFound)}
 	}
-	s := e.look(c, resourceID)
+	return snapshotOf(e.look(c, resourceID))
+}
+
+func snapshotOf(s *scope) Snapshot {
 	snap := Snapshot{AccessDeniedReason: s.denied}
 	for _, ent := range s.set {
 		state := EntitlementState{

@@ -92,6 +92,7 @@ type scope struct {
 	updatedAt  time.Time   // the stamp of the set
 	recalcAt   time.Time   // when the set is no longer true by itself; zero: never
 	meters     map[ref]*meter
+	past       []State // see record
 }
 
 // entitled is one entitlement of a set, all its sources combined.

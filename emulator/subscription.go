@@ -180,6 +180,9 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 			}
 		}
 	}
+	if s.resourceID != "" && c.scopes[""].updatedAt.IsZero() { // made just now: the customer itself has a set too, empty
+		e.recalculateScope(c, c.scopes[""])
+	}
 	e.recalculateFor(c, s.resourceID)
 	return s, nil
 }

@@ -3,11 +3,22 @@
 // Usage:
 //
 //	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY] [-allow-remote] [-v]
+//	               [-control 127.0.0.1:4001] [-history N] [-request-log N]
 //	stigg-emulator -print-catalog > catalog.yaml
 //
 // It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
 // runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog. It listens on
 // loopback addresses only, since there is no encryption, unless -allow-remote is given.
+//
+// With -control it also serves, on a second address that is always loopback, the interface by which a test in any language
+// makes it misbehave, acts as its operator, and reads what it had and what it was asked:
+//
+//	curl -s 127.0.0.1:4001/                                                     # what there is, and what each takes
+//	curl -s 127.0.0.1:4001/provision -d '{"customerId":"acme","planId":"growth"}'
+//	curl -s 127.0.0.1:4001/faults/refuse -d '{"on":true,"for":"3s"}'
+//	curl -s '127.0.0.1:4001/history?customerId=acme'                            # needs -history
+//
+// The documentation of package emulator describes it.
 //
 // Exit codes: 0 after an interrupt, 1 when it cannot serve, 2 for a wrong command line.
 package main
@@ -42,6 +53,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		listen       = flags.String("listen", "127.0.0.1:4000", "`address` to listen on; port 0 takes a free one")
 		catalog      = flags.String("catalog", "", "YAML `file` of features and plans; default: the demo catalog")
 		key          = flags.String("api-key", emulator.DefaultAPIKey, "the `key` clients have to send")
+		control      = flags.String("control", "", "second, loopback `address` for the control interface; default: none")
+		history      = flags.Int("history", 0, "keep the latest `N` states of each customer and resource, for the control interface")
+		requestLog   = flags.Int("request-log", 0, "keep the latest `N` requests, for the control interface")
 		allowRemote  = flags.Bool("allow-remote", false, "allow an address that other machines can reach; there is no encryption")
 		printCatalog = flags.Bool("print-catalog", false, "print the demo catalog and exit")
 		verbose      = flags.Bool("v", false, "log every request and socket to standard error")
@@ -67,11 +81,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
-	config := emulator.Config{APIKeys: []string{*key}}
+	if *control != "" && !loopback(*control) {
+		fmt.Fprintf(stderr, "stigg-emulator: -control %s can be reached from other machines; use a loopback address\n", *control)
+		return 2
+	}
+	if *history < 0 || *requestLog < 0 {
+		fmt.Fprintln(stderr, "stigg-emulator: -history and -request-log count from 0")
+		return 2
+	}
+
+	config := emulator.Config{APIKeys: []string{*key}, History: *history, RequestLog: *requestLog}
 	if *verbose {
 		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if err := serve(ctx, config, *catalog, *listen, stdout); err != nil {
+	if err := serve(ctx, config, *catalog, *listen, *control, stdout); err != nil {
 		fmt.Fprintln(stderr, "stigg-emulator:", err)
 		return 1
 	}
@@ -79,7 +102,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs the emulator until ctx ends.
-func serve(ctx context.Context, config emulator.Config, catalog, listen string, stdout io.Writer) error {
+func serve(ctx context.Context, config emulator.Config, catalog, listen, control string, stdout io.Writer) error {
 	if catalog != "" {
 		text, err := os.ReadFile(catalog)
 		if err != nil {
@@ -101,6 +124,13 @@ func serve(ctx context.Context, config emulator.Config, catalog, listen string, 
 	fmt.Fprintf(stdout, "Stigg emulator at %s with API key %s; try: "+
 		`curl -s %s/graphql -H 'X-API-KEY: %s' -H 'Content-Type: application/json' -d '{"query":"{sdkConfiguration{showWatermark}}"}'`+"\n",
 		url, config.APIKeys[0], url, config.APIKeys[0])
+	if control != "" {
+		url, err := e.ListenControl(control)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "Control interface at %s; try: curl -s %s/\n", url, url)
+	}
 	<-ctx.Done()
 	return e.Close()
 }

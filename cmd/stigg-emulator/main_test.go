@@ -50,6 +50,43 @@ func TestServesUntilInterrupted(t *testing.T) {
 	}
 }
 
+func TestServesControlOnASecondAddress(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	out, stdout := io.Pipe()
+	code := make(chan int)
+	args := []string{"-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-history", "10", "-request-log", "10"}
+	go func() { code <- run(ctx, args, stdout, io.Discard) }() // joined below
+
+	lines := bufio.NewReader(out)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := strings.TrimSuffix(strings.Fields(line)[3], ";")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func(resp *http.Response, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return string(body)
+	}
+	ask(client.Post(url+"/provision", "application/json", strings.NewReader(`{"customerId":"acme","planId":"growth"}`)))
+	if got := ask(client.Get(url + "/history?customerId=acme")); !strings.Contains(got, `"sso"`) {
+		t.Errorf("history = %s, want the plan that was provisioned", got)
+	}
+
+	interrupt()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code = %d, want 0", got)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "catalog.yaml")
 	if err := os.WriteFile(broken, []byte("features: []\nproducts: []\nplans:\n  - {id: p, product: nowhere}\n"), 0o600); err != nil {
@@ -68,6 +105,9 @@ func TestCommandLine(t *testing.T) {
 		{"empty key", []string{"-api-key", ""}, 2, "", "-api-key"},
 		{"all interfaces", []string{"-listen", ":4000"}, 2, "", "-allow-remote"},
 		{"another machine's view", []string{"-listen", "192.0.2.1:4000"}, 2, "", "-allow-remote"},
+		{"another machine's control", []string{"-listen", "127.0.0.1:0", "-allow-remote", "-control", ":4001"}, 2, "", "-control"},
+		{"control without a port", []string{"-listen", "127.0.0.1:0", "-control", "127.0.0.1"}, 2, "", "-control"},
+		{"negative history", []string{"-history", "-1"}, 2, "", "-history"},
 		{"missing catalog", []string{"-listen", "127.0.0.1:0", "-catalog", broken + "x"}, 1, "", "no such file"},
 		{"broken catalog", []string{"-listen", "127.0.0.1:0", "-catalog", broken}, 1, "", `line 4: plans[0].product: there is no product "nowhere"`},
 	} {
