@@ -33,6 +33,10 @@ type (
 	Source = syncer.Source
 	// Stream is what a Source follows.
 	Stream = syncer.Stream
+	// Snapshot is what a Source answers: everything about one Key. Make one with entitlements.NewSnapshot.
+	Snapshot = entitlements.Snapshot
+	// Event is what a Stream brings.
+	Event = entitlements.Event
 )
 
 // Where a decision came from.

@@ -39,6 +39,8 @@ var (
 	ErrBadInput = gql.ErrBadInput
 	// ErrConflict: it exists already, or another request is changing it now.
 	ErrConflict = gql.ErrConflict
+	// ErrNoStream is what a [Source] without a stream answers to Subscribe: the client polls then.
+	ErrNoStream = syncer.ErrNoStream
 	// ErrMalformed: a reply could not be understood; nothing that was held has changed.
 	ErrMalformed = gql.ErrMalformed
 )

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/entcache/entcache/entitlements"
 	syncer "github.com/entcache/entcache/sync"
 )
@@ -21,14 +23,22 @@ import (
 //
 // ctx and [WithEntitlementTimeout] bound the wait, whichever ends first; an answer from memory does not look at ctx.
 func (c *Client) GetEntitlement(ctx context.Context, q Query) (d Decision, err error) {
+	// Small enough to be inlined, so that the query is read where the caller wrote it: copying it costs as much as deciding.
+	err = c.get(ctx, &q, &d)
+	return d, err
+}
+
+// get is GetEntitlement. It keeps neither pointer.
+func (c *Client) get(ctx context.Context, q *Query, d *Decision) (err error) {
 	e := c.running.Load()
 	if e == nil {
-		return c.fallback(q, c.whyNotRunning())
+		*d, err = c.fallback(*q, c.whyNotRunning())
+		return err
 	}
-	if e.hit(&d, &q) {
-		return d, nil
+	if !e.hit(d, q) {
+		*d, err = c.getSlow(ctx, e, *q)
 	}
-	return c.getSlow(ctx, e, q)
+	return err
 }
 
 // hit answers a well-formed query from a belief that is Live. It is the path that the benchmarks hold to ristretto's own Get:
@@ -330,11 +340,12 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 		return c.whyNotRunning()
 	}
 	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex // guards the following
-		state = PrefetchProgress{Total: len(keys)}
-		cause error
+		fetches errgroup.Group // its errors are counted, not returned: a key that fails does not stop the others
+		mu      sync.Mutex     // guards the following
+		state   = PrefetchProgress{Total: len(keys)}
+		cause   error
 	)
+	fetches.SetLimit(prefetchers)
 	report := func(err error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -348,7 +359,6 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 			progress(state)
 		}
 	}
-	slots := make(chan struct{}, prefetchers)
 	for _, key := range keys {
 		if key.CustomerID == "" {
 			report(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
@@ -359,17 +369,16 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 			continue
 		}
 		if err := e.sync.Allow(ctx); err != nil {
-			wg.Wait()
+			fetches.Wait()
 			return explain(err)
 		}
-		slots <- struct{}{} // freed by a fetch, which ends
-		wg.Go(func() {
-			defer func() { <-slots }()
+		fetches.Go(func() error {
 			_, err := e.sync.LoadAllowed(ctx, key)
 			report(err)
+			return nil
 		})
 	}
-	wg.Wait()
+	fetches.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -112,8 +112,3 @@ func bubble(t *testing.T, story func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, story)
 }
-
-func limit(d entcache.Decision) float64 {
-	l, _ := d.Entitlement.UsageLimit()
-	return l
-}

@@ -51,7 +51,7 @@ var parts = []part{
 	{
 		dir: rootPackage,
 		// internal/retry is for Usage.Report, which waits for its answer; reports that do not wait are the business of usage.
-		may: []string{"entitlements", "cache", "sync", "gql", "usage", "internal/retry"},
+		may: []string{"entitlements", "cache", "sync", "gql", "usage", "internal/retry", xsync},
 		// ristretto for the floor that the hit is measured against.
 		tests: []string{"emulator", ristretto},
 	},
