@@ -152,6 +152,9 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.
 		// so the read waits for a fetch that began after it.
 		b, since = fetched, fetched.QuestionSeq
 	}
+	if held, ok := e.cache.Peek(key); ok {
+		b = held.Belief // it may have moved on meanwhile
+	}
 	if b != nil && c.servable(b, now) {
 		c.counts.stale.Add(1)
 		return b, Stale, nil

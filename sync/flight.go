@@ -141,7 +141,10 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	wait := retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
-	const attempts = 4
+	attempts := 4
+	if s.failedAttempts.Load() >= brakeAfter {
+		attempts = 1 // nothing has been answered lately: do not let whoever waits wait for more of the same
+	}
 	for n := 1; ; n++ {
 		snapshot, at, err := s.attempt(ctx, f, paid)
 		if err == nil {
@@ -149,6 +152,7 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 			return
 		}
 		paid = false
+		s.failedAttempts.Add(1)
 		fail := classify(err)
 		if fail.Unauthenticated() {
 			s.reject(at.seq, err)

@@ -105,6 +105,31 @@ func TestAwaitedFetchIsRetriedWithinItsTime(t *testing.T) {
 	})
 }
 
+func TestMissesAreTriedOnceWhileNothingIsAnswered(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.server.do(func() { w.server.fail = func(key) error { return errDown } })
+		ask := func(id string) int {
+			k := key{CustomerID: id}
+			if _, err := w.Load(w.t.Context(), k, 0); err == nil {
+				w.t.Errorf("%s was answered", id)
+			}
+			return w.server.asked(k)
+		}
+		if n := ask("first"); n != 4 {
+			t.Errorf("the first miss of an outage: %d attempts, want 4", n)
+		}
+		if n := ask("second"); n != 1 {
+			t.Errorf("the second: %d attempts, want 1", n)
+		}
+		w.server.do(func() { w.server.fail = nil })
+		w.load(key{CustomerID: "third"})
+		w.server.do(func() { w.server.fail = func(key) error { return errDown } })
+		if n := ask("fourth"); n != 4 {
+			t.Errorf("after an answer: %d attempts, want 4", n)
+		}
+	})
+}
+
 func TestFinalErrorIsNotRetried(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) {
 		s.fail = func(key) error { return failing{text: "forbidden", final: true} }

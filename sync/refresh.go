@@ -338,6 +338,7 @@ func (s *Syncer) hold(ctx context.Context, d time.Duration) error {
 
 // release says that the server answers again.
 func (s *Syncer) release() {
+	s.failedAttempts.Store(0)
 	if s.failuresInARow.Swap(0) >= brakeAfter {
 		select {
 		case s.relief <- struct{}{}:

@@ -89,6 +89,7 @@ type Syncer struct {
 
 	failuresInARow atomic.Int32  // of refreshes, since any fetch succeeded
 	relief         chan struct{} // capacity 1: they have ended
+	failedAttempts atomic.Int32  // of all fetches, since one succeeded
 }
 
 // ErrClosed is returned once Close has begun.
