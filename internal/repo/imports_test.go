@@ -46,6 +46,8 @@ var parts = []part{
 	},
 	{dir: "gql/schema"},
 	{dir: "gql/internal/graphqlws", may: []string{gorilla}, tests: []string{"emulator"}},
+	// The whole client against a server that is not ours: it holds nothing but tests, and is above whatever they drive.
+	{dir: "gql/internal/interop", tests: []string{"entitlements", "gql", "gql/internal/graphqlws", rootPackage}},
 	{dir: "usage", may: []string{"entitlements", "internal/retry", xsync}},
 	{dir: "internal/retry", may: []string{backoff}},
 	{
@@ -199,6 +201,9 @@ func TestImportsBite(t *testing.T) {
 		{"gql", false, module + "/cache", oneAnother},
 		{"gql/internal/scan", false, module + "/sync", oneAnother},
 		{"gql/internal/graphqlws", true, module + "/sync", oneAnother},
+		{"gql/internal/interop", true, module, ""},
+		{"gql/internal/interop", false, module, below},
+		{"gql/internal/interop", true, module + "/emulator", "link a Stigg"},
 		{"entitlements", false, xsync + "/errgroup", pure},
 		{"entitlements", true, "github.com/stretchr/testify/assert", pure},
 		{"entitlements", false, module + "/cache", pure},
