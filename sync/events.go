@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"time"
+
 	"github.com/entcache/entcache/entitlements"
 )
 
@@ -35,9 +37,11 @@ func (s *Syncer) handle(e entitlements.Event) {
 		s.subscribed()
 	case entitlements.EventEntitlements:
 		s.counts.events.Add(1)
+		s.lag.note(e.Snapshot.EntitlementUpdatedAt(), entitlements.InstantOf(time.Now()))
 		s.takeSet(e.Key, e.Snapshot)
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
+		s.lag.note(e.Usage.UpdatedAt, entitlements.InstantOf(time.Now()))
 		s.takeUsage(e.Key, e.Usage, false)
 	case entitlements.EventPackagePublished:
 		s.counts.events.Add(1)

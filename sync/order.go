@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"math"
 	"time"
 
 	"github.com/entcache/entcache/entitlements"
@@ -24,7 +25,20 @@ const (
 type arrival struct {
 	seq        uint64               // local order of arrival
 	generation uint64               // the stream that follows from here on; 0 when none does
-	at         entitlements.Instant // this machine's clock
+	since      entitlements.Instant // when that stream began to follow, by this machine's clock
+	at         entitlements.Instant // now, by this machine's clock
+	// lag is how much later than its stamp a change has arrived at the least, lately: the way here, and how far this machine's
+	// clock is ahead of the server's. It carries stamps to this machine's clock and back. noLag while nothing has arrived.
+	lag time.Duration
+}
+
+// noLag says that the two clocks have not been compared yet.
+const noLag = time.Duration(math.MaxInt64)
+
+// before reports whether a state of the given stamp was there, and to be seen by a fetch, at the moment at of this machine's
+// clock. It is false when nobody can tell.
+func (a arrival) before(stamp, at entitlements.Instant) bool {
+	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) < at
 }
 
 // applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
@@ -33,11 +47,18 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 	switch {
 	case s.Len() == 0 || stamp == 0:
 		return question(b, a), questioned
+	case stamp > b.Newest && a.before(stamp, b.FetchedAt):
+		// It was there when the last fetch began, which did not see it: something has taken it away since. A late event.
+		return question(b, a), questioned
 	case stamp > b.Newest:
 		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
 		n := *b
 		n.Snapshot, n.Newest, n.GrantSeq = merged, stamp, a.seq
-		n.Generation, n.ConfirmedAt, n.ExpiresAt = a.generation, a.at, s.ValidUntil()
+		n.ConfirmedAt, n.ExpiresAt = a.at, s.ValidUntil()
+		if !a.before(stamp, a.since) {
+			// A state from before the stream began says nothing about what came after it, and was lost.
+			n.Generation = a.generation
+		}
 		if tied {
 			return await(&n, a), advanced
 		}
@@ -45,7 +66,10 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 	case stamp == b.Newest && s.SameGrants(b.Snapshot):
 		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
 		n := *b
-		n.Snapshot, n.Generation, n.ConfirmedAt = merged, a.generation, a.at
+		n.Snapshot = merged
+		if !a.before(stamp, a.since) {
+			n.Generation, n.ConfirmedAt = a.generation, a.at
+		}
 		if tied {
 			return await(&n, a), questioned
 		}
@@ -100,7 +124,7 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 		var tied bool
 		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
-		n.GrantSeq = a.seq
+		n.GrantSeq, n.FetchedAt = a.seq, a.at
 		n.ExpiresAt = expiry(s, a.at)
 		if s.SameGrants(b.Snapshot) {
 			// An event may have confirmed the same content since the fetch began.
@@ -147,6 +171,7 @@ func firstBelief(s *entitlements.Snapshot, newest entitlements.Instant, a arriva
 		GrantSeq:    a.seq,
 		Generation:  a.generation,
 		ConfirmedAt: a.at,
+		FetchedAt:   a.at,
 		ExpiresAt:   expiry(s, a.at),
 	}
 }

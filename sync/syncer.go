@@ -67,6 +67,8 @@ type Syncer struct {
 	freshFor   atomic.Int64 // how long a confirmation counts as Live, in nanoseconds
 	lastFrame  atomic.Int64 // Instant of the last sign of life from the stream
 	generation atomic.Uint64
+	since      atomic.Int64  // Instant at which that generation began
+	lag        lag           // between the server's stamps and this machine's clock
 	seq        atomic.Uint64 // local order of everything that arrives or begins
 	keySeq     atomic.Uint64 // place in that order at which the API key was replaced
 
@@ -217,7 +219,13 @@ func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
 
 // arrive takes the next place in the local order, for something that arrives now.
 func (s *Syncer) arrive() arrival {
-	return arrival{seq: s.seq.Add(1), generation: s.live.Load(), at: entitlements.InstantOf(time.Now())}
+	return arrival{
+		seq: s.seq.Add(1), generation: s.live.Load(), since: entitlements.Instant(s.since.Load()),
+		at: entitlements.InstantOf(time.Now()), lag: s.lag.least(),
+	}
 }
 
-func (s *Syncer) newGeneration() { s.live.Store(s.generation.Add(1)) }
+func (s *Syncer) newGeneration() {
+	s.since.Store(int64(entitlements.InstantOf(time.Now())))
+	s.live.Store(s.generation.Add(1))
+}
