@@ -24,7 +24,8 @@ type Stream struct {
 }
 
 // Subscribe opens the stream: it dials, waits for the server to accept the key, and sends the three subscriptions. ctx bounds
-// that, not the stream. From EventSubscribed on, no change is missed.
+// that, not the stream. At EventSubscribed the server has read all three, and from there on no change is missed; unless it has to
+// ask a broker first, for the protocol has no word for when that is done. Polling, which package syncer does, is the net below.
 //
 // The stream carries every customer there is. wanted is asked, by the goroutine that calls Next, whether a key's entitlements and
 // usage are to be decoded; it must be quick. Nil wants everything.

@@ -92,8 +92,9 @@ func (c *Conn) Subscribe(id, operationName, query string, variables any) error {
 }
 
 // Barrier sends a ping. Messages are read in order, so when Next returns FrameBarrier the server has read every Subscribe that
-// came before. A server that echoes the ping's payload is recognised by it; one that does not, by counting its pongs. Of several
-// barriers only the last is reported. A barrier that is not answered within Config.DeadPeer ends the connection.
+// came before; whether it has carried them out too, no message of the protocol says. A server that echoes the ping's payload is
+// recognised by it; one that does not, by counting its pongs. Of several barriers only the last is reported. A barrier that is not
+// answered within Config.DeadPeer ends the connection.
 func (c *Conn) Barrier() error {
 	c.mu.Lock()
 	c.pings++

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -69,7 +71,8 @@ func findNode() (string, error) {
 	if err := json.Unmarshal(text, &wanted); err != nil {
 		return "", fmt.Errorf("package.json: %w", err)
 	}
-	for name, version := range wanted.Dependencies {
+	for _, name := range slices.Sorted(maps.Keys(wanted.Dependencies)) {
+		version := wanted.Dependencies[name]
 		text, err := os.ReadFile(filepath.Join("node_modules", name, "package.json"))
 		if err != nil {
 			return "", fmt.Errorf("npm package %s is not installed; %s", name, advice)

@@ -64,18 +64,20 @@ class Stage {
   states = {}; // entitlementsState by customer
 
   // apiKey is the one that is accepted. init is how connection_init is answered: "ack", "wait" (for the command ack), "refuse".
+  // source is when a subscription's source is there: "now", or "wait" (for the command ready), as when a broker has to be asked.
   // refusals are errors to answer an operation with, by its name. upgrade answers the upgrade with that HTTP status instead.
-  constructor(name, { apiKey, init = "ack", refusals = {}, upgrade, retryAfter, keepAlive = 0 }) {
-    Object.assign(this, { name, apiKey, init, refusals, upgrade, retryAfter });
+  constructor(name, { apiKey, init = "ack", source = "now", refusals = {}, upgrade, retryAfter, keepAlive = 0 }) {
+    Object.assign(this, { name, apiKey, init, source, refusals, upgrade, retryAfter, keepAlive });
     this.acked = new Promise((resolve) => (this.ack = resolve));
-    this.keepAlive = keepAlive;
+    this.isReady = new Promise((resolve) => (this.ready = resolve));
     this.listen();
   }
 
   listen() {
     this.listener = new WebSocketServer({ noServer: true });
     this.listener.on("connection", (socket, request) => this.watch(socket, request));
-    const roots = { subscription: Object.fromEntries(subscriptions.map((field) => [field, () => this.open(field)])) };
+    const source = (field) => (this.source === "wait" ? this.isReady.then(() => this.open(field)) : this.open(field));
+    const roots = { subscription: Object.fromEntries(subscriptions.map((field) => [field, () => source(field)])) };
     this.server = useServer(
       {
         schema,
@@ -119,6 +121,7 @@ class Stage {
       if (this.feeds.get(field).delete(feed)) this.tell("feed end", { text: field });
     });
     this.feeds.get(field).add(feed);
+    this.tell("feed", { text: field });
     return feed;
   }
 
@@ -142,6 +145,7 @@ class Stage {
 // commands are what a test may ask of its stage.
 const commands = {
   ack: (stage) => stage.ack(),
+  ready: (stage) => stage.ready(),
   rekey: (stage, { apiKey }) => void (stage.apiKey = apiKey),
   state: (stage, { customer, value }) => void (stage.states[customer] = value),
   publish: (stage, { field, value }) => stage.feeds.get(field).forEach((feed) => feed.push({ [field]: value })),

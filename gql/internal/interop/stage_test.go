@@ -3,7 +3,9 @@ package interop
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,13 +28,16 @@ type stage struct {
 	obeyed chan struct{}  // one for each command
 }
 
+var opened atomic.Uint64
+
 // open sets a stage up for the test, or skips the test where there is no server.
 func open(t *testing.T, how args) *stage {
 	t.Helper()
 	if server == nil {
 		t.Skip(absent)
 	}
-	name := strings.ReplaceAll(t.Name(), "/", "-")
+	// Its own also among runs of the same test: what a stage sees late must not appear on the next.
+	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(t.Name(), "/", "-"), opened.Add(1))
 	// The server's reader must not wait for a test: far more room than any test makes things happen.
 	s := &stage{T: t, url: "http://" + server.addr + "/" + name, name: name, seen: make(chan happening, 1<<12), obeyed: make(chan struct{}, 16)}
 	server.mu.Lock()
