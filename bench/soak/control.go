@@ -22,8 +22,7 @@ type control struct {
 }
 
 func newControl(s *server) *control {
-	// Connections are not kept: one that a kill left half alive would spoil the next request.
-	return &control{s, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	return &control{s, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}}
 }
 
 // refusal is an operation that the emulated account refused, such as a change of an archived customer.

@@ -179,7 +179,7 @@ func (j *judge) story(reader int, s seen, problem string) string {
 	b.WriteString("  the latest usages:\n")
 	for p := max(usages.first, usages.end()-12); p < usages.end(); p++ {
 		x := usages.at(p)
-		fmt.Fprintf(&b, "    %d stamp %s from %s: %v\n", p, clock(time.UnixMilli(usages.stamps[p-usages.first])), clock(x.at), x.value)
+		fmt.Fprintf(&b, "    %d stamp %s from %s: %v in the period that began %s\n", p, clock(time.UnixMilli(usages.stamps[p-usages.first])), clock(x.at), x.value, x.start.Format(time.DateTime+".000"))
 	}
 	return b.String()
 }

@@ -33,9 +33,9 @@ func (s *set) has(subject int) bool {
 
 // usage is one usage of one subject.
 type usage struct {
-	at    time.Time
-	value float64
-	end   time.Time // of its period; zero: none
+	at         time.Time
+	value      float64
+	start, end time.Time // of its period; zero: none
 }
 
 // timeline is a sequence of stamped things of which the oldest are forgotten.
@@ -88,7 +88,7 @@ func (l *keyLog) add(s emulator.State) {
 		}
 		next.ents[i] = ent
 		if stamp := ent.UsageStamp.UnixMilli(); stamp != l.usages[i].latest {
-			l.usages[i].add(stamp, usage{s.At, ent.Usage, ent.PeriodEnd})
+			l.usages[i].add(stamp, usage{s.At, ent.Usage, ent.PeriodStart, ent.PeriodEnd})
 		}
 	}
 	if stamp := s.Stamp.UnixMilli(); stamp != l.grants.latest {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
 )
 
 // operator changes the account and breaks the network. It is one goroutine; all it does follows from its random numbers.
@@ -21,6 +22,9 @@ type operator struct {
 	random  *rand.Rand
 	rate    int
 	log     io.Writer
+
+	noArchive bool
+	resetOn   emulator.ResetOn
 
 	apiKey     string
 	apiKeys    int
@@ -120,7 +124,7 @@ func (o *operator) change(ctx context.Context) error {
 	case n < 96:
 		x := []string{"seats", "api-calls", "upload-size", "sso"}
 		return o.act(ctx, "/clear-entitlement", with(fields{"featureId": x[o.random.IntN(len(x))]}))
-	case n < 98:
+	case n < 98 && !o.noArchive:
 		o.archived[key.CustomerID] = true
 		return o.act(ctx, "/archive", fields{"customerId": key.CustomerID})
 	case n < 99:
@@ -129,7 +133,7 @@ func (o *operator) change(ctx context.Context) error {
 		return o.act(ctx, "/publish-plan", fields{"migration": "ALL_CUSTOMERS", "plan": fields{
 			"id": "free", "product": "app", "entitlements": []fields{
 				{"feature": "themes", "values": []string{"light"}}, number("upload-size", 30),
-				{"feature": "api-calls", "limit": 50 + o.random.IntN(200), "reset": "month"}, number("seats", 6),
+				{"feature": "api-calls", "limit": 50 + o.random.IntN(200), "reset": emulator.Month, "resetOn": o.resetOn}, number("seats", 6),
 			},
 		}})
 	}
@@ -210,18 +214,21 @@ func (o *operator) rotate(ctx context.Context) error {
 func (o *operator) storm(ctx context.Context, d time.Duration) error {
 	end := time.Now().Add(d)
 	o.throttled = false
+	upset, sit := time.Now(), time.Now() // when next
 	pause := time.NewTicker(time.Second / time.Duration(o.rate))
 	defer pause.Stop()
-	for n := 0; time.Now().Before(end); n++ {
+	for now := time.Now(); now.Before(end); now = time.Now() {
 		if err := o.change(ctx); err != nil {
 			return err
 		}
-		if o.random.IntN(o.rate/3+1) == 0 { // three times a second
+		if now.After(upset) {
+			upset = now.Add(time.Duration(50+o.random.IntN(400)) * time.Millisecond)
 			if err := o.upset(ctx); err != nil {
 				return err
 			}
 		}
-		if n%(o.rate/2+1) == 0 {
+		if now.After(sit) {
+			sit = now.Add(time.Second)
 			if err := o.judge.sit(ctx); err != nil || o.judge.broken() {
 				return err
 			}
@@ -251,6 +258,7 @@ func (o *operator) kill(ctx context.Context) error {
 	if err := o.server.kill(); err != nil {
 		return err
 	}
+	o.control.http.CloseIdleConnections() // they ended with the process
 	o.judge.killedLocked(time.Now())
 	o.kills++
 	if err := o.server.start(o.apiKey); err != nil {

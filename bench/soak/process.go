@@ -17,6 +17,7 @@ import (
 // server is cmd/stigg-emulator in a process of its own. It keeps its addresses over a kill.
 type server struct {
 	binary  string
+	catalog string
 	listen  string
 	control string
 	process *exec.Cmd // nil while it does not run
@@ -35,7 +36,7 @@ func build(ctx context.Context, dir string) (*server, error) {
 // start runs the emulator and returns when it listens.
 func (s *server) start(apiKey string) error {
 	s.process = exec.Command(s.binary, "-listen", s.listen, "-control", s.control, "-api-key", apiKey,
-		"-history", strconv.Itoa(historyKept), "-request-log", "20000")
+		"-catalog", s.catalog, "-history", strconv.Itoa(historyKept), "-request-log", "20000")
 	s.process.Stderr = os.Stderr
 	stdout, err := s.process.StdoutPipe()
 	if err != nil {

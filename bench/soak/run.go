@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
 )
 
 // config is what a soak is told.
@@ -21,6 +24,9 @@ type config struct {
 	readers int
 	rate    int
 	log     io.Writer
+
+	noArchive bool // see "Leaving things out"
+	calendar  bool
 }
 
 // The client under test. A poll interval of 200 ms makes a bound of 2 s, as the safety net under a stream is ten times as
@@ -67,6 +73,9 @@ func run(ctx context.Context, c config) (r *report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if server.catalog, err = catalog(dir, c.calendar); err != nil {
+		return nil, err
+	}
 	r = &report{config: c}
 	r.goroutines[0], r.heap[0] = measure()
 	began := time.Now()
@@ -89,6 +98,31 @@ func run(ctx context.Context, c config) (r *report, err error) {
 	return r, nil
 }
 
+// catalog writes what the emulator sells: the demo catalog, its periods counted as told.
+func catalog(dir string, calendar bool) (string, error) {
+	demo := emulator.DemoCatalog()
+	for _, plan := range demo.Plans {
+		for i := range plan.Entitlements {
+			if e := &plan.Entitlements[i]; e.Reset == emulator.Month {
+				e.ResetOn = resetOn(calendar)
+			}
+		}
+	}
+	text, err := json.Marshal(demo) // which is YAML
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "catalog.yaml")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
+func resetOn(calendar bool) emulator.ResetOn {
+	if calendar {
+		return emulator.Calendar
+	}
+	return "" // the start of the subscription
+}
+
 func measure() (goroutines int, heap uint64) {
 	runtime.GC()
 	var m runtime.MemStats
@@ -104,6 +138,7 @@ func soak(ctx context.Context, server *server, c config, r *report) (err error) 
 	}
 	defer server.kill()
 	ctrl := newControl(server)
+	defer ctrl.http.CloseIdleConnections()
 	keys := keys()
 	questions := questions(keys)
 	budget := &budgetCheck{perSecond: requestsPerMinute / 60.0, burst: burst, slack: 500 * time.Millisecond}
@@ -117,7 +152,7 @@ func soak(ctx context.Context, server *server, c config, r *report) (err error) 
 	defer client.Close()
 	o := &operator{
 		server: server, control: ctrl, judge: judge, client: client, keys: keys, rate: c.rate, log: c.log,
-		random: rand.New(rand.NewPCG(c.seed, 0)), apiKey: apiKey,
+		random: rand.New(rand.NewPCG(c.seed, 0)), apiKey: apiKey, noArchive: c.noArchive, resetOn: resetOn(c.calendar),
 	}
 	if err := o.settle(ctx); err != nil {
 		return err
@@ -159,7 +194,7 @@ func soak(ctx context.Context, server *server, c config, r *report) (err error) 
 		}
 	}
 	r.stats = client.Stats()
-	client.Close() // while readers read
+	client.Close() // while readers read: they get the fallback from here on
 	stop()
 	wg.Wait()
 	if err := judge.sit(ctx); err != nil {
@@ -199,8 +234,8 @@ func (r *report) print(w io.Writer) {
 	line("time", "%v, %d rounds, %d kills", r.took.Round(time.Second/10), r.rounds, r.kills)
 	line("operator", "%d changes, %d faults, %d sets and usages in the history", r.operations, r.faults, r.states)
 	line("checks", "%d, %.2f million/s", r.checks, float64(r.checks)/r.took.Seconds()/1e6)
-	line("answers", "live %d, stale %d, fetched %d, fallback %d",
-		r.origins[entcache.Live], r.origins[entcache.Stale], r.origins[entcache.Fetched], r.origins[entcache.Fallback])
+	line("answers", "live %d, stale %d, fetched %d, fallback %d, and %d while Close was under way", r.origins[entcache.Live],
+		r.origins[entcache.Stale], r.origins[entcache.Fetched], r.stats.Fallbacks, r.origins[entcache.Fallback]-min(r.stats.Fallbacks, r.origins[entcache.Fallback]))
 	line("judged", "%d changes of answers, %d answers in quiet times", r.judged, r.census)
 	for _, kind := range kinds {
 		line(kind, "%d", r.counts[kind])
