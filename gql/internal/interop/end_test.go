@@ -20,9 +20,9 @@ const (
 )
 
 func verdict(err error) string {
-	var e *gql.Error
+	e, ok := errors.AsType[*gql.Error](err)
 	switch {
-	case !errors.As(err, &e):
+	case !ok:
 		return fmt.Sprintf("no verdict: %T is not a *gql.Error", err)
 	case errors.Is(err, gql.ErrUnauthenticated):
 		return unauthenticated
@@ -86,8 +86,7 @@ func TestEveryEndHasItsVerdict(t *testing.T) {
 			if tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("%v: not %v", err, tt.is)
 			}
-			var closed *graphqlws.CloseError
-			if errors.As(err, &closed); tt.code != 0 && (closed == nil || closed.Code != tt.code) {
+			if e, ok := errors.AsType[*graphqlws.CloseError](err); tt.code != 0 && (!ok || e.Code != tt.code) {
 				t.Errorf("%v: want close code %d", err, tt.code)
 			}
 
@@ -142,8 +141,7 @@ func TestEveryRefusalHasItsVerdict(t *testing.T) {
 			if tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("%v: not %v", err, tt.is)
 			}
-			var e *gql.Error
-			if errors.As(err, &e) && e.RetryAfter != tt.after {
+			if e, ok := errors.AsType[*gql.Error](err); ok && e.RetryAfter != tt.after {
 				t.Errorf("%v: retry after %v, want %v", err, e.RetryAfter, tt.after)
 			}
 			if strings.Contains(err.Error(), key) {
