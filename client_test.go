@@ -31,11 +31,12 @@ func TestUpgradeByAnotherClientArrives(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)
 		w.want(w.check("acme", "sso", 0), false, entcache.Fetched)
+		w.after(10 * time.Millisecond) // two changes of the same millisecond cannot be ordered, and would cost a fetch
 		w.provision("acme", "growth")
-		w.settle()
+		w.after(10 * time.Millisecond)
 		w.want(w.check("acme", "sso", 0), true, entcache.Live)
 		w.provision("acme", "free")
-		w.settle()
+		w.after(10 * time.Millisecond)
 		d := w.check("acme", "sso", 0)
 		w.want(d, false, entcache.Live)
 		if d.AccessDeniedReason != entcache.NoFeatureEntitlementInSubscription {

@@ -14,8 +14,8 @@ type Belief struct {
 	Suspect bool
 	// AwaitRefresh: this client wrote something that the snapshot does not show. The next read waits for one fetch.
 	AwaitRefresh bool
-	// FetchedAt is when the fetch began that last decided the set, by this machine's clock; zero when none has.
-	FetchedAt Instant
+	// LearnedAt is when the set arrived here, in a fetch or an event, by this machine's clock. It is not older than that.
+	LearnedAt Instant
 	// ExpiresAt is when the server wants the set recalculated; zero when it named no moment, or when a confirmation came after.
 	ExpiresAt Instant
 

@@ -23,7 +23,7 @@ func twentyHeld(b *testing.B) (*Syncer, func(stamp instant) *entitlements.Snapsh
 		}
 		return set(acme, list...)
 	}
-	store.Insert(acme, firstBelief(twenty(1), 0, s.arrive()))
+	store.Insert(acme, firstBelief(twenty(1), 0, 0, s.arrive()))
 	return s, twenty
 }
 

@@ -201,6 +201,7 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 // land makes the answer the belief, in one step with what arrived meanwhile, and ends the flight.
 func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	s.mu.Lock()
+	at.landed = entitlements.InstantOf(time.Now())
 	b, v, resident := s.settle(f, snapshot, at)
 	f.belief, f.overtaken = b, v == overtaken
 	delete(s.flights, f.key)
@@ -234,18 +235,20 @@ func (s *Syncer) settle(f *flight, snapshot *entitlements.Snapshot, at arrival) 
 		if f.held != nil {
 			b, v = commit(f.held, snapshot, at)
 		} else {
-			b, v = firstBelief(snapshot, s.stamps.newest(f.key), at), unchanged
+			newest, learned := s.stamps.of(f.key)
+			b, v = firstBelief(snapshot, newest, learned, at), unchanged
 			for _, p := range f.pending {
 				if p.seq > at.seq { // what met an earlier attempt is part of the answer
 					b = p.apply(b)
 				}
 			}
 		}
-		if f.newest > b.Newest { // not held, but known to have been: a late duplicate of it is no news
-			n := *b
-			n.Newest = f.newest
-			b = &n
+		n := *b
+		n.Newest = max(b.Newest, f.newest) // not held, but known to have been: a late duplicate of it is no news
+		if f.held == nil {
+			n.LearnedAt = at.landed // only now: nobody has seen a set that what arrived during the flight could be late for
 		}
+		b = &n
 		held, inserted := s.cfg.Store.Insert(f.key, b)
 		if inserted || held == nil {
 			return b, v, inserted

@@ -223,6 +223,7 @@ func TestEvictionDuringAFetchDoesNotForgetWhatEventsSaid(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		w.load(acme)
+		w.wait(time.Millisecond)
 		release := w.server.hold(acme)
 		go w.Reload(w.t.Context(), acme)
 		synctest.Wait()
@@ -322,6 +323,7 @@ func TestOvertakenFetchIsRepeatedForWhoeverWaits(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		w.load(acme)
+		w.wait(time.Millisecond)
 		missed := set(acme, grant("seats", 1, 10), grant("extra", 5, 1))
 		w.server.set(acme, grant("seats", 1, 10)) // the write takes extra away
 		w.AwaitRefresh(acme)

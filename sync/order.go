@@ -27,6 +27,7 @@ type arrival struct {
 	generation uint64               // the stream that follows from here on; 0 when none does
 	since      entitlements.Instant // when that stream began to follow, by this machine's clock
 	at         entitlements.Instant // now, by this machine's clock
+	landed     entitlements.Instant // of a fetch: when its answer arrived; at is when it began
 	// lag is how much later than its stamp a change has arrived at the least, lately: the way here, and how far this machine's
 	// clock is ahead of the server's. It carries stamps to this machine's clock and back. noLag while nothing has arrived.
 	lag time.Duration
@@ -38,7 +39,7 @@ const noLag = time.Duration(math.MaxInt64)
 // before reports whether a state of the given stamp was there, and to be seen by a fetch, at the moment at of this machine's
 // clock. It is false when nobody can tell.
 func (a arrival) before(stamp, at entitlements.Instant) bool {
-	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) < at
+	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) <= at
 }
 
 // applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
@@ -47,13 +48,14 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 	switch {
 	case s.Len() == 0 || stamp == 0:
 		return question(b, a), questioned
-	case stamp > b.Newest && a.before(stamp, b.FetchedAt):
-		// It was there when the last fetch began, which did not see it: something has taken it away since. A late event.
+	case stamp > b.Newest && a.before(stamp, b.LearnedAt):
+		// It is older than the arrival of the set that is held, and that set is without it. Either something took it away before
+		// that set was made, and this is a late event; or it came about while that set was on its way. A fetch can tell.
 		return question(b, a), questioned
 	case stamp > b.Newest:
 		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
 		n := *b
-		n.Snapshot, n.Newest, n.GrantSeq = merged, stamp, a.seq
+		n.Snapshot, n.Newest, n.GrantSeq, n.LearnedAt = merged, stamp, a.seq, a.at
 		n.ConfirmedAt, n.ExpiresAt = a.at, s.ValidUntil()
 		if !a.before(stamp, a.since) {
 			// A state from before the stream began says nothing about what came after it, and was lost.
@@ -124,7 +126,7 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 		var tied bool
 		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
-		n.GrantSeq, n.FetchedAt = a.seq, a.at
+		n.GrantSeq, n.LearnedAt = a.seq, a.landed
 		n.ExpiresAt = expiry(s, a.at)
 		if s.SameGrants(b.Snapshot) {
 			// An event may have confirmed the same content since the fetch began.
@@ -162,16 +164,16 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 	return &n, overtaken
 }
 
-// firstBelief is what a fetch makes of a key that was not resident. newest is the stamp remembered from an earlier residence.
-func firstBelief(s *entitlements.Snapshot, newest entitlements.Instant, a arrival) *entitlements.Belief {
+// firstBelief is what a fetch makes of a key that was not resident. newest and learned are remembered from an earlier residence.
+func firstBelief(s *entitlements.Snapshot, newest, learned entitlements.Instant, a arrival) *entitlements.Belief {
 	s, _ = mergeUsage(s, nil, a.seq, a.seq)
 	return &entitlements.Belief{
 		Snapshot:    s,
 		Newest:      max(newest, s.EntitlementUpdatedAt()),
 		GrantSeq:    a.seq,
+		LearnedAt:   learned,
 		Generation:  a.generation,
 		ConfirmedAt: a.at,
-		FetchedAt:   a.at,
 		ExpiresAt:   expiry(s, a.at),
 	}
 }

@@ -28,6 +28,20 @@ func withSeq(s *entitlements.Snapshot, seq uint64) *entitlements.Snapshot {
 
 func edit(b *entitlements.Belief, f func(*entitlements.Belief)) *entitlements.Belief { f(b); return b }
 
+// A state from before the stream began may have been followed by others that nobody told of: it does not make a key Live.
+func TestLateEventClaimsNoGeneration(t *testing.T) {
+	a := arrival{seq: 20, generation: 2, since: 1_000_300, at: 1_000_400, lag: 1_000_000}
+	for stamp, want := range map[instant]uint64{200: 1, 301: 2} {
+		got, v := applySet(held(), set(acme, grant("seats", stamp, 20)), a)
+		if v != advanced || limitOf(got, "seats") != 20 || got.Generation != want {
+			t.Errorf("stamp %d: verdict %d, limit %v, generation %d; want the news taken and generation %d", stamp, v, limitOf(got, "seats"), got.Generation, want)
+		}
+	}
+	if got, v := applySet(held(), set(acme, used(grant("seats", 100, 10), 5, 1000)), a); v != confirmed || got.Generation != 1 {
+		t.Errorf("a late duplicate: verdict %d, generation %d; want it to claim nothing", v, got.Generation)
+	}
+}
+
 func TestEventsOfSets(t *testing.T) {
 	at := arrival{seq: 20, generation: 2, at: 2}
 	for _, row := range []struct {
@@ -40,6 +54,7 @@ func TestEventsOfSets(t *testing.T) {
 		suspect bool
 		await   bool
 		newest  instant
+		lag     time.Duration
 	}{
 		{name: "rule 2: a newer stamp replaces", event: set(acme, grant("seats", 200, 20)), verdict: advanced, limit: 20, usage: 5, newest: 200},
 		{name: "rule 2: a newer stamp removes", event: set(acme, grant("other", 200, 1)), verdict: advanced, limit: -1, usage: -1, newest: 200},
@@ -57,6 +72,16 @@ func TestEventsOfSets(t *testing.T) {
 		{name: "rule 3: no stamp", event: set(acme, grant("seats", 0, 11)), verdict: questioned, limit: 10, usage: 5, newest: 100, suspect: true},
 		{name: "rule 3: an empty set", event: set(acme), verdict: questioned, limit: 10, usage: 5, newest: 100, suspect: true},
 		{
+			name:  "rule 2: newer by its stamp, and from before the set that is held arrived",
+			held:  edit(held(), func(b *entitlements.Belief) { b.LearnedAt = 1_000_200 }),
+			event: set(acme, grant("seats", 200, 20)), lag: 1_000_000, verdict: questioned, limit: 10, usage: 5, newest: 100, suspect: true,
+		},
+		{
+			name:  "rule 2: newer by its stamp, and from after the set that is held arrived",
+			held:  edit(held(), func(b *entitlements.Belief) { b.LearnedAt = 1_000_199 }),
+			event: set(acme, grant("seats", 200, 20)), lag: 1_000_000, verdict: advanced, limit: 20, usage: 5, newest: 200,
+		},
+		{
 			name:  "rule 2: newer than the set and older than the newest ever held",
 			held:  edit(held(), func(b *entitlements.Belief) { b.Newest = 300 }),
 			event: set(acme, grant("seats", 200, 20)), verdict: questioned, limit: 10, usage: 5, newest: 300, suspect: true,
@@ -73,6 +98,10 @@ func TestEventsOfSets(t *testing.T) {
 				b = held()
 			}
 			before := *b
+			at.lag = noLag
+			if row.lag != 0 {
+				at.lag = row.lag
+			}
 			got, v := applySet(b, row.event, at)
 			if *b != before {
 				t.Error("the belief that was held has been changed in place")
@@ -236,7 +265,7 @@ func TestFetches(t *testing.T) {
 }
 
 func TestFirstBeliefRemembersTheNewestOfAnEarlierResidence(t *testing.T) {
-	b := firstBelief(set(acme, grant("seats", 50, 1)), 100, arrival{seq: 20, generation: 2, at: 2})
+	b := firstBelief(set(acme, grant("seats", 50, 1)), 100, 0, arrival{seq: 20, generation: 2, at: 2})
 	if b.Newest != 100 || b.GrantSeq != 20 || b.Generation != 2 || b.Suspect {
 		t.Fatalf("firstBelief = %+v; want newest 100, learned at 20", b)
 	}

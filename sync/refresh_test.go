@@ -15,7 +15,7 @@ func TestPassFetchesHottestFirstWithinTheBudgetAndIdleKeysNotAtAll(t *testing.T)
 		keys := customers(n + 20)
 		for i, k := range keys {
 			s := w.server.set(k, grant("seats", 1, 10))
-			b := firstBelief(s, 0, w.arrive())
+			b := firstBelief(s, 0, 0, w.arrive())
 			w.store.Insert(k, b)
 			w.store.mu.Lock()
 			w.store.cells[k].Reads = uint32(i) // the later the hotter
@@ -302,7 +302,7 @@ func TestBrakeHoldsDuringAnOutageAndLetsGoAfterIt(t *testing.T) {
 		inWorld(t, func(c *Config, _ *server) { c.PollInterval = time.Second }, func(w *world) {
 			keys := customers(500)
 			for _, k := range keys {
-				w.store.Insert(k, firstBelief(w.server.set(k, grant("seats", 1, 10)), 0, w.arrive()))
+				w.store.Insert(k, firstBelief(w.server.set(k, grant("seats", 1, 10)), 0, 0, w.arrive()))
 			}
 			w.server.do(func() { w.server.fail = func(key) error { return errDown } })
 			w.server.cut(errCut)
@@ -409,7 +409,7 @@ func TestStatusReportsTheBoundOfTheBudget(t *testing.T) {
 		c.RequestsPerMinute, c.Burst, c.PollInterval = 60, 10, time.Second
 	}, func(w *world) {
 		for _, k := range customers(300) {
-			w.store.Insert(k, firstBelief(set(k), 0, w.arrive()))
+			w.store.Insert(k, firstBelief(set(k), 0, 0, w.arrive()))
 		}
 		if b := w.Status().Bound; b != 5*time.Minute {
 			t.Errorf("Bound = %v, want 300 residents at 60 a minute, 5m", b)

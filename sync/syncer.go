@@ -213,7 +213,7 @@ func (s *Syncer) Want(key entitlements.Key) {
 
 // Evicted is told of a key that is no longer resident; its stamp is remembered.
 func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
-	s.stamps.note(key, b.Newest)
+	s.stamps.note(key, b.Newest, b.LearnedAt)
 	s.refresh.forget(key)
 }
 
