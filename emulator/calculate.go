@@ -67,7 +67,9 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 
 	byRef := map[ref][]grant{}
 	subscribed := false
-	for _, sub := range c.subs {
+	// By anchor, which outlives a change of plan: whose plan changed last is not who came last.
+	subs := slices.SortedStableFunc(slices.Values(c.subs), func(a, b *subscription) int { return a.anchor.Compare(b.anchor) })
+	for _, sub := range subs {
 		if sub.resourceID != "" && sub.resourceID != s.resourceID {
 			continue
 		}

@@ -149,14 +149,12 @@ func get(path, what string, takes []string, do func(value func(name string) stri
 	}
 }
 
-// fieldsOf names the JSON fields of a struct, those of embedded ones included.
+// fieldsOf names the JSON fields of a struct.
 func fieldsOf(t reflect.Type) []string {
 	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		if !f.Anonymous {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			names = append(names, name)
-		}
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
 	}
 	return names
 }

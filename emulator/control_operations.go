@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -65,10 +64,7 @@ func (c *control) operations() []controlRoute {
 				return nil, err
 			}
 			usage, err := e.Report(in.CustomerID, in.ResourceID, in.FeatureID, in.Delta)
-			if err != nil || math.IsInf(usage, 0) {
-				return nil, err
-			}
-			return map[string]float64{"usage": usage}, nil
+			return map[string]float64{"usage": usage}, err
 		}),
 		ofCustomer("/archive", "archives a customer", e.ArchiveCustomer),
 		ofCustomer("/unarchive", "brings an archived customer back, without its subscriptions", e.UnarchiveCustomer),

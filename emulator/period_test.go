@@ -100,3 +100,22 @@ func TestUsageRollsOverAfterThePeriodEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestPlanChangesDoNotMovePeriods: periods count from the oldest source, whichever source changed its plan last.
+func TestPlanChangesDoNotMovePeriods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		began := time.Now()
+		b.provision("acme", "", "starter")
+		time.Sleep(time.Hour)
+		b.provision("acme", "site", "starter")
+		for _, plan := range []string{"growth", "free", "enterprise"} {
+			time.Sleep(time.Hour)
+			b.provision("acme", "", plan)
+			ent, ok := b.Snapshot("acme", "site").Find("api-calls")
+			if !ok || !ent.PeriodStart.Equal(began) {
+				t.Errorf("after the customer went to %s, the resource's period begins %v, want %v", plan, ent.PeriodStart, began)
+			}
+		}
+	})
+}
