@@ -246,10 +246,13 @@ func (o *operator) storm(ctx context.Context, d time.Duration) error {
 func (o *operator) kill(ctx context.Context) error {
 	// What is not in the log cannot be judged. Changes come from here alone, but promotions expire when somebody reads, so
 	// nobody may read between the last look at the log and the kill.
+	if err := o.fault(ctx, "clear", nil); err != nil {
+		return err
+	}
 	if err := o.fault(ctx, "refuse", fields{"on": true}); err != nil {
 		return err
 	}
-	time.Sleep(100 * time.Millisecond) // for what is being served already
+	time.Sleep(300 * time.Millisecond) // for what is being served, or was delayed by 200 ms at most
 	o.judge.mu.Lock()
 	defer func() { o.judge.mu.Unlock() }()
 	if err := o.judge.sitLocked(ctx); err != nil {

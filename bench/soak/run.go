@@ -236,6 +236,7 @@ func (r *report) print(w io.Writer) {
 	line("checks", "%d, %.2f million/s", r.checks, float64(r.checks)/r.took.Seconds()/1e6)
 	line("answers", "live %d, stale %d, fetched %d, fallback %d, and %d while Close was under way", r.origins[entcache.Live],
 		r.origins[entcache.Stale], r.origins[entcache.Fetched], r.stats.Fallbacks, r.origins[entcache.Fallback]-min(r.stats.Fallbacks, r.origins[entcache.Fallback]))
+	line("waited for Stigg", "%d reads", r.stats.Misses)
 	line("judged", "%d changes of answers, %d answers in quiet times", r.judged, r.census)
 	for _, kind := range kinds {
 		line(kind, "%d", r.counts[kind])
