@@ -20,8 +20,9 @@ type Source interface {
 
 // Stream is an open stream of changes. It is pulled, so that nothing is ever queued unread.
 type Stream interface {
-	// Next waits for the next event. Its first EventSubscribed says that from there on no change is missed. Any error ends the
-	// stream.
+	// Next waits for the next event. Its first EventSubscribed says that the server has read every subscription: from there on
+	// changes arrive, as soon as the server's own sources are open, which no client can know. What falls into that gap is found
+	// by the poll. Any error ends the stream.
 	Next(ctx context.Context) (entitlements.Event, error)
 	// Close ends the stream and unblocks Next.
 	Close() error

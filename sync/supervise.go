@@ -138,7 +138,7 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// subscribed begins a new generation: from here on no change is missed. What is resident belongs to an older one, and is
+// subscribed begins a new generation: from here on changes arrive. What is resident belongs to an older one, and is
 // fetched again within the budget, hottest first; the state is Live when that is done.
 func (s *Syncer) subscribed() {
 	s.counts.connects.Add(1)
