@@ -7,15 +7,15 @@ import (
 
 // The types that programs name, so that most import one package. Their documentation is where they are defined.
 type (
-	// Key names a customer's set of entitlements, or that of one of its resources.
+	// Key names a customer's set of entitlements, or that of one of its resources. Fields and methods: [entitlements.Key].
 	Key = entitlements.Key
-	// Ref names one entitlement within a set.
+	// Ref names one entitlement within a set. Fields and methods: [entitlements.Ref].
 	Ref = entitlements.Ref
-	// Query is a question: may this customer use this feature?
+	// Query is a question: may this customer use this feature? Fields and methods: [entitlements.Query].
 	Query = entitlements.Query
-	// Decision is its answer.
+	// Decision is its answer. Fields and methods: [entitlements.Decision].
 	Decision = entitlements.Decision
-	// Entitlement is the details behind an answer.
+	// Entitlement is the details behind an answer. Fields and methods: [entitlements.Entitlement].
 	Entitlement = entitlements.Entitlement
 	// Reason says why access was denied.
 	Reason = entitlements.Reason
@@ -23,19 +23,22 @@ type (
 	Origin = entitlements.Origin
 	// Type is what kind of question an entitlement answers.
 	Type = entitlements.Type
-	// FallbackValue is what to answer when nothing is known.
+	// FallbackValue is what to answer when nothing is known. Fields and methods: [entitlements.FallbackValue].
 	FallbackValue = entitlements.FallbackValue
-	// Grant spells out an entitlement, for the details of a fallback.
+	// Grant spells out an entitlement, for the details of a fallback. Fields and methods: [entitlements.Grant].
 	Grant = entitlements.Grant
+	// FeatureType and MeterType are Stigg's words for kinds of features, for the details of a fallback.
+	FeatureType = entitlements.FeatureType
+	MeterType   = entitlements.MeterType
 	// State is how the client stands to Stigg.
 	State = syncer.State
-	// Source is where entitlements are fetched from and followed; see [WithSource].
+	// Source is where entitlements are fetched from and followed; see [WithSource]. Fields and methods: [syncer.Source].
 	Source = syncer.Source
-	// Stream is what a Source follows.
+	// Stream is what a Source follows. Fields and methods: [syncer.Stream].
 	Stream = syncer.Stream
-	// Snapshot is what a Source answers: everything about one Key. Make one with entitlements.NewSnapshot.
+	// Snapshot is what a Source answers: everything about one Key. Make one with entitlements.NewSnapshot. Fields and methods: [entitlements.Snapshot].
 	Snapshot = entitlements.Snapshot
-	// Event is what a Stream brings.
+	// Event is what a Stream brings. Fields and methods: [entitlements.Event].
 	Event = entitlements.Event
 )
 
@@ -62,6 +65,16 @@ const (
 	TypeMetered = entitlements.TypeMetered
 	TypeEnum    = entitlements.TypeEnum
 	TypeCredit  = entitlements.TypeCredit
+)
+
+// Stigg's kinds of features and meters.
+const (
+	FeatureBoolean   = entitlements.FeatureBoolean
+	FeatureNumber    = entitlements.FeatureNumber
+	FeatureEnum      = entitlements.FeatureEnum
+	MeterNone        = entitlements.MeterNone
+	MeterFluctuating = entitlements.MeterFluctuating
+	MeterIncremental = entitlements.MeterIncremental
 )
 
 // Why access was denied.

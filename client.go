@@ -27,6 +27,10 @@ var (
 	ErrOffline = errors.New("entcache: client is offline")
 	// ErrInvalidQuery explains a fallback to a question that cannot be answered; the error says what to mend.
 	ErrInvalidQuery = entitlements.ErrInvalidQuery
+	// ErrTypeMismatch explains a fallback to a question about another type of entitlement than there is; see [Query].Type.
+	ErrTypeMismatch = errors.New("entcache: entitlement of another type")
+	// ErrBudget: asking Stigg would have to wait for the request budget longer than the check may; see [WithRequestBudget].
+	ErrBudget = syncer.ErrBudget
 	// ErrUnauthenticated: Stigg refuses the API key.
 	ErrUnauthenticated = gql.ErrUnauthenticated
 	// ErrForbidden: the API key lacks the scope for what was asked.
@@ -236,14 +240,18 @@ func (c *Client) SetAPIKey(apiKey string) error {
 
 // Status is how the client stands to Stigg.
 type Status struct {
-	// State is Initializing until the first synchronization; then Live, Interrupted, or Off when the API key is refused.
+	// State is Initializing until the first synchronization, before Start, after Close and offline; then Live, Interrupted, or Off
+	// when the API key is refused. After an interruption it is Live again when everything that is being read has been confirmed,
+	// which takes Pending divided by the request budget; single answers are Live before that.
 	State State
 	// Since is when that state began; zero before Start and after Close.
 	Since time.Time
 	// Err is what last went wrong, even when it no longer matters, and ErrAt is when. Nil and zero when nothing has.
 	Err   error
 	ErrAt time.Time
-	// Bound is how soon everything that is being read equals Stigg once that is quiet and reachable, even if the stream lost
+	// Pending is how many customers and resources that are being read are waiting to be confirmed.
+	Pending int
+	// Bound is how soon everything that is being read (in the last ten minutes; being loaded counts) equals Stigg once that is quiet and reachable, even if the stream lost
 	// events: the poll interval in force, or the time that the request budget needs for all that is resident, if longer.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
@@ -263,7 +271,7 @@ func (c *Client) Status() Status {
 	}
 	s := e.sync.Status()
 	return Status{
-		State: s.State, Since: s.Since, Err: s.Err, ErrAt: s.ErrAt, Bound: s.Bound, LastFrame: s.LastFrame,
+		State: s.State, Since: s.Since, Err: s.Err, ErrAt: s.ErrAt, Pending: s.Pending, Bound: s.Bound, LastFrame: s.LastFrame,
 		RequestsPerMinute: math.Round(s.BudgetPerMinute), Resident: s.Resident, MemoryBytes: e.cache.Stats().Bytes,
 	}
 }

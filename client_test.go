@@ -494,7 +494,7 @@ func TestAnotherTypeAnswersTheFallback(t *testing.T) {
 		for _, how := range []string{"cold", "hot"} {
 			d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "acme", FeatureID: "seats", Type: entcache.TypeBoolean})
 			w.want(d, false, entcache.Fallback)
-			if d.AccessDeniedReason != entcache.FeatureTypeMismatch || err == nil || !strings.Contains(err.Error(), "metered") {
+			if d.AccessDeniedReason != entcache.FeatureTypeMismatch || !errors.Is(err, entcache.ErrTypeMismatch) || !strings.Contains(err.Error(), "metered") {
 				t.Errorf("%s: %q, %v", how, d.AccessDeniedReason, err)
 			}
 		}

@@ -2,7 +2,7 @@
 //
 // Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
 // of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
-// tens of nanoseconds and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are visible to
+// about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are visible to
 // the next check.
 //
 // # Usage

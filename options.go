@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/entcache/entcache/cache"
@@ -104,7 +105,8 @@ func newConfig(apiKey string, opts []Option) (*config, error) {
 }
 
 // WithBaseURL sets where Stigg is: an http or https URL to which /graphql is appended, for GraphQL over HTTP and, with the scheme
-// ws or wss, over WebSocket. Default [DefaultBaseURL].
+// ws or wss, over WebSocket. The URL of the GraphQL endpoint itself, as Stigg's Go client takes it, is understood too. Default
+// [DefaultBaseURL].
 func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(base)
@@ -117,6 +119,7 @@ func WithBaseURL(base string) Option {
 		if u.RawQuery != "" || u.Fragment != "" {
 			return fmt.Errorf("WithBaseURL: %q has a query or a fragment: give scheme, host and path only", base)
 		}
+		u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/graphql")
 		c.baseURL = u
 		return nil
 	}
@@ -161,7 +164,8 @@ func WithWriteTimeout(d time.Duration) Option {
 }
 
 // WithPollInterval sets how old an answer that is being read may become before it is asked for again while no stream is open.
-// While one is, the interval is ten times as long, as a safety net under lost events. Default 30 s; it must be positive.
+// While one is, the interval is ten times as long, as a safety net under lost events. A customer or resource is being read for
+// ten minutes after its last check; being loaded counts as one. Default 30 s; it must be positive.
 func WithPollInterval(d time.Duration) Option {
 	return func(c *config) error {
 		c.pollInterval = d
@@ -218,7 +222,10 @@ func WithDenyWhileSuspect() Option {
 	return func(c *config) error { c.denyWhileSuspect = true; return nil }
 }
 
-// WithFallback sets what a check answers when nothing is known and no other fallback applies. Default: denied, Unknown.
+// WithFallback sets what a check answers when nothing is known and no other fallback applies: Stigg cannot be asked, the client is
+// not started, offline or closed, the query cannot be answered as it stands ([ErrInvalidQuery]), or the entitlement is of
+// another type than the query relies on. A fallback that grants access grants it in all of these cases; a program that must not
+// admit a request without a customer looks at the error. Default: denied, Unknown.
 func WithFallback(f FallbackValue) Option {
 	return func(c *config) error { c.fallback = f; return nil }
 }
@@ -245,8 +252,9 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 	}
 }
 
-// WithOffline uses no network at all: checks answer the fallback, usage reports are acknowledged and dropped, every other write
-// fails with [ErrOffline]. The API key may be empty. It is for development and for tests of code that needs a client.
+// WithOffline uses no network at all: checks answer the fallback, usage reports are acknowledged and dropped (the answer's
+// CurrentUsage is nil), every other write fails with [ErrOffline], and the state stays Initializing. The API key may be empty. It
+// is for development and for tests of code that needs a client; package emulator is for tests that need answers.
 func WithOffline() Option {
 	return func(c *config) error { c.offline = true; return nil }
 }

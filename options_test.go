@@ -71,9 +71,18 @@ func TestBaseURLIsAsked(t *testing.T) {
 		if len(asked) == 0 || asked[0] != "stigg.test:99" {
 			t.Errorf("dialled %q, want stigg.test:99", asked)
 		}
-		// A path is kept: below it, /graphql.
-		if _, err := c.Reload(t.Context(), entcache.Key{CustomerID: "a"}); err == nil || !strings.Contains(err.Error(), "/eu/graphql") {
-			t.Errorf("error %v does not name /eu/graphql", err)
+		// A path is kept: below it, /graphql, once.
+		for _, base := range []string{"http://stigg.test:99/eu/", "http://stigg.test:99/eu/graphql", "http://stigg.test:99/eu/graphql/"} {
+			c := w.newClient(entcache.WithBaseURL(base), entcache.WithDialContext(func(context.Context, string, string) (net.Conn, error) {
+				return nil, errors.New("nobody home")
+			}))
+			defer c.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			c.Start(ctx)
+			if _, err := c.Reload(t.Context(), entcache.Key{CustomerID: "a"}); err == nil || !strings.Contains(err.Error(), `"http://stigg.test:99/eu/graphql"`) {
+				t.Errorf("%s: error %v does not name /eu/graphql", base, err)
+			}
 		}
 	})
 }
@@ -282,6 +291,9 @@ func TestOffline(t *testing.T) {
 	d, err := c.GetEntitlement(t.Context(), entcache.Query{CustomerID: "a", FeatureID: "sso"})
 	if !d.HasAccess || d.Origin != entcache.Fallback || !errors.Is(err, entcache.ErrOffline) {
 		t.Errorf("check: %+v, %v", d, err)
+	}
+	if _, err := c.GetEntitlement(t.Context(), entcache.Query{FeatureID: "sso"}); !errors.Is(err, entcache.ErrInvalidQuery) {
+		t.Errorf("a check without a customer: %v", err)
 	}
 	if out, err := c.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "a", FeatureId: "b", Value: 1}); err != nil || out.Id == "" {
 		t.Errorf("report: %+v, %v", out, err)

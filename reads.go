@@ -19,7 +19,10 @@ import (
 //
 // The decision is always usable. Its Origin says where it came from: Live and Fetched are current, Stale is the last known
 // answer while Stigg cannot confirm it (AsOf says from when), Fallback is what the program configured for the case that nothing
-// is known. The error is nil unless Origin is Fallback, and explains it. A denial is an answer, not an error.
+// is known. The error is nil unless Origin is Fallback, and explains it: [ErrInvalidQuery], [ErrTypeMismatch], [ErrNotStarted],
+// [ErrClosed], [ErrOffline], [ErrUnauthenticated], [ErrBudget], context.DeadlineExceeded, or whatever else kept Stigg from
+// answering. A denial is an answer, not an error. A fallback that grants access grants it for all of these, a malformed query
+// included: look at the error where that matters.
 //
 // ctx and [WithEntitlementTimeout] bound the wait, whichever ends first; an answer from memory does not look at ctx.
 func (c *Client) GetEntitlement(ctx context.Context, q Query) (d Decision, err error) {
@@ -32,7 +35,10 @@ func (c *Client) GetEntitlement(ctx context.Context, q Query) (d Decision, err e
 func (c *Client) get(ctx context.Context, q *Query, d *Decision) (err error) {
 	e := c.running.Load()
 	if e == nil {
-		*d, err = c.fallback(*q, c.whyNotRunning())
+		if err = q.Validate(); err == nil {
+			err = c.whyNotRunning()
+		}
+		*d, err = c.fallback(*q, err)
 		return err
 	}
 	if !e.hit(d, q) {
@@ -97,7 +103,7 @@ func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Quer
 			d.AccessDeniedReason = reason
 		}
 		if reason == FeatureTypeMismatch {
-			return d, fmt.Errorf("entcache: %v of %v is %v, not %v", q.Ref(), q.Key(), ent.Type(), q.Type)
+			return d, fmt.Errorf("%w: %v of %v is %v, not %v", ErrTypeMismatch, q.Ref(), q.Key(), ent.Type(), q.Type)
 		}
 		return d, fmt.Errorf("entcache: %v of %v has the feature type %q, which this version does not know", q.Ref(), q.Key(), ent.FeatureType())
 	}

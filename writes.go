@@ -13,7 +13,7 @@ import (
 // The inputs and results of writes are Stigg's own, generated from its schema. A pointer or slice that is nil is left out of the
 // request, which Stigg takes for "as it is" or "the default".
 type (
-	// DateTime is a moment in an input or a result.
+	// DateTime is a moment in an input or a result: DateTime{Time: t} for a time.Time t.
 	DateTime = gql.DateTime
 	// Customer is a customer as Stigg describes one.
 	Customer = gql.Customer
@@ -36,6 +36,7 @@ type (
 	// UsageUpdateBehavior says whether a report adds to the usage or replaces it.
 	UsageUpdateBehavior = gql.UsageUpdateBehavior
 	// APIError is what Stigg, or the way to it, answered instead of a result: its code, trace id, and whether a retry is safe.
+	// Fields and methods: [gql.Error].
 	APIError = gql.Error
 )
 

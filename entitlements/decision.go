@@ -31,7 +31,7 @@ func (d Decision) Age() time.Duration {
 // Decide answers q from s as of the moment now. It is pure, takes no lock and allocates nothing. It fills HasAccess,
 // AccessDeniedReason and Entitlement; Origin and AsOf are the caller's to add, who alone knows where s came from.
 //
-// The rules and their order are those of Stigg's Node SDK (stigg-behaviour.md section 4.2); it does not validate q. It
+// The rules and their order are those of Stigg's Node SDK (docs/stigg-behaviour.md section 4.2); it does not validate q. It
 // differs on purpose in two places: isGranted=false without a reason denies, and a usage period that has ended reads as zero
 // whichever way the question is put.
 func Decide(s *Snapshot, q *Query, now Instant) (d Decision) {
@@ -82,7 +82,7 @@ func (s *Snapshot) deny(r *record, i int, q *Query, now Instant) Reason {
 	case TypeBoolean:
 		return ""
 	case TypeMetered, TypeNumeric:
-		// Numeric with a null meter is counted; see stigg-behaviour.md 4.2, notes.
+		// Numeric with a null meter is counted; see docs/stigg-behaviour.md 4.2, notes.
 		if r.flags&(flagUncounted|flagUnlimited|flagSoftLimit) != 0 {
 			return ""
 		}

@@ -40,7 +40,7 @@ func with(g Grant, change func(*Grant)) Grant {
 	return g
 }
 
-// TestDecisionTable walks the table of stigg-behaviour.md section 4.2 row by row, with what the Node SDK's vectors lack: the
+// TestDecisionTable walks the table of docs/stigg-behaviour.md section 4.2 row by row, with what the Node SDK's vectors lack: the
 // whole-set reasons, credits, mismatched types, and requests the SDK lets through.
 func TestDecisionTable(t *testing.T) {
 	paid := with(metered("render", 1000, 0), func(g *Grant) { g.CreditRate, g.CreditCurrencyID = 2, "tokens" })

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// DefaultEndpoint is Stigg's GraphQL API over HTTP; the WebSocket is at the same place (stigg-behaviour.md 1.1).
+// DefaultEndpoint is Stigg's GraphQL API over HTTP; the WebSocket is at the same place (docs/stigg-behaviour.md 1.1).
 const DefaultEndpoint = "https://api.stigg.io/graphql"
 
 // Config says how to reach the API. Only APIKey is required; the zero value of every other field is its default.

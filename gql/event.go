@@ -18,7 +18,7 @@ type subscription struct {
 }
 
 // subscriptions are what Subscribe asks for, in this order. None takes arguments: each is the whole environment of the key
-// (stigg-behaviour.md 2.4).
+// (docs/stigg-behaviour.md 2.4).
 var subscriptions = []subscription{
 	{"entitlements", "OnEntitlementsUpdatedV2", OnEntitlementsUpdatedV2_Operation, "entitlementsUpdatedV2", (*eventDecoder).entitlements},
 	{"usage", "OnUsageUpdatedV2", OnUsageUpdatedV2_Operation, "usageUpdatedV2", (*eventDecoder).usage},

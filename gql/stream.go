@@ -35,7 +35,7 @@ func (c *Client) Subscribe(ctx context.Context, wanted func(entitlements.Key) bo
 		return nil, &Error{Op: streamOp, Err: err}
 	}
 	cfg := c.net.ws
-	// Where Stigg's Node SDK puts its headers (stigg-behaviour.md 2.1). The upgrade request itself carries none.
+	// Where Stigg's Node SDK puts its headers (docs/stigg-behaviour.md 2.1). The upgrade request itself carries none.
 	cfg.ConnectionParams = map[string]any{"headers": map[string]string{"X-API-KEY": key}}
 	conn, err := graphqlws.Dial(ctx, cfg)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/entcache/entcache/gql/internal/graphqlws"
 )
 
-// newTransport makes the transport of a Client that was not given one. The figures are measured, libraries.md 6.
+// newTransport makes the transport of a Client that was not given one. The figures are measured.
 func newTransport(cfg Config) *http.Transport {
 	proxy, dial := cfg.Proxy, cfg.DialContext
 	if proxy == nil {

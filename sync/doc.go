@@ -30,7 +30,7 @@
 //
 // "Began after" is a local sequence number, not a clock: everything that arrives, and every fetch that begins, takes the next.
 //
-// The second half of rule 2 goes beyond design.md. Stamps alone do not order a set against one from which something was removed:
+// The second half of rule 2 goes beyond the first design. Stamps alone do not order a set against one from which something was removed:
 // the removal leaves the older stamp, so a late event with what was removed looks newer. The moment at which the held set arrived
 // does order them, because that set showed everything that had come about by then. Comparing the server's stamps with this
 // machine's clock needs the difference of the two, see lag.go; an error in it costs fetches and no correctness. Alternative that

@@ -191,6 +191,13 @@ func (r *refresher) next() (key entitlements.Key, ok bool) {
 	return key, false
 }
 
+// pending returns how many keys are waiting to be fetched, or in flight.
+func (r *refresher) pending() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.asked.keys) + len(r.queue) + r.flying
+}
+
 func (r *refresher) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

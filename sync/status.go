@@ -44,6 +44,8 @@ type Status struct {
 	Err error
 	// ErrAt is when it did.
 	ErrAt time.Time
+	// Pending is how many keys that are being read are waiting to be fetched again, or are being fetched.
+	Pending int
 	// Bound is how soon every resident entry that is being read equals a server that is quiet and reachable, whatever the stream
 	// lost: the poll interval in force, or the time the budget needs for all that is resident, whichever is longer.
 	Bound time.Duration
@@ -61,6 +63,7 @@ func (s *Syncer) Status() Status {
 	budget := s.budget.state()
 	st.BudgetPerMinute = budget.perMinute
 	st.Resident = s.cfg.Store.Len()
+	st.Pending = s.refresh.pending()
 	st.LastFrame = entitlements.Instant(s.lastFrame.Load()).Time()
 	st.Bound = max(s.interval(), time.Duration(float64(st.Resident)/budget.perMinute*float64(time.Minute)))
 	return st

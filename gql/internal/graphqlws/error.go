@@ -50,7 +50,7 @@ func (e *HandshakeError) Is(target error) bool {
 }
 
 // CloseError is a close frame from the server, or, with code 1006, a connection that ended without one. Code 1000 is as much
-// an end as any other: gqlgen closes with it when it refuses the connection (libraries.md 3.2).
+// an end as any other: gqlgen closes with it when it refuses the connection.
 type CloseError struct {
 	Code   int
 	Reason string
@@ -65,7 +65,7 @@ func (e *CloseError) Error() string {
 }
 
 // Is matches ErrUnauthenticated for the reason text by which Stigg's Node SDK recognises a refused key. No code is taken for
-// it: which ones Stigg uses is not known (stigg-behaviour.md 2.1), and 4401 is also sent for plain protocol mistakes.
+// it: which ones Stigg uses is not known (docs/stigg-behaviour.md 2.1), and 4401 is also sent for plain protocol mistakes.
 func (e *CloseError) Is(target error) bool {
 	return target == ErrUnauthenticated && containsFold(e.Reason, "Invalid API key")
 }
