@@ -91,8 +91,11 @@ func tour(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer client.Close()
+	s.say("Asking Stigg, for up to ten seconds.")
 	began := time.Now()
-	if err := client.Start(ctx); err != nil {
+	starting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := client.Start(starting); err != nil {
 		return err
 	}
 	s.say("The client is %v after %v: key accepted, subscriptions acknowledged.", client.Status().State, round(time.Since(began)))
@@ -202,8 +205,11 @@ func ask(ctx context.Context, out io.Writer, apiKey string, q entcache.Query, op
 		return err
 	}
 	defer client.Close()
+	s.say("Asking Stigg, for up to ten seconds.")
 	began := time.Now()
-	if err := client.Start(ctx); err != nil {
+	starting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := client.Start(starting); err != nil {
 		return err
 	}
 	s.say("The client is %v after %v.", client.Status().State, round(time.Since(began)))
