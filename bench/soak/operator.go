@@ -121,7 +121,7 @@ func (o *operator) change(ctx context.Context) error {
 	case n < 89:
 		x := []fields{{"feature": "sso"}, number("seats", 8)}
 		return o.act(ctx, "/deny-entitlement", with(fields{"entitlement": x[o.random.IntN(len(x))], "reason": "BudgetExceeded"}))
-	case n < 96:
+	case n < 94:
 		x := []string{"seats", "api-calls", "upload-size", "sso"}
 		return o.act(ctx, "/clear-entitlement", with(fields{"featureId": x[o.random.IntN(len(x))]}))
 	case n < 98 && !o.noArchive:
@@ -166,7 +166,7 @@ func (o *operator) upset(ctx context.Context) error {
 	case 9, 10:
 		return o.fault(ctx, "reorder-events", n(60))
 	case 11, 12:
-		return o.fault(ctx, "delay-events", fields{"delay": ms(5, 400), "for": ms(200, 1500)})
+		return o.fault(ctx, "delay-events", fields{"delay": ms(50, 1500), "for": ms(200, 2000)})
 	case 13:
 		replies := []fields{
 			{"status": 503, "headers": fields{"content-type": "text/html"}, "body": "<html>busy</html>"},
@@ -196,6 +196,26 @@ func (o *operator) upset(ctx context.Context) error {
 	}
 }
 
+// revokeAhead has a fetch tell of an archived customer before the events from just before it arrive.
+func (o *operator) revokeAhead(ctx context.Context, customer string) error {
+	if o.noArchive {
+		return nil
+	}
+	o.archived[customer] = true
+	if err := o.fault(ctx, "delay-events", fields{"delay": "700ms", "for": "1s"}); err != nil {
+		return err
+	}
+	if err := o.act(ctx, "/recalculate", fields{"customerId": customer}); err != nil {
+		return err
+	}
+	if err := o.act(ctx, "/archive", fields{"customerId": customer}); err != nil {
+		return err
+	}
+	// As a program may that has heard of it elsewhere. It fails while Stigg cannot be reached.
+	_, _ = o.client.Reload(ctx, entcache.Key{CustomerID: customer})
+	return nil
+}
+
 // rotate replaces the API key: the new one is accepted, the client is told, the old one is revoked.
 func (o *operator) rotate(ctx context.Context) error {
 	old := o.apiKey
@@ -210,11 +230,14 @@ func (o *operator) rotate(ctx context.Context) error {
 	return o.act(ctx, "/revoke-api-key", fields{"key": old})
 }
 
-// storm changes and breaks things for d.
+// storm changes and breaks things for d. It begins with revokeAhead, while events still get through.
 func (o *operator) storm(ctx context.Context, d time.Duration) error {
 	end := time.Now().Add(d)
 	o.throttled = false
-	upset, sit := time.Now(), time.Now() // when next
+	if err := o.revokeAhead(ctx, o.keys[o.random.IntN(customers)].CustomerID); err != nil {
+		return err
+	}
+	upset, sit := time.Now().Add(time.Second), time.Now() // when next; the first, when that has had its time
 	pause := time.NewTicker(time.Second / time.Duration(o.rate))
 	defer pause.Stop()
 	for now := time.Now(); now.Before(end); now = time.Now() {
