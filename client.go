@@ -82,11 +82,13 @@ type Client struct {
 
 // engine is what runs between Start and Close.
 type engine struct {
-	cache  *cache.Cache
-	sync   *syncer.Syncer
-	clock  *clock
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	cache *cache.Cache
+	sync  *syncer.Syncer
+	clock *clock
+	// maxStale is WithMaxStale, without a bound the longest there is.
+	maxStale entitlements.Instant
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
 }
 
 // New checks the API key and the options and returns a client. It does no I/O and starts no goroutine; until [Client.Start],
@@ -125,6 +127,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 // ctx bounds the wait, nothing else. When it ends first, or Stigg refuses the key, Start returns an error that wraps
 // [ErrNotSynced]; the client is usable all the same, and keeps trying until Close. A second Start is an error.
 func (c *Client) Start(ctx context.Context) error {
+	ended := ctx.Done() // here, so that a nil ctx starts nothing
 	c.mu.Lock()
 	switch {
 	case c.closed:
@@ -149,7 +152,7 @@ func (c *Client) Start(ctx context.Context) error {
 
 	select {
 	case <-e.sync.Settled():
-	case <-ctx.Done():
+	case <-ended:
 	case <-c.lifetime.Done():
 		return ErrClosed
 	}
@@ -165,7 +168,10 @@ func (c *Client) Start(ctx context.Context) error {
 }
 
 func (c *Client) newEngine() (*engine, error) {
-	e := &engine{clock: newClock()}
+	e := &engine{clock: newClock(), maxStale: entitlements.Instant(c.cfg.maxStale)}
+	if e.maxStale == 0 {
+		e.maxStale = math.MaxInt64
+	}
 	var err error
 	if e.cache, err = cache.New(cache.Config{
 		MaxBytes: c.cfg.maxMemory,

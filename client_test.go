@@ -12,6 +12,7 @@ import (
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/entitlements"
 )
 
 func TestFirstCheckFetchesAndTheNextIsAnsweredFromMemory(t *testing.T) {
@@ -521,6 +522,103 @@ func TestMalformedRepliesChangeNothing(t *testing.T) {
 		w.stigg.Faults().RestoreReply("GetEntitlementsState")
 		if _, err := w.client.Reload(t.Context(), entcache.Key{CustomerID: "acme"}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A fallback is for when nothing is known. What Stigg denies stays denied, also when this client does not know the type.
+func TestFallbackDoesNotOverruleADenial(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		g    entcache.Grant
+		want entcache.Origin
+	}{
+		{"unknown type, not granted", entcache.Grant{FeatureType: "JSON"}, entcache.Live},
+		{"unknown type, denied as Unknown", entcache.Grant{FeatureType: "JSON", IsGranted: true, AccessDeniedReason: entcache.UnknownReason}, entcache.Live},
+		{"denied as another type by Stigg", entcache.Grant{FeatureType: entcache.FeatureBoolean, IsGranted: true, AccessDeniedReason: entcache.FeatureTypeMismatch}, entcache.Live},
+		{"unknown type, granted", entcache.Grant{FeatureType: "JSON", IsGranted: true}, entcache.Fallback},
+	} {
+		bubble(t, func(t *testing.T) {
+			tt.g.ID, tt.g.EntitlementUpdatedAt = "f", 1
+			w := started(t, entcache.WithSource(oneGrant{grant: tt.g}), entcache.WithFallback(entcache.FallbackValue{HasAccess: true}))
+			for range 2 {
+				d, _ := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "acme", FeatureID: "f"})
+				if d.HasAccess != (tt.want == entcache.Fallback) {
+					t.Errorf("%s: access %v, %v %q", tt.name, d.HasAccess, d.Origin, d.AccessDeniedReason)
+				}
+			}
+		})
+	}
+}
+
+// oneGrant is a source of the same one entitlement for everybody.
+type oneGrant struct {
+	residentSource
+	grant entcache.Grant
+}
+
+func (s oneGrant) Fetch(_ context.Context, key entcache.Key) (*entcache.Snapshot, error) {
+	return entitlements.NewSnapshot(key, "", []entcache.Grant{s.grant}), nil
+}
+
+func TestIdsThatCannotBeToldApartAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		for name, key := range map[string]entcache.Key{
+			"customer not UTF-8": {CustomerID: "a\xff"}, "resource not UTF-8": {CustomerID: "a", ResourceID: "\xfe"},
+			"customer too long": {CustomerID: strings.Repeat("a", 1025)},
+		} {
+			d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: key.CustomerID, ResourceID: key.ResourceID, FeatureID: "seats"})
+			w.want(d, false, entcache.Fallback)
+			if !errors.Is(err, entcache.ErrInvalidQuery) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if _, err := w.client.Entitlements(t.Context(), key); !errors.Is(err, entcache.ErrInvalidQuery) {
+				t.Errorf("%s: Entitlements: %v", name, err)
+			}
+			if _, err := w.client.Reload(t.Context(), key); !errors.Is(err, entcache.ErrInvalidQuery) {
+				t.Errorf("%s: Reload: %v", name, err)
+			}
+			if err := w.client.Prefetch(t.Context(), []entcache.Key{key}, nil); !errors.Is(err, entcache.ErrInvalidQuery) {
+				t.Errorf("%s: Prefetch: %v", name, err)
+			}
+		}
+		if s := w.client.Stats(); s.Fetches != 0 {
+			t.Errorf("%d requests", s.Fetches)
+		}
+	})
+}
+
+func TestHitsAreCountedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.check("acme", "seats", 1)
+		w.stigg.Faults().Refuse(true)
+		w.stigg.Faults().CutSockets()
+		w.settle()
+		before := w.client.Stats()
+		for range 10 {
+			w.want(w.check("acme", "seats", 1), true, entcache.Stale)
+		}
+		after := w.client.Stats()
+		if hits, stale := after.Hits-before.Hits, after.Stale-before.Stale; hits != 10 || stale != 10 {
+			t.Errorf("ten stale checks count as %d hits, %d of them stale", hits, stale)
+		}
+	})
+}
+
+func TestErrorsNameTheCustomerAndTheLimit(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.stigg.Faults().HangHTTP(true)
+		_, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "acme", FeatureID: "seats"})
+		if err == nil || !strings.Contains(err.Error(), `"acme"`) || !strings.Contains(err.Error(), "time") {
+			t.Errorf("a server that never answers: %v", err)
+		}
+		w.stigg.Faults().HangHTTP(false)
+		w.stigg.Faults().FailNext(1, emulator.Reply{Status: 401, Body: "go away"})
+		if _, err = w.client.Reload(t.Context(), entcache.Key{CustomerID: "globex"}); err == nil || !strings.Contains(err.Error(), "API key refused") {
+			t.Errorf("a bare 401: %v", err)
 		}
 	})
 }

@@ -87,6 +87,22 @@ func TestCloseFreesWhoeverWaits(t *testing.T) {
 	})
 }
 
+func TestCloseEndsAPrefetchThatWaitsForTheBudget(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithRequestBudget(1, 1))
+		done := make(chan error)
+		go func() {
+			done <- w.client.Prefetch(context.Background(), []entcache.Key{{CustomerID: "acme"}, {CustomerID: "globex"}, {CustomerID: "third"}}, nil)
+		}()
+		w.after(time.Second)
+		began := time.Now()
+		w.client.Close()
+		if err := <-done; !errors.Is(err, entcache.ErrClosed) || time.Since(began) > 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
 // TestCloseAtAnyMoment closes a client in whatever it happens to be doing, and wants every goroutine gone: a bubble does not end
 // before its goroutines do.
 func TestCloseAtAnyMoment(t *testing.T) {

@@ -34,7 +34,10 @@ func (s *Customers) Provision(ctx context.Context, in ProvisionCustomerInput) (*
 	}
 	out, err := s.c.api.ProvisionCustomer(ctx, in)
 	if err != nil {
-		return nil, s.c.failed(err, key)
+		return nil, s.c.failed(err, key, key.Customer())
+	}
+	if key.ResourceID != "" {
+		s.c.awaitRefresh(key.Customer()) // it may not have existed, and with it the rest of its resources
 	}
 	if out.EntitlementsV2 == nil {
 		s.c.awaitRefresh(key)

@@ -110,14 +110,17 @@ func newConfig(apiKey string, opts []Option) (*config, error) {
 func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(base)
-		if err != nil {
-			return fmt.Errorf("WithBaseURL: %w", err)
+		if err != nil { // whose text shows all of it, a password included
+			return fmt.Errorf("WithBaseURL: not a URL: %w", errors.Unwrap(err))
+		}
+		if u.User != nil {
+			return fmt.Errorf("WithBaseURL: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())
 		}
 		if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return fmt.Errorf("WithBaseURL: %q is not an http or https URL with a host, such as %q", base, DefaultBaseURL)
+			return fmt.Errorf("WithBaseURL: %q is not an http or https URL with a host, such as %q", u.Redacted(), DefaultBaseURL)
 		}
 		if u.RawQuery != "" || u.Fragment != "" {
-			return fmt.Errorf("WithBaseURL: %q has a query or a fragment: give scheme, host and path only", base)
+			return fmt.Errorf("WithBaseURL: %q has a query or a fragment: give scheme, host and path only", u.Redacted())
 		}
 		u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/graphql")
 		c.baseURL = u

@@ -34,6 +34,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"no host", "k", entcache.WithBaseURL("https:///x"), "not an http or https URL"},
 		{"query", "k", entcache.WithBaseURL("https://h/?x=1"), "query or a fragment"},
 		{"unparsable", "k", entcache.WithBaseURL("http://h:port"), "WithBaseURL"},
+		{"credentials", "k", entcache.WithBaseURL("https://user:hunter2@h"), "user or password"},
 		{"entitlement timeout", "k", entcache.WithEntitlementTimeout(0), "WithEntitlementTimeout"},
 		{"write timeout", "k", entcache.WithWriteTimeout(-1), "WithWriteTimeout"},
 		{"poll interval", "k", entcache.WithPollInterval(0), "WithPollInterval"},
@@ -49,6 +50,9 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		if err == nil || c != nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: New = %v, %v; want an error that says %q", tt.name, c, err, tt.says)
 			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error shows the password: %v", tt.name, err)
 		}
 		if tt.key != "" && len(tt.key) > 1 && strings.Contains(err.Error(), tt.key) {
 			t.Errorf("%s: the error shows the key: %v", tt.name, err)
@@ -180,6 +184,19 @@ func TestWriteTimeoutBoundsAWrite(t *testing.T) {
 		if e, ok := errors.AsType[*entcache.APIError](err); !ok || !e.OutcomeUnknown() {
 			t.Errorf("%v does not say that the outcome is unknown", err)
 		}
+		// A report is repeated, all in the same time.
+		began = time.Now()
+		_, err = w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
+		if took := time.Since(began); took > 3*time.Second || err == nil {
+			t.Errorf("a report took %v with %v, want at most 3s", took, err)
+		}
+		w.stigg.Faults().HangHTTP(false)
+		w.stigg.Faults().FailNext(9, emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"60"}}})
+		began = time.Now()
+		_, err = w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
+		if took := time.Since(began); took > 0 || !errors.Is(err, entcache.ErrRateLimited) {
+			t.Errorf("a report that would have to wait for a minute took %v with %v", took, err)
+		}
 	})
 }
 
@@ -199,6 +216,26 @@ func TestMaxStaleBoundsWhatIsServed(t *testing.T) {
 		}
 		if d, ok := w.client.Peek(entcache.Query{CustomerID: "acme", FeatureID: "seats"}); ok || d.Origin != entcache.Fallback {
 			t.Errorf("Peek serves %v", d.Origin)
+		}
+	})
+}
+
+// A stream that is silent without being closed is Live until its deadline: the bound holds for those answers too.
+func TestMaxStaleBoundsLiveAnswersToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithMaxStale(5*time.Second), entcache.WithEntitlementTimeout(time.Second))
+		w.want(w.check("acme", "seats", 1), true, entcache.Fetched)
+		w.stigg.Faults().HalfOpen(true)
+		w.stigg.Faults().HangHTTP(true)
+		for range 30 {
+			w.after(time.Second)
+			q := entcache.Query{CustomerID: "acme", FeatureID: "seats"}
+			if d, _ := w.client.GetEntitlement(t.Context(), q); d.Origin != entcache.Fallback && d.Age() > 5*time.Second {
+				t.Fatalf("%v and %v old, with a bound of 5s", d.Origin, d.Age())
+			}
+			if d, ok := w.client.Peek(q); ok && d.Age() > 5*time.Second {
+				t.Fatalf("Peek: %v and %v old, with a bound of 5s", d.Origin, d.Age())
+			}
 		}
 	})
 }

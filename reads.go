@@ -7,6 +7,7 @@ import (
 	"iter"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,51 +42,70 @@ func (c *Client) get(ctx context.Context, q *Query, d *Decision) (err error) {
 		*d, err = c.fallback(*q, err)
 		return err
 	}
-	if !e.hit(d, q) {
-		*d, err = c.getSlow(ctx, e, *q)
+	b, ok := e.hit(d, q)
+	if !ok {
+		*d, err = c.getSlow(ctx, e, *q, b)
 	}
 	return err
 }
 
 // hit answers a well-formed query from a belief that is Live. It is the path that the benchmarks hold to ristretto's own Get:
-// the answer is built where the caller reads it, because copying it costs a tenth of the whole.
-func (e *engine) hit(d *Decision, q *Query) bool {
+// the answer is built where the caller reads it, because copying it costs a tenth of the whole. When it cannot answer it returns
+// what it found.
+func (e *engine) hit(d *Decision, q *Query) (b *entitlements.Belief, ok bool) {
 	if q.Validate() != nil {
-		return false
+		return nil, false
 	}
 	now := e.clock.load()
 	b, first := e.cache.Lookup(q.CustomerID, q.ResourceID, now)
 	if b == nil || b.AwaitRefresh {
-		return false
+		return b, false
 	}
-	asOf, live := e.sync.Fresh(b, now)
+	asOf, live := e.fresh(b, now)
 	if !live {
 		if first {
 			e.sync.Want(q.Key())
 		}
-		return false
+		return b, false
 	}
 	entitlements.DecideInto(d, b.Snapshot, q, now)
-	if !d.HasAccess && unanswerable(d) {
-		return false
+	if !d.HasAccess && unanswerable(d, q) {
+		return b, false
 	}
 	d.Origin, d.AsOf = Live, asOf
-	return true
+	return b, true
 }
 
-// unanswerable reports whether a decision has to give way to the fallback: the entitlement is of another type than the program
-// relies on, or of one that this client does not know.
-func unanswerable(d *Decision) bool {
-	return d.AccessDeniedReason == FeatureTypeMismatch ||
-		(d.AccessDeniedReason == UnknownReason && d.Entitlement.Exists() && d.Entitlement.Type() == entitlements.TypeUnspecified)
+// fresh reports whether a belief may be served as Live, and as of when it is confirmed.
+func (e *engine) fresh(b *entitlements.Belief, now entitlements.Instant) (asOf entitlements.Instant, live bool) {
+	asOf, live = e.sync.Fresh(b, now)
+	return asOf, live && now-asOf <= e.maxStale
 }
 
-// getSlow answers whatever is not a Live hit.
-func (c *Client) getSlow(ctx context.Context, e *engine, q Query) (Decision, error) {
+// servable reports whether a belief is young enough to be served as Stale.
+func (e *engine) servable(b *entitlements.Belief, now entitlements.Instant) bool {
+	return now-b.ConfirmedAt <= e.maxStale
+}
+
+// unanswerable reports whether a denial is none of Stigg's, and has to give way to the fallback: the entitlement is of another
+// type than the program relies on, or it is granted and of a type that this client does not know.
+func unanswerable(d *Decision, q *Query) bool {
+	if !d.Entitlement.Exists() {
+		return false
+	}
+	t := d.Entitlement.Type()
+	if q.Type != entitlements.TypeUnspecified && q.Type != t {
+		return true
+	}
+	return t == entitlements.TypeUnspecified && d.Entitlement.IsGranted() && d.Entitlement.AccessDeniedReason() == ""
+}
+
+// getSlow answers whatever is not a Live hit. b is what the hit found.
+func (c *Client) getSlow(ctx context.Context, e *engine, q Query, b *entitlements.Belief) (Decision, error) {
 	if err := q.Validate(); err != nil {
 		return c.fallback(q, err)
 	}
-	b, origin, err := c.belief(ctx, e, q.Key())
+	b, origin, err := c.belief(ctx, e, q.Key(), b)
 	if b == nil {
 		return c.fallback(q, err)
 	}
@@ -96,13 +116,13 @@ func (c *Client) getSlow(ctx context.Context, e *engine, q Query) (Decision, err
 func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Query) (Decision, error) {
 	now := e.clock.load()
 	d := entitlements.Decide(b.Snapshot, &q, now)
-	if !d.HasAccess && unanswerable(&d) {
+	if !d.HasAccess && unanswerable(&d, &q) {
 		reason, ent := d.AccessDeniedReason, d.Entitlement
 		d, _ = c.fallback(q, nil)
 		if !d.HasAccess {
 			d.AccessDeniedReason = reason
 		}
-		if reason == FeatureTypeMismatch {
+		if q.Type != entitlements.TypeUnspecified {
 			return d, fmt.Errorf("%w: %v of %v is %v, not %v", ErrTypeMismatch, q.Ref(), q.Key(), ent.Type(), q.Type)
 		}
 		return d, fmt.Errorf("entcache: %v of %v has the feature type %q, which this version does not know", q.Ref(), q.Key(), ent.FeatureType())
@@ -115,33 +135,31 @@ func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Quer
 	}
 	d.Origin, d.AsOf = origin, b.ConfirmedAt
 	if origin == Live {
-		d.AsOf, _ = e.sync.Fresh(b, now)
+		d.AsOf, _ = e.fresh(b, now)
 	}
 	return d, nil
 }
 
-// belief returns what is known about key, and how: from memory when that is good enough, else by waiting for Stigg. It is nil,
-// with the reason, when nothing is known or what is known may no longer be served.
-func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.Belief, Origin, error) {
+// belief returns what is known about key, and how: from memory when that is good enough, else by waiting for Stigg. b is what is
+// in memory. The result is nil, with the reason, when nothing is known or what is known may no longer be served.
+func (c *Client) belief(ctx context.Context, e *engine, key Key, b *entitlements.Belief) (*entitlements.Belief, Origin, error) {
 	now := e.clock.load()
-	b, first := e.cache.Lookup(key.CustomerID, key.ResourceID, now)
 	var since uint64
 	var err error
 	if b != nil {
 		if !b.AwaitRefresh {
-			if _, live := e.sync.Fresh(b, now); live {
+			if _, live := e.fresh(b, now); live {
 				return b, Live, nil
 			}
-			if c.servable(b, now) {
-				if first {
-					e.sync.Want(key)
-				}
+			if e.servable(b, now) {
 				c.counts.stale.Add(1)
 				return b, Stale, nil
 			}
 		} else {
 			since = b.QuestionSeq // a fetch that begins after what has to be seen
 		}
+	} else if err := checkKey(key); err != nil {
+		return nil, Fallback, err
 	}
 	c.counts.misses.Add(1)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.entitlementTimeout, errEntitlementTimeout)
@@ -161,7 +179,7 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key) (*entitlements.
 	if held, ok := e.cache.Peek(key); ok {
 		b = held.Belief // it may have moved on meanwhile
 	}
-	if b != nil && c.servable(b, now) {
+	if b != nil && e.servable(b, now) {
 		c.counts.stale.Add(1)
 		return b, Stale, nil
 	}
@@ -179,7 +197,7 @@ var errBusy = errors.New("this client writes to the customer faster than Stigg a
 
 // explain puts a failure of the syncer into this package's words.
 func explain(err error) error {
-	if errors.Is(err, syncer.ErrClosed) {
+	if errors.Is(err, syncer.ErrClosed) || errors.Is(err, ErrClosed) {
 		return ErrClosed
 	}
 	return fmt.Errorf("entcache: %w", err)
@@ -187,9 +205,23 @@ func explain(err error) error {
 
 var errEntitlementTimeout = fmt.Errorf("entitlement timeout: %w", context.DeadlineExceeded)
 
-// servable reports whether a belief is young enough to be served as Stale.
-func (c *Client) servable(b *entitlements.Belief, now entitlements.Instant) bool {
-	return c.cfg.maxStale == 0 || time.Duration(now-b.ConfirmedAt) <= c.cfg.maxStale
+// maxID bounds an id. Stigg's are tens of bytes; a longer one is a mistake, or somebody's attempt to fill our memory.
+const maxID = 1 << 10
+
+// checkKey says why Stigg cannot be asked about key. What is in memory has passed it.
+func checkKey(key Key) error {
+	for _, id := range []struct{ name, value string }{{"CustomerID", key.CustomerID}, {"ResourceID", key.ResourceID}} {
+		switch {
+		case len(id.value) > maxID:
+			return fmt.Errorf("%w: %s has %d bytes: an id has at most %d", ErrInvalidQuery, id.name, len(id.value), maxID)
+		case !utf8.ValidString(id.value):
+			return fmt.Errorf("%w: %s %q is not UTF-8, and cannot be told from others on the way to Stigg", ErrInvalidQuery, id.name, id.value)
+		}
+	}
+	if key.CustomerID == "" {
+		return fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery)
+	}
+	return nil
 }
 
 // fallback answers q with what the program configured.
@@ -227,9 +259,9 @@ func (c *Client) Peek(q Query) (Decision, bool) {
 		return d, false
 	}
 	origin := Stale
-	if _, live := e.sync.Fresh(b, now); live {
+	if _, live := e.fresh(b, now); live {
 		origin = Live
-	} else if !c.servable(b, now) {
+	} else if !e.servable(b, now) {
 		d, _ := c.fallback(q, nil)
 		return d, false
 	}
@@ -281,10 +313,17 @@ func (c *Client) Entitlements(ctx context.Context, key Key) (Set, error) {
 	if e == nil {
 		return c.noSet(c.whyNotRunning())
 	}
-	if key.CustomerID == "" {
-		return c.noSet(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+	if err := checkKey(key); err != nil {
+		return c.noSet(err)
 	}
-	b, origin, err := c.belief(ctx, e, key)
+	now := e.clock.load()
+	b, first := e.cache.Lookup(key.CustomerID, key.ResourceID, now)
+	if b != nil && first {
+		if _, live := e.fresh(b, now); !live {
+			e.sync.Want(key)
+		}
+	}
+	b, origin, err := c.belief(ctx, e, key, b)
 	if b == nil {
 		return c.noSet(err)
 	}
@@ -303,7 +342,7 @@ func (e *engine) set(b *entitlements.Belief, origin Origin) Set {
 	}
 	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: b.Snapshot, now: now}
 	if origin == Live {
-		s.AsOf, _ = e.sync.Fresh(b, now)
+		s.AsOf, _ = e.fresh(b, now)
 	}
 	return s
 }
@@ -315,8 +354,8 @@ func (c *Client) Reload(ctx context.Context, key Key) (Set, error) {
 	if e == nil {
 		return c.noSet(c.whyNotRunning())
 	}
-	if key.CustomerID == "" {
-		return c.noSet(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+	if err := checkKey(key); err != nil {
+		return c.noSet(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.entitlementTimeout, errEntitlementTimeout)
 	defer cancel()
@@ -348,6 +387,9 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 	if e == nil {
 		return c.whyNotRunning()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.lifetime, func() { cancel(ErrClosed) })()
 	var (
 		fetches errgroup.Group // its errors are counted, not returned: a key that fails does not stop the others
 		mu      sync.Mutex     // guards the following
@@ -369,8 +411,8 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 		}
 	}
 	for _, key := range keys {
-		if key.CustomerID == "" {
-			report(fmt.Errorf("%w: CustomerID is empty: name the customer", ErrInvalidQuery))
+		if err := checkKey(key); err != nil {
+			report(err)
 			continue
 		}
 		if b, ok := e.cache.Peek(key); ok && !b.Belief.AwaitRefresh {
@@ -379,7 +421,7 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 		}
 		if err := e.sync.Allow(ctx); err != nil {
 			fetches.Wait()
-			return explain(err)
+			return explain(context.Cause(ctx))
 		}
 		fetches.Go(func() error {
 			_, err := e.sync.LoadAllowed(ctx, key)
@@ -388,7 +430,7 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 		})
 	}
 	fetches.Wait()
-	if err := ctx.Err(); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	if errors.Is(cause, syncer.ErrClosed) {

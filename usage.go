@@ -64,12 +64,19 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 func (s *Usage) send(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
 	wait := retry.New(100*time.Millisecond, 250*time.Millisecond, 2*time.Second)
 	for n := 1; ; n++ {
-		out, err := s.c.api.ReportUsage(ctx, in)
+		// Half of the write timeout, so that a request lost on the way leaves time for a second.
+		attempt, cancel := context.WithTimeout(ctx, s.c.cfg.writeTimeout/2)
+		out, err := s.c.api.ReportUsage(attempt, in)
+		cancel()
 		e, ok := errors.AsType[*gql.Error](err)
 		if err == nil || !ok || n == reportAttempts || ctx.Err() != nil || !(e.Retryable() || e.OutcomeUnknown()) {
 			return out, err
 		}
-		t := time.NewTimer(max(wait.Next(), min(e.RetryAfter, time.Minute)))
+		pause := max(wait.Next(), e.RetryAfter)
+		if end, _ := ctx.Deadline(); time.Until(end) < pause {
+			return nil, err
+		}
+		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
 		case <-ctx.Done():

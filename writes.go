@@ -52,7 +52,8 @@ const (
 	ProvisionPaymentRequired = gql.ProvisionSubscriptionStatusPaymentRequired
 )
 
-// writing prepares a write: it fails on a client that cannot write, and gives a ctx that also ends with Close.
+// writing prepares a write: it fails on a client that cannot write, and gives a ctx that also ends with Close and after
+// the write timeout.
 func (c *Client) writing(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	select {
 	case <-c.lifetime.Done():
@@ -65,8 +66,11 @@ func (c *Client) writing(ctx context.Context) (context.Context, context.CancelFu
 	c.counts.writes.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(c.lifetime, func() { cancel(ErrClosed) })
-	return ctx, func() { stop(); cancel(nil) }, nil
+	ctx, expire := context.WithTimeoutCause(ctx, c.cfg.writeTimeout, errWriteTimeout)
+	return ctx, func() { expire(); stop(); cancel(nil) }, nil
 }
+
+var errWriteTimeout = fmt.Errorf("write timeout: %w", context.DeadlineExceeded)
 
 // failed is told of a write that failed: one that may have taken effect all the same is waited for by the next read.
 func (c *Client) failed(err error, keys ...Key) error {

@@ -225,3 +225,75 @@ func TestWritesWorkBeforeStart(t *testing.T) {
 		w.want(w.check("early", "seats", 1), true, entcache.Fetched)
 	})
 }
+
+// A customer that did not exist is cached as that, and so are its resources; provisioning one resource makes all of them exist.
+func TestProvisioningAResourceIsVisibleAtEveryLevel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithoutRealtime())
+		ask := func(resource string) entcache.Decision {
+			d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "newco", ResourceID: resource, FeatureID: "seats"})
+			if err != nil {
+				t.Error(err)
+			}
+			return d
+		}
+		for _, r := range []string{"", "r1", "r2"} {
+			if d := ask(r); d.AccessDeniedReason != entcache.CustomerNotFound {
+				t.Errorf("%q before: %q", r, d.AccessDeniedReason)
+			}
+		}
+		if _, err := w.client.Customers.Provision(t.Context(), entcache.ProvisionCustomerInput{
+			CustomerId:         new("newco"),
+			SubscriptionParams: &entcache.ProvisionCustomerSubscriptionInput{PlanId: "free", ResourceId: new("r1")},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if d := ask("r1"); !d.HasAccess {
+			t.Errorf("r1 after: %q, %v", d.AccessDeniedReason, d.Origin)
+		}
+		for _, r := range []string{"", "r2"} {
+			if d := ask(r); d.AccessDeniedReason == entcache.CustomerNotFound {
+				t.Errorf("%q after: %q, %v", r, d.AccessDeniedReason, d.Origin)
+			}
+		}
+	})
+}
+
+// An answer that does not carry the new set leaves the next check to ask for it.
+func TestAnswerWithoutASetIsMadeUpForByTheNextCheck(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.want(w.check("acme", "sso", 0), false, entcache.Fetched)
+		w.want(w.check("globex", "sso", 0), false, entcache.Fetched)
+		w.stigg.Faults().DropEvents(1000)
+		customer := `{"id":"1","customerId":"acme","refId":"acme","name":null,"email":null,"createdAt":null,"updatedAt":"2026-11-22T00:00:00.000Z","billingId":null,"additionalMetaData":null,"awsMarketplaceCustomerId":null}`
+		w.stigg.Faults().ReplaceReply("ProvisionCustomer", emulator.Reply{Body: `{"data":{"provisionCustomer":{"customer":` + customer + `,"subscriptionDecisionStrategy":"REQUESTED_PLAN","subscription":null,"entitlementsV2":null}}}`})
+		if _, err := w.client.Customers.Provision(t.Context(), entcache.ProvisionCustomerInput{
+			CustomerId: new("acme"), SubscriptionParams: &entcache.ProvisionCustomerSubscriptionInput{PlanId: "growth"},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.provision("acme", "growth")
+		w.want(w.check("acme", "sso", 0), true, entcache.Fetched)
+
+		w.stigg.Faults().ReplaceReply("ProvisionSubscription", emulator.Reply{Body: `{"data":{"provisionSubscriptionV2":{"status":"SUCCESS","checkoutUrl":null,"checkoutBillingId":null,"subscription":null,"entitlementsV2":null}}}`})
+		if _, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "globex", PlanId: "growth", SkipTrial: new(true)}); err != nil {
+			t.Fatal(err)
+		}
+		w.want(w.check("globex", "sso", 0), true, entcache.Fetched)
+	})
+}
+
+func TestPaymentRequiredChangesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.want(w.check("acme", "sso", 0), false, entcache.Fetched)
+		w.stigg.Faults().ReplaceReply("ProvisionSubscription", emulator.Reply{Body: `{"data":{"provisionSubscriptionV2":{"status":"PAYMENT_REQUIRED","checkoutUrl":"https://pay.test","checkoutBillingId":"b","subscription":null,"entitlementsV2":null}}}`})
+		w.stigg.Faults().DropEvents(1000)
+		out, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "growth"})
+		if err != nil || out.Status != entcache.ProvisionPaymentRequired || out.CheckoutUrl == nil {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		w.want(w.check("acme", "sso", 0), false, entcache.Live)
+	})
+}

@@ -92,17 +92,19 @@ func (s *Snapshot) search(ref Ref) int {
 	return i
 }
 
-// hashRef mixes the length with the first and the last eight bytes: names of features differ at one end or the other. Names
-// that differ only in between share a slot and cost a comparison more.
+// hashRef mixes the whole name, eight bytes at a time: names that differ only in the middle must not share a slot, or a set of
+// thousands becomes a search through thousands.
 func hashRef(r Ref) uint64 {
 	const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
 	s := r.ID
 	h := uint64(len(s))<<1 | uint64(r.Kind)
-	if len(s) >= 8 {
-		h ^= load8(s) * k1
-		h = bits.RotateLeft64(h, 29) ^ load8(s[len(s)-8:])
+	if n := len(s); n >= 8 {
+		for i := 0; i+8 < n; i += 8 {
+			h = (bits.RotateLeft64(h, 29) ^ load8(s[i:])) * k1
+		}
+		h = bits.RotateLeft64(h, 29) ^ load8(s[n-8:])
 	} else {
-		for i := range len(s) {
+		for i := range n {
 			h = h<<8 ^ uint64(s[i])*k1
 		}
 	}

@@ -218,6 +218,7 @@ func TestErrorsOfTheAPI(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for in, want := range map[string]time.Duration{
+			"99999999999999999999": 24 * time.Hour, "-99999999999999999999": 0,
 			"": 0, "3": 3 * time.Second, " 3 ": 3 * time.Second, "-3": 0, "999999999999999999": 24 * time.Hour, "soon": 0,
 			time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat): 90 * time.Second,
 			time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat):       0,

@@ -65,6 +65,9 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
+	if kind := e.sentinel(); kind != nil { // in words, what the code or the status stands for
+		b.WriteString(": " + kind.Error())
+	}
 	for _, s := range []string{e.Code, e.Message} {
 		if s != "" {
 			b.WriteString(": " + s)
@@ -99,7 +102,8 @@ func (e *Error) sentinel() error {
 		return ErrRateLimited
 	case code == "duplicatedentitynotallowed", code == lockedCode, strings.Contains(code, "alreadyexist"):
 		return ErrConflict
-	case code == "baduserinput", code == "invalidargumenterror", code == "validationerror", code == "graphqlvalidationfailed", code == "graphqlparsefailed":
+	case code == "baduserinput", code == "invalidargumenterror", code == "meteringnotavailableforfeaturetype",
+		code == "cannotreportusageforentitlementwithmetererror", code == "invalidquantity", code == "validationerror", code == "graphqlvalidationfailed", code == "graphqlparsefailed":
 		return ErrBadInput
 	case strings.Contains(code, "notfound"):
 		return ErrNotFound

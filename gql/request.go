@@ -143,17 +143,20 @@ func (c *Client) attempt(ctx context.Context, op, query string, variables any, k
 	case int64(buf.Len()) > c.cfg.MaxResponseBytes:
 		return status, after, true, fmt.Errorf("%w: larger than %d bytes", ErrMalformed, c.cfg.MaxResponseBytes)
 	case status != http.StatusOK:
-		return status, after, true, refusal(buf.Bytes())
+		return status, after, true, refusal(status, buf.Bytes())
 	}
 	return status, after, true, decode(buf.Bytes())
 }
 
 // refusal is the error of a reply with another status than 200, whose body may or may not say more.
-func refusal(body []byte) *Error {
+func refusal(status int, body []byte) *Error {
 	if _, failed, err := split(body); err == nil {
 		if e := firstError(failed); e != nil {
 			return e
 		}
+	}
+	if status >= 300 && status < 400 {
+		return &Error{Message: "the server redirects, which would take the API key elsewhere: check the endpoint"}
 	}
 	return &Error{Message: "refused by the server"}
 }
@@ -164,7 +167,8 @@ func retryAfter(header string) time.Duration {
 		return 0
 	}
 	const most = 24 * time.Hour // against overflow; what is reasonable is for the caller to say
-	if seconds, err := strconv.Atoi(strings.TrimSpace(header)); err == nil {
+	seconds, err := strconv.Atoi(strings.TrimSpace(header))
+	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range is the largest or smallest int, with its sign
 		return time.Duration(min(max(seconds, 0), int(most/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(header); err == nil {

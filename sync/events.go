@@ -32,6 +32,9 @@ func (s *Syncer) wanted(key entitlements.Key) bool {
 
 // handle applies one event. It runs on the goroutine that reads the stream, never blocks, and does no I/O.
 func (s *Syncer) handle(e entitlements.Event) {
+	if e.Kind == entitlements.EventEntitlements && e.Snapshot == nil {
+		e.Kind = entitlements.EventUnreadable // a source's mistake
+	}
 	switch e.Kind {
 	case entitlements.EventSubscribed:
 		s.subscribed()

@@ -51,7 +51,7 @@ type failed struct {
 }
 
 // maxFailures bounds the keys that back off; beyond it an arbitrary one is forgotten.
-const maxFailures = 1 << 14
+const maxFailures = 1 << 12
 
 // Now returns the place in the local order as of this call: a Load after it, with this number, waits for a fetch that begins
 // later.
@@ -192,7 +192,12 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 	s.mu.Unlock()
 	s.counts.fetches.Add(1)
 	snapshot, err := s.cfg.Source.Fetch(ctx, f.key)
-	if err == nil && snapshot == nil {
+	switch {
+	case err != nil && ctx.Err() != nil && s.ctx.Err() == nil:
+		err = fmt.Errorf("fetch %v: no answer within %v: %w", f.key, s.cfg.FetchTimeout, err)
+	case err != nil:
+		err = fmt.Errorf("fetch %v: %w", f.key, err)
+	case snapshot == nil:
 		err = fmt.Errorf("fetch %v: the source answered nothing", f.key)
 	}
 	return snapshot, at, err
@@ -265,12 +270,7 @@ func (s *Syncer) crash(f *flight, err error) {
 	if s.ctx.Err() == nil {
 		x := s.failures[f.key]
 		if x == nil {
-			for k := range s.failures {
-				if len(s.failures) < maxFailures {
-					break
-				}
-				delete(s.failures, k)
-			}
+			s.forgetFailures()
 			x = &failed{backoff: retry.New(250*time.Millisecond, time.Second, 30*time.Second)}
 			s.failures[f.key] = x
 		}
@@ -281,6 +281,26 @@ func (s *Syncer) crash(f *flight, err error) {
 	s.mu.Unlock()
 	s.status.fetched(err)
 	close(f.done)
+}
+
+// forgetFailures makes room for one more key that failed: those that nobody asks for any more go, and in a pinch others. The
+// caller holds mu.
+func (s *Syncer) forgetFailures() {
+	const cold = 5 * time.Minute
+	if now := time.Now(); now.Sub(s.swept) > cold {
+		s.swept = now
+		for k, x := range s.failures {
+			if now.Sub(x.until) > cold {
+				delete(s.failures, k)
+			}
+		}
+	}
+	for k := range s.failures {
+		if len(s.failures) < maxFailures {
+			break
+		}
+		delete(s.failures, k)
+	}
 }
 
 // forgive forgets which keys failed: the server is back.

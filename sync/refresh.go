@@ -435,7 +435,8 @@ func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
 	if g := s.live.Load(); g != 0 && b.Generation != g {
 		return true
 	}
-	return now-b.ConfirmedAt >= entitlements.Instant(s.interval()*3/4)
+	age := now - b.ConfirmedAt
+	return age >= entitlements.Instant(s.interval()*3/4) || int64(age) < -clockSlack
 }
 
 // pick starts, or joins, the fetch of the next key that needs one. The caller has a token for it.

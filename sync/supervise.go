@@ -118,6 +118,8 @@ func (s *Syncer) follow(ctx context.Context) error {
 		return s.pollOnly(ctx)
 	case err != nil:
 		return fmt.Errorf("open stream: %w", because(ctx, err))
+	case stream == nil:
+		return errors.New("open stream: the source opened nothing, and gave no error")
 	}
 	defer stream.Close()
 	for {

@@ -47,6 +47,9 @@ const (
 	safetyFactor = 10
 	// idleAfter is how long after its last read a key is no longer kept current: its next read revalidates it.
 	idleAfter = 10 * time.Minute
+	// clockSlack is how far ahead of a reader's coarse clock a confirmation may be, in nanoseconds. One further ahead is from before
+	// the machine's clock was set back: how old it is cannot be known, so it is fetched again.
+	clockSlack = int64(2 * time.Second)
 	// workers bounds the revalidating fetches in flight. At 100 ms a fetch, 16 make 160 a second, over three times the budget.
 	workers = 16
 	// keyProbe is how often a refused API key is tried again, give or take a fifth.
@@ -81,6 +84,7 @@ type Syncer struct {
 	mu       sync.Mutex // guards the following
 	flights  map[entitlements.Key]*flight
 	failures map[entitlements.Key]*failed
+	swept    time.Time // when failures last forgot what was old
 	closed   bool
 	drop     context.CancelCauseFunc // ends the stream that is open, or the wait that stands in for one
 
@@ -197,7 +201,7 @@ func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf e
 	if g := s.live.Load(); g == 0 || b.Generation != g || b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {
 		return b.ConfirmedAt, false
 	}
-	if int64(now-b.ConfirmedAt) > s.freshFor.Load() {
+	if age := int64(now - b.ConfirmedAt); age > s.freshFor.Load() || age < -clockSlack {
 		return b.ConfirmedAt, false
 	}
 	return max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true
