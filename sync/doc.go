@@ -13,13 +13,13 @@
 //     replaces the whole set, removals included, if it came about after the set that is held arrived here. The same stamp with
 //     the same content confirms what is held.
 //  3. Everything else is a question, not an answer: an older stamp, the same stamp with other content, no stamp, an empty set,
-//     a newer stamp from before what is held arrived. The key becomes suspect, is served as Stale, and one fetch that begins after the arrival decides. A burst of questions
+//     any set over an empty one, a newer stamp from before what is held arrived. The key becomes suspect, is served as Stale, and one fetch that begins after the arrival decides. A burst of questions
 //     costs one fetch.
 //  4. A fetch that began after everything held is authoritative, ties and removals included. One that was overtaken by a newer
 //     state while in flight is dropped, all but its usage, and repeated while a question is open or somebody waits for what it
 //     would have shown; a newer stamp on it is itself a question.
 //  5. Usage has its own clock, ordered per entitlement by (period start, usageUpdatedAt); strictly newer wins. The same stamp
-//     with another value, no stamp, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
+//     with another value, no stamp, a start and a stamp that disagree, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
 //     next read wait for one fetch.
 //  6. The newest stamp of a key, and when its last set arrived, survive its eviction for a while, so that a late older event is
 //     a question, not news.
@@ -33,7 +33,7 @@
 // The second half of rule 2 goes beyond the first design. Stamps alone do not order a set against one from which something was removed:
 // the removal leaves the older stamp, so a late event with what was removed looks newer. The moment at which the held set arrived
 // does order them, because that set showed everything that had come about by then. Comparing the server's stamps with this
-// machine's clock needs the difference of the two, see lag.go; an error in it costs fetches and no correctness. Alternative that
+// machine's clock needs the difference of the two, see lag.go; a server whose clock is behind costs fetches and no correctness. Alternative that
 // lost: to accept the late event until the next fetch, which a property test showed to readers as a step back in one run of
 // twenty-five.
 //

@@ -7,16 +7,20 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// lag is how much later than its stamp a change has arrived at the least, in the last one to two minutes: the shortest way here
-// plus the difference of the two clocks. With it, a stamp can be compared with a moment of this machine's clock. It errs towards
-// less, which makes an event look older than it is: that costs a fetch, and never takes an old state for a new one. Two windows,
-// because a clock that is set must be forgotten again.
+// lag compares the server's stamps with this machine's clock: it is how far the server's clock is ahead of ours, seen from the
+// least that a change has arrived after its stamp in the last one to two minutes. A server whose clock is behind cannot be told
+// from one whose events are late, so that is not made up for: its events look older than they are, which costs fetches and never
+// takes an old state for a new one. Two windows, because a clock that is set must be forgotten again.
 type lag struct {
 	window    atomic.Int64 // which minute now is
 	now, last atomic.Int64 // the least of this minute and the one before, plus one; 0 is none
 }
 
-const lagWindow = time.Minute
+const (
+	lagWindow = time.Minute
+	// lagMost is when stamps are no longer taken for moments of a clock at all: then they order sets among themselves only.
+	lagMost = time.Hour
+)
 
 // note takes in a change that arrived. It is called by the one goroutine that reads the stream.
 func (l *lag) note(stamp, at entitlements.Instant) {
@@ -41,14 +45,19 @@ func (l *lag) note(stamp, at entitlements.Instant) {
 	}
 }
 
-// least returns the lag; noLag when nothing has arrived lately.
+// least returns the lag: zero or less, or noLag when the stamps are no moments of a clock.
 func (l *lag) least() time.Duration {
-	now, last := l.now.Load(), l.last.Load()
-	switch {
+	var least int64
+	switch now, last := l.now.Load(), l.last.Load(); {
 	case now == 0 && last == 0:
-		return noLag
+		return 0
 	case now == 0 || (last != 0 && last < now):
-		return time.Duration(last - 1)
+		least = last - 1
+	default:
+		least = now - 1
 	}
-	return time.Duration(now - 1)
+	if time.Duration(least) > lagMost {
+		return noLag
+	}
+	return min(0, time.Duration(least))
 }

@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-func TestLagIsTheLeastOfLately(t *testing.T) {
+func TestLagIsHowFarTheServersClockIsAhead(t *testing.T) {
 	var l lag
-	if l.least() != noLag {
+	if l.least() != 0 {
 		t.Errorf("lag before anything arrived: %v", l.least())
 	}
 	at := func(minute, milli int) instant {
 		return instant(minute)*instant(time.Minute) + instant(milli)*instant(time.Millisecond)
 	}
-	note := func(minute, late int) { l.note(at(minute, 0), at(minute, late)) }
 	for _, step := range []struct {
 		minute, late int
 		want         time.Duration
 	}{
-		{10, 300, 300 * time.Millisecond},
-		{10, 50, 50 * time.Millisecond},
-		{10, 90, 50 * time.Millisecond},
-		{11, 90, 50 * time.Millisecond}, // the minute before counts
-		{12, 90, 90 * time.Millisecond}, // and no longer
-		{20, 70, 70 * time.Millisecond}, // after a quiet while
-		{20, -40, -40 * time.Millisecond},
+		{100, 7_200_000, noLag}, // no clock is that wrong
+		{100, 50, 0},            // late, or a clock that is behind: nobody can tell
+		{100, -300, -300 * time.Millisecond},
+		{100, -90, -300 * time.Millisecond},
+		{101, -90, -300 * time.Millisecond}, // the minute before counts
+		{102, -90, -90 * time.Millisecond},  // and no longer
+		{120, -70, -70 * time.Millisecond},  // after a quiet while
+		{140, 40, 0},
 	} {
-		note(step.minute, step.late)
+		l.note(at(step.minute, -step.late), at(step.minute, 0))
 		if got := l.least(); got != step.want {
-			t.Errorf("after %v late in minute %d: %v, want %v", step.late, step.minute, got, step.want)
+			t.Errorf("after %dms late in minute %d: %v, want %v", step.late, step.minute, got, step.want)
 		}
 	}
-	l.note(0, at(20, 0)) // no stamp
-	if got := l.least(); got != -40*time.Millisecond {
+	l.note(0, at(140, 0)) // no stamp
+	if got := l.least(); got != 0 {
 		t.Errorf("an event without a stamp counts: %v", got)
 	}
 }

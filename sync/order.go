@@ -28,12 +28,11 @@ type arrival struct {
 	since      entitlements.Instant // when that stream began to follow, by this machine's clock
 	at         entitlements.Instant // now, by this machine's clock
 	landed     entitlements.Instant // of a fetch: when its answer arrived; at is when it began
-	// lag is how much later than its stamp a change has arrived at the least, lately: the way here, and how far this machine's
-	// clock is ahead of the server's. It carries stamps to this machine's clock and back. noLag while nothing has arrived.
+	// lag is how far the server's clock is ahead of this machine's, as a negative duration; noLag when its stamps are no moments.
 	lag time.Duration
 }
 
-// noLag says that the two clocks have not been compared yet.
+// noLag says that stamps and moments cannot be compared.
 const noLag = time.Duration(math.MaxInt64)
 
 // before reports whether a state of the given stamp was there, and to be seen by a fetch, at the moment at of this machine's
@@ -46,7 +45,7 @@ func (a arrival) before(stamp, at entitlements.Instant) bool {
 func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	stamp := s.EntitlementUpdatedAt()
 	switch {
-	case s.Len() == 0 || stamp == 0:
+	case s.Len() == 0 || stamp == 0 || b.Snapshot.Len() == 0: // an empty set has no stamp to be newer than
 		return question(b, a), questioned
 	case stamp > b.Newest && a.before(stamp, b.LearnedAt):
 		// It is older than the arrival of the set that is held, and that set is without it. Either something took it away before
@@ -202,13 +201,17 @@ const (
 	usageNewer
 )
 
-// compareUsage orders u against held by (period start, stamp). A start that only one of them knows decides nothing.
+// compareUsage orders u against held by (period start, stamp), where the two agree. A start that only one of them knows decides
+// nothing.
 func compareUsage(u, held entitlements.Usage) usageOrder {
 	if u.PeriodStart != 0 && held.PeriodStart != 0 && u.PeriodStart != held.PeriodStart {
-		if u.PeriodStart > held.PeriodStart {
+		switch later := u.PeriodStart > held.PeriodStart; {
+		case later && u.UpdatedAt >= held.UpdatedAt:
 			return usageNewer
+		case !later && u.UpdatedAt <= held.UpdatedAt:
+			return usageOlder
 		}
-		return usageOlder
+		return usageTied // a period that moved, as when an older subscription joins: its start and its stamp disagree
 	}
 	switch {
 	case u.UpdatedAt > held.UpdatedAt:

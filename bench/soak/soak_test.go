@@ -9,7 +9,7 @@ import (
 // TestShortSoak runs one round of everything: storm, kill, storm, calm. It is for what is wired wrong in here; CI runs the
 // command for longer.
 func TestShortSoak(t *testing.T) {
-	r, err := run(t.Context(), config{time: 3 * time.Second, seed: 1, readers: 2, rate: 150, log: t.Output(), noArchive: true, calendar: true})
+	r, err := run(t.Context(), config{time: 3 * time.Second, seed: 1, readers: 2, rate: 150, log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
