@@ -82,10 +82,8 @@ func (e *engine) fresh(b *entitlements.Belief, now entitlements.Instant) (asOf e
 	return asOf, live && now-asOf <= e.maxStale
 }
 
-// servable reports whether a belief is young enough to be served as Stale.
-func (e *engine) servable(b *entitlements.Belief, now entitlements.Instant) bool {
-	return now-b.ConfirmedAt <= e.maxStale
-}
+// servable reports whether a belief confirmed as of that moment is young enough to be served as Stale.
+func (e *engine) servable(asOf, now entitlements.Instant) bool { return now-asOf <= e.maxStale }
 
 // unanswerable reports whether a denial is none of Stigg's, and has to give way to the fallback: the entitlement is of another
 // type than the program relies on, or it is granted and of a type that this client does not know.
@@ -134,7 +132,7 @@ func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Quer
 		d.HasAccess, d.AccessDeniedReason = false, UnknownReason
 	}
 	d.Origin, d.AsOf = origin, b.ConfirmedAt
-	if origin == Live {
+	if origin != Fetched {
 		d.AsOf, _ = e.fresh(b, now)
 	}
 	return d, nil
@@ -148,10 +146,11 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key, b *entitlements
 	var err error
 	if b != nil {
 		if !b.AwaitRefresh {
-			if _, live := e.fresh(b, now); live {
+			asOf, live := e.fresh(b, now)
+			if live {
 				return b, Live, nil
 			}
-			if e.servable(b, now) {
+			if e.servable(asOf, now) {
 				c.counts.stale.Add(1)
 				return b, Stale, nil
 			}
@@ -179,9 +178,11 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key, b *entitlements
 	if held, ok := e.cache.Peek(key); ok {
 		b = held.Belief // it may have moved on meanwhile
 	}
-	if b != nil && e.servable(b, now) {
-		c.counts.stale.Add(1)
-		return b, Stale, nil
+	if b != nil {
+		if asOf, _ := e.fresh(b, now); e.servable(asOf, now) {
+			c.counts.stale.Add(1)
+			return b, Stale, nil
+		}
 	}
 	if err == nil {
 		err = errBusy
@@ -259,9 +260,9 @@ func (c *Client) Peek(q Query) (Decision, bool) {
 		return d, false
 	}
 	origin := Stale
-	if _, live := e.fresh(b, now); live {
+	if asOf, live := e.fresh(b, now); live {
 		origin = Live
-	} else if !e.servable(b, now) {
+	} else if !e.servable(asOf, now) {
 		d, _ := c.fallback(q, nil)
 		return d, false
 	}
@@ -341,7 +342,7 @@ func (e *engine) set(b *entitlements.Belief, origin Origin) Set {
 		origin = Stale // fetched, and under question all the same
 	}
 	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: b.Snapshot, now: now}
-	if origin == Live {
+	if origin != Fetched {
 		s.AsOf, _ = e.fresh(b, now)
 	}
 	return s

@@ -41,6 +41,14 @@ func (a arrival) before(stamp, at entitlements.Instant) bool {
 	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) <= at
 }
 
+// moment is when a state of the given stamp was there for certain, by this machine's clock: a late event says nothing about now.
+func (a arrival) moment(stamp entitlements.Instant) entitlements.Instant {
+	if a.lag == noLag {
+		return a.at
+	}
+	return min(a.at, stamp+entitlements.Instant(a.lag))
+}
+
 // applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
 func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	stamp := s.EntitlementUpdatedAt()
@@ -55,7 +63,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
 		n := *b
 		n.Snapshot, n.Newest, n.GrantSeq, n.LearnedAt = merged, stamp, a.seq, a.at
-		n.ConfirmedAt, n.ExpiresAt = a.at, s.ValidUntil()
+		n.ConfirmedAt, n.ExpiresAt = max(b.ConfirmedAt, a.moment(stamp)), s.ValidUntil()
 		if !a.before(stamp, a.since) {
 			// A state from before the stream began says nothing about what came after it, and was lost.
 			n.Generation = a.generation
@@ -69,7 +77,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		n := *b
 		n.Snapshot = merged
 		if !a.before(stamp, a.since) {
-			n.Generation, n.ConfirmedAt = a.generation, a.at
+			n.Generation, n.ConfirmedAt = a.generation, max(b.ConfirmedAt, a.moment(stamp))
 		}
 		if tied {
 			return await(&n, a), questioned

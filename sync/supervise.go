@@ -75,7 +75,7 @@ func (s *Syncer) forgetKeyChange() {
 func (s *Syncer) lost(state State, err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live.Store(0)
+	s.lose()
 	return s.status.set(state, err)
 }
 

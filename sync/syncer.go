@@ -70,6 +70,7 @@ type Syncer struct {
 	freshFor   atomic.Int64 // how long a confirmation counts as Live, in nanoseconds
 	lastFrame  atomic.Int64 // Instant of the last sign of life from the stream
 	generation atomic.Uint64
+	ended      atomic.Pointer[lostStream]
 	since      atomic.Int64  // Instant at which that generation began
 	lag        lag           // between the server's stamps and this machine's clock
 	seq        atomic.Uint64 // local order of everything that arrives or begins
@@ -199,12 +200,34 @@ func (s *Syncer) Close() {
 // atomic loads, no clock.
 func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf entitlements.Instant, live bool) {
 	if g := s.live.Load(); g == 0 || b.Generation != g || b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {
-		return b.ConfirmedAt, false
+		return s.lastLive(b), false
 	}
 	if age := int64(now - b.ConfirmedAt); age > s.freshFor.Load() || age < -clockSlack {
 		return b.ConfirmedAt, false
 	}
 	return max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true
+}
+
+// lastLive is as of when a belief that is not Live is confirmed: to the end of the stream that followed it, if that was the last
+// one, and nothing has questioned it since.
+func (s *Syncer) lastLive(b *entitlements.Belief) entitlements.Instant {
+	if l := s.ended.Load(); l != nil && b.Generation == l.generation && !b.Suspect && (b.ExpiresAt == 0 || b.ExpiresAt > l.frame) {
+		return max(b.ConfirmedAt, l.frame)
+	}
+	return b.ConfirmedAt
+}
+
+// lostStream is the stream that ended last: its generation, and its last sign of life.
+type lostStream struct {
+	generation uint64
+	frame      entitlements.Instant
+}
+
+// lose ends the generation that is being followed, if any.
+func (s *Syncer) lose() {
+	if g := s.live.Swap(0); g != 0 && s.freshFor.Load() == math.MaxInt64 {
+		s.ended.Store(&lostStream{g, entitlements.Instant(s.lastFrame.Load())})
+	}
 }
 
 // Want says that a key was read and is not Live. It never blocks, and may be forgotten: the next read says it again.
