@@ -2,9 +2,11 @@ package entcache_test
 
 import (
 	"context"
+	"encoding/json"
 
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -76,6 +78,7 @@ type sim struct {
 	lossy     bool // events may be lost, late or out of order: Live may be wrong until the poll
 	quiet     chan struct{}
 	mu        sync.Mutex // guards the following
+	dials     uint64
 	trace     []string
 	fetches   []time.Time
 	sightings []sighting
@@ -130,8 +133,41 @@ func newSim(t *testing.T, seed uint64) *sim {
 	if seed%7 == 2 {
 		opts = append(opts, entcache.WithMaxMemory(12<<10)) // room for two or three
 	}
-	s.client = s.newClient(opts...)
+	s.client = s.newClient(append(opts, entcache.WithDialContext(s.dial))...)
 	return s
+}
+
+// dial connects over a way that takes its time: what the server sends arrives in order on one connection, and later than what it
+// sent afterwards on another.
+func (s *sim) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := s.pipe.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dials++
+	return &farAway{Conn: c, rnd: rand.New(rand.NewPCG(s.seed, 1000+s.dials))}, nil
+}
+
+type farAway struct {
+	net.Conn
+	rnd *rand.Rand
+}
+
+const longestWay = 2 * time.Second
+
+func (c *farAway) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		return n, err
+	}
+	way := time.Duration(c.rnd.Int64N(int64(30 * time.Millisecond)))
+	if c.rnd.IntN(15) == 0 {
+		way = time.Duration(c.rnd.Int64N(int64(longestWay)))
+	}
+	time.Sleep(way)
+	return n, nil
 }
 
 func (s *sim) note(format string, args ...any) {
@@ -251,7 +287,14 @@ func (s *sim) operate(r *rand.Rand) {
 	}
 	var err error
 	what := ""
-	switch r.IntN(8) {
+	switch r.IntN(9) {
+	case 8: // and back, a little later
+		if k.ResourceID == "" && k.CustomerID != "a" {
+			what, err = "archive", s.stigg.ArchiveCustomer(k.CustomerID)
+			time.Sleep(time.Duration(r.IntN(4000)) * time.Millisecond)
+			s.stigg.UnarchiveCustomer(k.CustomerID)
+			s.stigg.Provision(k.CustomerID, "", "starter")
+		}
 	case 0, 1, 2:
 		plan := []string{"free", "starter", "growth", "enterprise"}[r.IntN(4)]
 		what, err = "plan "+plan, s.stigg.Provision(k.CustomerID, k.ResourceID, plan)
@@ -335,14 +378,17 @@ func (s *sim) write(r *rand.Rand) {
 	defer cancel()
 	if r.IntN(4) == 0 {
 		plan := []string{"free", "starter", "growth"}[r.IntN(3)]
-		_, err := s.client.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{CustomerId: s.mine, PlanId: plan, SkipTrial: new(true)})
+		out, err := s.client.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{CustomerId: s.mine, PlanId: plan, SkipTrial: new(true)})
 		s.note("own plan %s (%v)", plan, err)
 		if err != nil {
 			return
 		}
-		history := s.stigg.HistoryOf(k.CustomerID, "", 0)
-		if d := s.see(8, k, "seats", false); d.Origin >= entcache.Fetched && d.Entitlement.EntitlementUpdatedAt().Before(history[len(history)-1].Stamp) {
-			s.fail("after the plan %s had been provisioned, a %v read shows the set of %v, want that of %v", plan, d.Origin, d.Entitlement.EntitlementUpdatedAt(), history[len(history)-1].Stamp)
+		var wrote struct{ EntitlementUpdatedAt time.Time }
+		if err := json.Unmarshal(out.EntitlementsV2[0], &wrote); err != nil {
+			s.fail("the answer: %v", err)
+		}
+		if d := s.see(8, k, "seats", false); d.Origin >= entcache.Fetched && d.Entitlement.EntitlementUpdatedAt().Before(wrote.EntitlementUpdatedAt) {
+			s.fail("after the plan %s had been provisioned, a %v read shows the set of %v, want that of %v", plan, d.Origin, d.Entitlement.EntitlementUpdatedAt(), wrote.EntitlementUpdatedAt)
 		}
 		return
 	}
@@ -351,8 +397,8 @@ func (s *sim) write(r *rand.Rand) {
 	if err != nil || out.CurrentUsage == nil {
 		return
 	}
-	if d := s.see(8, k, "seats", false); d.Origin >= entcache.Fetched && d.Entitlement.Exists() && d.Entitlement.CurrentUsage() != *out.CurrentUsage {
-		s.fail("after the usage became %v, a %v read shows %v", *out.CurrentUsage, d.Origin, d.Entitlement.CurrentUsage())
+	if d := s.see(8, k, "seats", false); d.Origin >= entcache.Fetched && d.Entitlement.Exists() && d.Entitlement.UsageUpdatedAt().Before(out.Timestamp.Time) {
+		s.fail("after the usage became %v at %v, a %v read shows %v of %v", *out.CurrentUsage, out.Timestamp, d.Origin, d.Entitlement.CurrentUsage(), d.Entitlement.UsageUpdatedAt())
 	}
 }
 
@@ -428,13 +474,13 @@ func (s *sim) judge() {
 			s.fail("reader %d at %v saw usage %v of %v in %v %s; no state from %d of %d on has it", x.reader, x.at.Format("04:05.000"), x.usage, x.usedAt, x.key, x.feat, usages[l], len(past))
 		}
 		usages[l] = u
-		// What is said to be confirmed as of some moment was not replaced before it. Half a second for the way.
+		// What is said to be confirmed as of some moment was not replaced before it, the longest way from the server apart.
 		if x.origin == entcache.Fetched || !s.lossy {
 			last := g
 			for last+1 < len(past) && past[last+1].Stamp.Equal(past[g].Stamp) {
 				last++
 			}
-			if last+1 < len(past) && past[last+1].At.Before(x.asOf.Add(-500*time.Millisecond)) {
+			if last+1 < len(past) && past[last+1].At.Before(x.asOf.Add(-longestWay-500*time.Millisecond)) {
 				s.fail("reader %d at %v saw %v %s, %v as of %v, which ended at %v", x.reader, x.at.Format("04:05.000"), x.key, x.feat, x.origin, x.asOf.Format("04:05.000"), past[last+1].At.Format("04:05.000"))
 			}
 		}
