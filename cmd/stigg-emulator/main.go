@@ -76,6 +76,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, emulator.DemoCatalogYAML())
 		return 0
 	}
+	for _, a := range []struct{ flag, addr string }{{"listen", *listen}, {"control", *control}} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil && a.addr != "" {
+			fmt.Fprintf(stderr, "stigg-emulator: -%s %s is not an address with a port, such as 127.0.0.1:4000\n", a.flag, a.addr)
+			return 2
+		}
+	}
 	if !*allowRemote && !loopback(*listen) {
 		fmt.Fprintf(stderr, "stigg-emulator: %s can be reached from other machines; use a loopback address, or -allow-remote\n", *listen)
 		return 2
