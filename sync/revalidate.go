@@ -1,0 +1,245 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/internal/retry"
+)
+
+// revalidate fetches what needs it, one token of the budget at a time. It is the only goroutine that starts such fetches.
+func (s *Syncer) revalidate(ctx context.Context) {
+	r := &s.refresh
+	slots := make(chan struct{}, workers)
+	brake := retry.New(500*time.Millisecond, time.Second, 30*time.Second)
+	interval := s.interval()
+	tick := time.NewTimer(pollTick(interval))
+	defer tick.Stop()
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
+	for {
+		s.hear()
+		s.collect()
+		if r.complete() {
+			s.passed()
+		}
+		if r.idle() || s.status.refused() != nil {
+			if i := s.interval(); i != interval {
+				interval = i
+				tick.Reset(pollTick(interval))
+			}
+			if wait := r.nextDue(entitlements.InstantOf(time.Now())); wait >= 0 {
+				alarm.Reset(wait)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-r.wake:
+			case key := <-s.wants:
+				r.wanted(key)
+			case <-alarm.C:
+			case <-tick.C:
+				r.rebuild()
+				tick.Reset(pollTick(interval))
+			}
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		// Nothing but failures lately: a server that is down is not helped by asking for all that is resident.
+		if s.failuresInARow.Load() >= brakeAfter {
+			if s.hold(ctx, brake.Next()) != nil {
+				return
+			}
+		} else {
+			brake.Reset()
+		}
+		if s.budget.forRefresh(ctx) != nil {
+			return
+		}
+		// The key is chosen after the token is there: what is most wanted now gets it.
+		f, ok := s.pick()
+		if !ok {
+			s.budget.refund()
+			<-slots
+			continue
+		}
+		r.lift()
+		s.wg.Go(func() { // joined by Close
+			<-f.done
+			s.refreshed(f)
+			<-slots
+			r.poke()
+		})
+	}
+}
+
+// hear takes note of what was just read while Stale.
+func (s *Syncer) hear() {
+	for {
+		select {
+		case key := <-s.wants:
+			s.refresh.wanted(key)
+		default:
+			return
+		}
+	}
+}
+
+// hold waits for d, or until a fetch has succeeded.
+func (s *Syncer) hold(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.relief:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// release says that the server answers again.
+func (s *Syncer) release() {
+	s.failedAttempts.Store(0)
+	if s.failuresInARow.Swap(0) >= brakeAfter {
+		select {
+		case s.relief <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// brakeAfter is how many fetches in a row must have failed for revalidation to slow down.
+const brakeAfter = 3
+
+// pollTick is how often the resident keys are looked through: an eighth of the interval, so that three quarters of it plus a
+// tick stay inside, give or take a quarter so that processes do not poll in step.
+func pollTick(interval time.Duration) time.Duration { return retry.Jitter(interval/8, 0.25) }
+
+// collect gathers what has become due, and draws up the queue when that was asked for.
+func (s *Syncer) collect() {
+	r := &s.refresh
+	now := entitlements.InstantOf(time.Now())
+	for _, key := range r.ripe(now) {
+		e, ok := s.cfg.Store.Peek(key)
+		if !ok {
+			continue
+		}
+		if readLately(e.LastRead, now) {
+			r.urgent(key)
+		}
+		if e.Belief.ExpiresAt > now { // this was something else
+			r.expires(key, e.Belief.ExpiresAt)
+		}
+	}
+	r.mu.Lock()
+	build := r.build
+	r.build = false
+	r.mu.Unlock()
+	if !build {
+		return
+	}
+	type candidate struct {
+		key  entitlements.Key
+		age  int // power of two of the seconds since the last read
+		read uint32
+	}
+	var list []candidate
+	s.cfg.Store.Range(func(e Resident) bool {
+		if readLately(e.LastRead, now) && s.needs(e.Belief, now) {
+			list = append(list, candidate{e.Key, bits.Len64(uint64(max(0, now-e.LastRead)) / uint64(time.Second)), e.Reads})
+		}
+		return true
+	})
+	slices.SortFunc(list, func(a, b candidate) int { // hottest last
+		return cmp.Or(cmp.Compare(b.age, a.age), cmp.Compare(a.read, b.read))
+	})
+	queue := make([]entitlements.Key, len(list))
+	for i, c := range list {
+		queue[i] = c.key
+	}
+	queued := make(map[entitlements.Key]struct{}, len(queue))
+	for _, key := range queue {
+		queued[key] = struct{}{}
+	}
+	r.mu.Lock()
+	r.queue, r.queued = queue, queued
+	r.mu.Unlock()
+}
+
+func readLately(lastRead, now entitlements.Instant) bool {
+	return lastRead != 0 && now-lastRead < entitlements.Instant(idleAfter)
+}
+
+// needs reports whether a belief is worth a fetch.
+func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
+	if b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt <= now) {
+		return true
+	}
+	if g := s.live.Load(); g != 0 && b.Generation != g {
+		return true
+	}
+	age := now - b.ConfirmedAt
+	return age >= entitlements.Instant(s.interval()*3/4) || int64(age) < -clockSlack
+}
+
+// pick starts, or joins, the fetch of the next key that needs one. The caller has a token for it.
+func (s *Syncer) pick() (*flight, bool) {
+	s.hear()
+	for {
+		key, ok := s.refresh.next()
+		if !ok {
+			return nil, false
+		}
+		now := time.Now()
+		e, ok := s.cfg.Store.Peek(key)
+		if !ok || !s.needs(e.Belief, entitlements.InstantOf(now)) {
+			s.refresh.made(key)
+			continue
+		}
+		s.mu.Lock()
+		f := s.flights[key]
+		switch {
+		case s.closed:
+		case f != nil:
+			s.budget.refund() // it has its own
+		case s.failures[key] != nil && now.Before(s.failures[key].until):
+			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
+			s.refresh.skipped(key)
+		default:
+			f = s.takeOff(key, false, true)
+		}
+		s.mu.Unlock()
+		if f != nil {
+			return f, true
+		}
+	}
+}
+
+// refreshed takes note of how a refresh went.
+func (s *Syncer) refreshed(f *flight) {
+	s.refresh.landed(f.key, f.err == nil)
+	if f.err == nil {
+		return
+	}
+	s.mu.Lock()
+	x := s.failures[f.key]
+	s.mu.Unlock()
+	if x != nil {
+		s.refresh.expires(f.key, entitlements.InstantOf(x.until))
+	}
+	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
+		// Without a stream, this is how an interruption shows.
+		if s.status.set(Interrupted, f.err) {
+			s.log.Warn("polling fails; answers become stale until it works again", "err", f.err)
+		}
+		s.refresh.pass()
+	}
+}
