@@ -68,9 +68,10 @@ func (c *Client) do(ctx context.Context, op, query string, variables any, decode
 	if err == nil {
 		return nil
 	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		e = &Error{Err: err}
+	e := &Error{Err: err}
+	if found, ok := errors.AsType[*Error](err); ok {
+		// A copy: it may be another call's, for which ctx was ended, and which others are reading.
+		*e = *found
 	}
 	e.Op, e.Status, e.RetryAfter, e.mutation, e.unsent = op, status, after, mutation, !sent
 	return e.scrubbed(key)
