@@ -78,6 +78,7 @@ type sim struct {
 	lossy     bool // events may be lost, late or out of order: Live may be wrong until the poll
 	quiet     chan struct{}
 	mu        sync.Mutex // guards the following
+	dark      bool       // no stream can be open, and the client has had time to notice
 	dials     uint64
 	trace     []string
 	fetches   []time.Time
@@ -250,7 +251,7 @@ func (s *sim) read(r *rand.Rand, reader int) {
 
 // see asks, and writes down the answer.
 func (s *sim) see(reader int, k entcache.Key, f string, mustNotWait bool) entcache.Decision {
-	began := time.Now()
+	began, dark := time.Now(), s.isDark()
 	d, err := s.client.GetEntitlement(context.Background(), entcache.Query{CustomerID: k.CustomerID, ResourceID: k.ResourceID, FeatureID: f})
 	now := time.Now()
 	if took := now.Sub(began); mustNotWait && took > 0 {
@@ -258,6 +259,9 @@ func (s *sim) see(reader int, k entcache.Key, f string, mustNotWait bool) entcac
 	}
 	if took := now.Sub(began); took > entcache.DefaultEntitlementTimeout+time.Second {
 		s.fail("a check of %v took %v", k, took)
+	}
+	if d.Origin == entcache.Live && dark && s.isDark() {
+		s.fail("%v is Live, and no stream can be", k)
 	}
 	if d.Origin == entcache.Fallback {
 		if err == nil {
@@ -328,7 +332,7 @@ func (s *sim) sabotage(r *rand.Rand) {
 	case 3:
 		f.Refuse(true)
 		f.CutSockets()
-		time.Sleep(time.Duration(r.IntN(25)) * time.Second)
+		s.darkness(time.Duration(r.IntN(45))*time.Second, 21*time.Second, f.CutSockets) // the longest handshake, and cut what came of it
 		f.Refuse(false)
 	case 4:
 		f.Delay(time.Duration(r.IntN(3000)) * time.Millisecond)
@@ -363,13 +367,38 @@ func (s *sim) sabotage(r *rand.Rand) {
 		f.DelayEvents(time.Duration(r.IntN(4000)) * time.Millisecond)
 	case 17:
 		f.HalfOpen(true)
-		time.Sleep(time.Duration(r.IntN(40)) * time.Second)
+		s.darkness(time.Duration(r.IntN(70))*time.Second, 30*time.Second, func() {})
 		f.HalfOpen(false)
 	}
 	if r.IntN(3) == 0 {
 		s.note("mended")
 		f.Clear()
 	}
+}
+
+// darkness lets time pass without a stream. After notice it does again what makes it dark, and when that has arrived, a client that
+// follows a stream must know.
+func (s *sim) darkness(d, notice time.Duration, again func()) {
+	set := func(dark bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dark = dark && s.seed%5 != 1 // that one polls
+	}
+	time.Sleep(min(d, notice))
+	if d <= notice {
+		return
+	}
+	again()
+	time.Sleep(4 * longestWay)
+	set(true)
+	time.Sleep(d - notice)
+	set(false)
+}
+
+func (s *sim) isDark() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dark
 }
 
 // write is what this client does to its own customer, and reads at once.
