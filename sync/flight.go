@@ -129,9 +129,19 @@ func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 
 // takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already.
 func (s *Syncer) takeOff(key entitlements.Key, awaited, paid bool) *flight {
-	f := &flight{key: key, done: make(chan struct{}), awaited: awaited}
-	s.flights[key] = f
+	f := s.newFlight(key)
+	f.awaited = awaited
 	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
+	return f
+}
+
+// newFlight registers a flight. The caller holds mu. It begins with what is held now, which may be evicted before it lands.
+func (s *Syncer) newFlight(key entitlements.Key) *flight {
+	f := &flight{key: key, done: make(chan struct{})}
+	if r, ok := s.cfg.Store.Peek(key); ok {
+		f.held = r.Belief
+	}
+	s.flights[key] = f
 	return f
 }
 

@@ -178,7 +178,7 @@ func firstBelief(s *entitlements.Snapshot, newest, learned entitlements.Instant,
 		Snapshot:    s,
 		Newest:      max(newest, s.EntitlementUpdatedAt()),
 		GrantSeq:    a.seq,
-		LearnedAt:   learned,
+		LearnedAt:   max(learned, a.at), // what came about before the fetch began is in its answer, or was taken away again
 		Generation:  a.generation,
 		ConfirmedAt: a.at,
 		ExpiresAt:   expiry(s, a.at),

@@ -209,9 +209,8 @@ func (p *property) begin() {
 	if p.flight != nil {
 		return
 	}
-	p.flight = &flight{key: acme, done: make(chan struct{})}
 	p.s.mu.Lock()
-	p.s.flights[acme] = p.flight
+	p.flight = p.s.newFlight(acme)
 	p.s.mu.Unlock()
 	p.attempt()
 }
