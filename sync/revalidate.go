@@ -230,10 +230,13 @@ func (s *Syncer) refreshed(f *flight) {
 		return
 	}
 	s.mu.Lock()
-	x := s.failures[f.key]
+	var until time.Time
+	if x := s.failures[f.key]; x != nil {
+		until = x.until
+	}
 	s.mu.Unlock()
-	if x != nil {
-		s.refresh.expires(f.key, entitlements.InstantOf(x.until))
+	if !until.IsZero() {
+		s.refresh.expires(f.key, entitlements.InstantOf(until))
 	}
 	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
 		// Without a stream, this is how an interruption shows.
