@@ -308,7 +308,7 @@ func (p *property) settle() {
 }
 
 func TestNeverBackwardsAndConverging(t *testing.T) {
-	seed := rand.Uint64()
+	seed := uint64(1) // the same histories each time; ENTCACHE_SEED asks for others
 	if s := os.Getenv("ENTCACHE_SEED"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
