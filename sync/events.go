@@ -17,11 +17,11 @@ func (s *Syncer) wanted(key entitlements.Key) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flights[key] != nil {
+	if s.ledger.flights[key] != nil {
 		return true
 	}
 	if key.ResourceID == "" {
-		for k := range s.flights {
+		for k := range s.ledger.flights {
 			if k.CustomerID == key.CustomerID {
 				return true
 			}
@@ -45,7 +45,7 @@ func (s *Syncer) handle(e entitlements.Event) {
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
 		s.lag.note(e.Usage.UpdatedAt, entitlements.InstantOf(time.Now()))
-		s.takeUsage(e.Key, e.Usage, false)
+		s.takeUsage(e.Key, e.Usage, usageArrived)
 	case entitlements.EventPackagePublished:
 		s.counts.events.Add(1)
 		if e.AllCustomers {
@@ -58,34 +58,19 @@ func (s *Syncer) handle(e entitlements.Event) {
 	case entitlements.EventUnreadable:
 		s.counts.unreadable.Add(1)
 		if e.Key.CustomerID != "" {
-			s.doubt(e.Key, question)
-			s.doubtResources(e.Key, question)
+			s.doubt(e.Key, doubted)
+			s.doubtResources(e.Key, doubted)
 		} else {
 			s.doubtEverything("an event could not be read")
 		}
 	}
 }
 
-// change applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
-// verdict on the resident belief, and whether there is one. stamp is that of a set that arrived, else zero.
-func (s *Syncer) change(key entitlements.Key, at arrival, stamp entitlements.Instant, next changing) (v verdict, resident bool) {
+// take applies one arrival to its key, and sees to what follows from it. It returns the verdict on the resident belief, and
+// whether there is one.
+func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool) {
 	s.mu.Lock()
-	b := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
-		var n *entitlements.Belief
-		n, v = next(held)
-		return n
-	})
-	if f := s.flights[key]; f != nil {
-		f.newest = max(f.newest, stamp)
-		switch {
-		case b != nil:
-			f.held = b
-		case f.held != nil:
-			f.held, _ = next(f.held)
-		default:
-			remember(f, at, next)
-		}
-	}
+	b, v := s.ledger.take(key, in)
 	s.mu.Unlock()
 	if b != nil {
 		s.refresh.expires(key, b.ExpiresAt)
@@ -96,53 +81,22 @@ func (s *Syncer) change(key entitlements.Key, at arrival, stamp entitlements.Ins
 	return v, b != nil
 }
 
-// changing makes the next belief of one, and says what that did.
-type changing func(*entitlements.Belief) (*entitlements.Belief, verdict)
-
-// remember keeps an arrival for the end of a flight. The caller holds Syncer.mu.
-func remember(f *flight, at arrival, next changing) {
-	if len(f.pending) >= maxPending {
-		f.pending = append(f.pending[:0], pending{at.seq, func(b *entitlements.Belief) *entitlements.Belief { return await(b, at) }})
-		return
-	}
-	f.pending = append(f.pending, pending{at.seq, func(b *entitlements.Belief) *entitlements.Belief {
-		n, _ := next(b)
-		return n
-	}})
-}
-
 // takeSet applies a full set that came as an event.
-func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) verdict {
-	at := s.arrive()
-	v, resident := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
-		return applySet(b, set, at)
-	})
+func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
+	v, resident := s.take(key, input{kind: setArrived, set: set, at: s.arrive()})
 	s.countVerdict(v)
 	if !resident || v == advanced || v == questioned { // of a set that is not held, nobody knows whether it changed
-		s.doubtResources(key, question)
+		s.doubtResources(key, doubted)
 	}
-	return v
 }
 
-// takeUsage applies the usage of one entitlement.
-func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, own bool) verdict {
-	at := s.arrive()
-	v, _ := s.change(key, at, 0, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return applyUsage(b, u, at, own) })
-	s.countVerdict(v)
-	return v
-}
-
-// mark is question or await.
-type mark func(*entitlements.Belief, arrival) *entitlements.Belief
-
-// doubt makes one key suspect.
-func (s *Syncer) doubt(key entitlements.Key, how mark) {
-	at := s.arrive()
-	s.change(key, at, 0, func(b *entitlements.Belief) (*entitlements.Belief, verdict) { return how(b, at), questioned })
+// doubt makes one key suspect; how is doubted, or awaited.
+func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
+	s.take(key, input{kind: how, at: s.arrive()})
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).
-func (s *Syncer) doubtResources(key entitlements.Key, how mark) {
+func (s *Syncer) doubtResources(key entitlements.Key, how inputKind) {
 	if key.ResourceID != "" {
 		return
 	}
@@ -152,7 +106,7 @@ func (s *Syncer) doubtResources(key entitlements.Key, how mark) {
 	// And those in the air that are not resident.
 	s.mu.Lock()
 	var flying []entitlements.Key
-	for k := range s.flights {
+	for k := range s.ledger.flights {
 		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
 			flying = append(flying, k)
 		}
@@ -188,25 +142,26 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 	if set == nil {
 		return
 	}
-	at := s.arrive()
-	v, resident := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
-		n, v := applySet(b, set, at)
-		if v == questioned {
-			n = await(n, at)
-		}
-		return n, v
-	})
+	v, resident := s.take(key, input{kind: setWritten, set: set, at: s.arrive()})
 	s.countVerdict(v)
 	if !resident || v == advanced || v == questioned {
-		s.doubtResources(key, await)
+		s.doubtResources(key, awaited)
 	}
 }
 
 // WroteUsage applies the usage that the answer to this client's own report carried.
-func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, u, true) }
+func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
+	s.takeUsage(key, u, usageWritten)
+}
+
+// takeUsage applies the usage of one entitlement; kind is usageArrived or usageWritten.
+func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
+	v, _ := s.take(key, input{kind: kind, usage: u, at: s.arrive()})
+	s.countVerdict(v)
+}
 
 // AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
 func (s *Syncer) AwaitRefresh(key entitlements.Key) {
-	s.doubt(key, await)
-	s.doubtResources(key, await)
+	s.doubt(key, awaited)
+	s.doubtResources(key, awaited)
 }

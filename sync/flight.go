@@ -24,7 +24,7 @@ type flight struct {
 	held *entitlements.Belief
 	// pending is what arrived while the key was in the air and nothing was held, to be applied after the answer; guarded by
 	// Syncer.mu.
-	pending []pending
+	pending []input
 
 	// newest is the newest stamp of a set that arrived meanwhile; guarded by Syncer.mu.
 	newest entitlements.Instant
@@ -33,15 +33,6 @@ type flight struct {
 	overtaken bool // the answer was dropped for something newer
 	err       error
 }
-
-// pending is an event, or the effect of a write, that met a key in the air.
-type pending struct {
-	seq   uint64 // when it arrived
-	apply func(*entitlements.Belief) *entitlements.Belief
-}
-
-// maxPending bounds what a flight remembers. More than that becomes a single question.
-const maxPending = 32
 
 // failed is a key whose last fetch failed: until then, a miss is answered with the same error instead of another fetch.
 type failed struct {
@@ -114,7 +105,7 @@ func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	if f := s.flights[key]; f != nil {
+	if f := s.ledger.flights[key]; f != nil {
 		f.awaited = true
 		return f, nil
 	}
@@ -129,19 +120,9 @@ func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 
 // takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already.
 func (s *Syncer) takeOff(key entitlements.Key, awaited, paid bool) *flight {
-	f := s.newFlight(key)
+	f := s.ledger.takeOff(key)
 	f.awaited = awaited
 	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
-	return f
-}
-
-// newFlight registers a flight. The caller holds mu. It begins with what is held now, which may be evicted before it lands.
-func (s *Syncer) newFlight(key entitlements.Key) *flight {
-	f := &flight{key: key, done: make(chan struct{})}
-	if r, ok := s.cfg.Store.Peek(key); ok {
-		f.held = r.Belief
-	}
-	s.flights[key] = f
 	return f
 }
 
@@ -198,7 +179,7 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 	}
 	at := s.arrive()
 	s.mu.Lock()
-	f.began = at.seq
+	s.ledger.begin(f, at.seq)
 	s.mu.Unlock()
 	s.counts.fetches.Add(1)
 	snapshot, err := s.cfg.Source.Fetch(ctx, f.key)
@@ -217,9 +198,8 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	s.mu.Lock()
 	at.landed = entitlements.InstantOf(time.Now())
-	b, v, resident := s.settle(f, snapshot, at)
+	b, v, resident := s.ledger.land(f, snapshot, at)
 	f.belief, f.overtaken = b, v == overtaken
-	delete(s.flights, f.key)
 	delete(s.failures, f.key)
 	s.mu.Unlock()
 	if v == overtaken {
@@ -236,47 +216,12 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	close(f.done)
 }
 
-// settle orders the answer against what is resident, or makes it resident. The caller holds mu.
-func (s *Syncer) settle(f *flight, snapshot *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
-	for {
-		b = s.cfg.Store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
-			var next *entitlements.Belief
-			next, v = commit(held, snapshot, at)
-			return next
-		})
-		if b != nil {
-			return b, v, true
-		}
-		if f.held != nil {
-			b, v = commit(f.held, snapshot, at)
-		} else {
-			newest, learned := s.stamps.of(f.key)
-			b, v = firstBelief(snapshot, newest, learned, at), unchanged
-			for _, p := range f.pending {
-				if p.seq > at.seq { // what met an earlier attempt is part of the answer
-					b = p.apply(b)
-				}
-			}
-		}
-		n := *b
-		n.Newest = max(b.Newest, f.newest) // not held, but known to have been: a late duplicate of it is no news
-		if f.held == nil {
-			n.LearnedAt = at.landed // only now: nobody has seen a set that what arrived during the flight could be late for
-		}
-		b = &n
-		held, inserted := s.cfg.Store.Insert(f.key, b)
-		if inserted || held == nil {
-			return b, v, inserted
-		}
-	}
-}
-
 // crash ends the flight with an error, and lets the key back off.
 func (s *Syncer) crash(f *flight, err error) {
 	s.counts.failures.Add(1)
 	s.mu.Lock()
 	f.err = err
-	delete(s.flights, f.key)
+	s.ledger.crash(f)
 	if s.ctx.Err() == nil {
 		x := s.failures[f.key]
 		if x == nil {
@@ -328,7 +273,7 @@ func (s *Syncer) Allow(ctx context.Context) error { return s.budget.forRefresh(c
 func (s *Syncer) LoadAllowed(ctx context.Context, key entitlements.Key) (*entitlements.Belief, error) {
 	s.mu.Lock()
 	var f *flight
-	if s.flights[key] == nil && s.failures[key] == nil && !s.closed && s.status.refused() == nil {
+	if s.ledger.flights[key] == nil && s.failures[key] == nil && !s.closed && s.status.refused() == nil {
 		f = s.takeOff(key, true, true)
 	}
 	s.mu.Unlock()

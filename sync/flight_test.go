@@ -278,7 +278,7 @@ func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 		}
 		synctest.Wait()
 		w.Syncer.mu.Lock()
-		n := len(w.flights[acme].pending)
+		n := len(w.ledger.flights[acme].pending)
 		w.Syncer.mu.Unlock()
 		if n > maxPending {
 			t.Errorf("the flight remembers %d, want at most %d", n, maxPending)

@@ -49,6 +49,44 @@ func (a arrival) moment(stamp entitlements.Instant) entitlements.Instant {
 	return min(a.at, stamp+entitlements.Instant(a.lag))
 }
 
+// input is something that arrived about one key.
+type input struct {
+	kind  inputKind
+	at    arrival
+	set   *entitlements.Snapshot // of setArrived and setWritten
+	usage entitlements.Usage     // of usageArrived and usageWritten
+}
+
+type inputKind uint8
+
+const (
+	setArrived   inputKind = iota // a full set, as an event
+	setWritten                    // a full set, in the answer to this client's own write
+	usageArrived                  // the usage of one entitlement, as an event
+	usageWritten                  // the same, in the answer to this client's own report
+	doubted                       // something that cannot be ordered: a fetch must decide
+	awaited                       // a write of this client whose effect is not known: the next read waits for a fetch
+)
+
+// next returns the belief that follows from b, and what the arrival did to it.
+func (in *input) next(b *entitlements.Belief) (*entitlements.Belief, verdict) {
+	switch in.kind {
+	case setArrived:
+		return applySet(b, in.set, in.at)
+	case setWritten:
+		n, v := applySet(b, in.set, in.at)
+		if v == questioned {
+			n = await(n, in.at)
+		}
+		return n, v
+	case usageArrived, usageWritten:
+		return applyUsage(b, in.usage, in.at, in.kind == usageWritten)
+	case doubted:
+		return question(b, in.at), questioned
+	}
+	return await(b, in.at), questioned
+}
+
 // applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
 func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	stamp := s.EntitlementUpdatedAt()

@@ -210,7 +210,7 @@ func (p *property) begin() {
 		return
 	}
 	p.s.mu.Lock()
-	p.flight = p.s.newFlight(acme)
+	p.flight = p.s.ledger.takeOff(acme)
 	p.s.mu.Unlock()
 	p.attempt()
 }
@@ -332,7 +332,7 @@ func TestNeverBackwardsAndConverging(t *testing.T) {
 					}
 					store.gone = s.Evicted
 					clear(remembered.slots)
-					s.stamps = remembered
+					s.ledger.stamps = remembered
 					s.newGeneration()
 					// An event of another customer arrived on time: the clocks have been compared.
 					s.lag.note(entitlements.InstantOf(time.Now()), entitlements.InstantOf(time.Now()))

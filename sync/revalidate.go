@@ -205,7 +205,7 @@ func (s *Syncer) pick() (*flight, bool) {
 			continue
 		}
 		s.mu.Lock()
-		f := s.flights[key]
+		f := s.ledger.flights[key]
 		switch {
 		case s.closed:
 		case f != nil:

@@ -63,7 +63,6 @@ type Syncer struct {
 	cfg    Config
 	log    *slog.Logger
 	budget *budget
-	stamps *stamps
 
 	// What readers look at. live is the generation that is being followed, 0 for none; generations only grow.
 	live       atomic.Uint64
@@ -83,7 +82,7 @@ type Syncer struct {
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex // guards the following
-	flights  map[entitlements.Key]*flight
+	ledger   ledger
 	failures map[entitlements.Key]*failed
 	swept    time.Time // when failures last forgot what was old
 	closed   bool
@@ -142,9 +141,8 @@ func New(cfg Config) (*Syncer, error) {
 	s := &Syncer{
 		cfg: cfg, log: cfg.Logger,
 		budget:    newBudget(cfg.RequestsPerMinute, cfg.Burst),
-		stamps:    newStamps(),
 		wants:     make(chan entitlements.Key, 256),
-		flights:   make(map[entitlements.Key]*flight),
+		ledger:    newLedger(cfg.Store),
 		failures:  make(map[entitlements.Key]*failed),
 		keyChange: make(chan struct{}, 1),
 		relief:    make(chan struct{}, 1),
@@ -240,7 +238,7 @@ func (s *Syncer) Want(key entitlements.Key) {
 
 // Evicted is told of a key that is no longer resident; its stamp is remembered.
 func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
-	s.stamps.note(key, b.Newest, b.LearnedAt)
+	s.ledger.evicted(key, b)
 	s.refresh.forget(key)
 }
 

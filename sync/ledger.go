@@ -1,0 +1,149 @@
+package syncer
+
+import "github.com/entcache/entcache/entitlements"
+
+// ledger is where what arrives meets what is held and what is in the air: the part of a Syncer that decides what is believed.
+// Syncer.mu guards it, apart from evicted. It knows no clock, no goroutine and no network, so that a test can replay what it
+// went through step by step (replay_test.go).
+type ledger struct {
+	store   Store
+	stamps  *stamps
+	flights map[entitlements.Key]*flight
+
+	// tap is told of each step before it is taken, in order. It is nil outside of tests.
+	tap func(step)
+}
+
+func newLedger(store Store) ledger {
+	return ledger{store: store, stamps: newStamps(), flights: make(map[entitlements.Key]*flight)}
+}
+
+// step is one of a ledger's methods together with what it was called with.
+type step struct {
+	kind  stepKind
+	key   entitlements.Key
+	input input                  // of took
+	set   *entitlements.Snapshot // of landed: the answer
+	at    arrival                // of began and landed
+}
+
+type stepKind uint8
+
+const (
+	took    stepKind = iota // an arrival
+	tookOff                 // a flight
+	began                   // an attempt of it
+	landed                  // its answer
+	crashed                 // it ended without one
+	gone                    // a key was evicted
+)
+
+func (l *ledger) note(s step) {
+	if l.tap != nil {
+		l.tap(s)
+	}
+}
+
+// take applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
+// resident belief that stands, nil when there is none, and the verdict on it.
+func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v verdict) {
+	l.note(step{kind: took, key: key, input: in})
+	b = l.store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
+		var next *entitlements.Belief
+		next, v = in.next(held)
+		return next
+	})
+	f := l.flights[key]
+	if f == nil {
+		return b, v
+	}
+	if in.set != nil {
+		f.newest = max(f.newest, in.set.EntitlementUpdatedAt())
+	}
+	switch {
+	case b != nil:
+		f.held = b
+	case f.held != nil:
+		f.held, _ = in.next(f.held)
+	case len(f.pending) < maxPending:
+		f.pending = append(f.pending, in)
+	default:
+		f.pending = append(f.pending[:0], input{kind: awaited, at: in.at})
+	}
+	return b, v
+}
+
+// maxPending bounds what a flight remembers. More than that becomes a single question.
+const maxPending = 32
+
+// takeOff registers a flight. It begins with what is held now, which may be evicted before it lands.
+func (l *ledger) takeOff(key entitlements.Key) *flight {
+	l.note(step{kind: tookOff, key: key})
+	f := &flight{key: key, done: make(chan struct{})}
+	if r, ok := l.store.Peek(key); ok {
+		f.held = r.Belief
+	}
+	l.flights[key] = f
+	return f
+}
+
+// begin notes that an attempt begins at the place seq of the local order.
+func (l *ledger) begin(f *flight, seq uint64) {
+	l.note(step{kind: began, key: f.key, at: arrival{seq: seq}})
+	f.began = seq
+}
+
+// crash ends a flight that brought nothing.
+func (l *ledger) crash(f *flight) {
+	l.note(step{kind: crashed, key: f.key})
+	delete(l.flights, f.key)
+}
+
+// evicted remembers the stamps of a key that is no longer resident. Unlike the rest it may be called by anybody at any time.
+func (l *ledger) evicted(key entitlements.Key, b *entitlements.Belief) {
+	l.note(step{kind: gone, key: key})
+	l.stamps.note(key, b.Newest, b.LearnedAt)
+}
+
+// land ends a flight with an answer: it is ordered against what is resident, or becomes it. It returns what is believed now,
+// the verdict on the answer, and whether the key is resident.
+func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
+	l.note(step{kind: landed, key: f.key, set: answer, at: at})
+	delete(l.flights, f.key)
+	for {
+		b = l.store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
+			var next *entitlements.Belief
+			next, v = commit(held, answer, at)
+			return next
+		})
+		if b != nil {
+			return b, v, true
+		}
+		b, v = l.first(f, answer, at)
+		held, inserted := l.store.Insert(f.key, b)
+		if inserted || held == nil {
+			return b, v, inserted
+		}
+	}
+}
+
+// first is what the answer makes of a key that is not resident, with what arrived during the flight.
+func (l *ledger) first(f *flight, answer *entitlements.Snapshot, at arrival) (*entitlements.Belief, verdict) {
+	if f.held != nil {
+		b, v := commit(f.held, answer, at)
+		n := *b
+		n.Newest = max(b.Newest, f.newest)
+		return &n, v
+	}
+	newest, learned := l.stamps.of(f.key)
+	b := firstBelief(answer, newest, learned, at)
+	for _, in := range f.pending {
+		if in.at.seq > at.seq { // what met an earlier attempt is part of the answer
+			b, _ = in.next(b)
+		}
+	}
+	n := *b
+	n.Newest = max(b.Newest, f.newest) // not held, but known to have been: a late duplicate of it is no news
+	n.LearnedAt = at.landed            // only now: nobody has seen a set that what arrived during the flight could be late for
+	return &n, unchanged
+}
