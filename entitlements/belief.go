@@ -14,6 +14,8 @@ type Belief struct {
 	Suspect bool
 	// AwaitRefresh: this client wrote something that the snapshot does not show. The next read waits for one fetch.
 	AwaitRefresh bool
+	// Told: the resources of the customer have been doubted since the set was learned (rule 7). A first fetch tells nobody.
+	Told bool
 	// LearnedAt is when the set arrived here, in a fetch or an event, by this machine's clock. It is not older than that.
 	LearnedAt Instant
 	// ExpiresAt is when the server wants the set recalculated; zero when it named no moment, or when a confirmation came after.
@@ -21,7 +23,9 @@ type Belief struct {
 
 	// Newest is the newest EntitlementUpdatedAt ever held for the key; a removal can leave it ahead of the snapshot's own.
 	Newest Instant
-	// GrantSeq and QuestionSeq are local sequence numbers: when the grants were learned, and when the last question arrived.
+	// Places in the local order: when the grants were learned, when an event last confirmed them, and when the last question
+	// arrived.
 	GrantSeq    uint64
+	ConfirmSeq  uint64
 	QuestionSeq uint64
 }

@@ -17,13 +17,16 @@
 //     costs one fetch.
 //  4. A fetch that began after everything held is authoritative, ties and removals included. One that was overtaken by a newer
 //     state while in flight is dropped, all but its usage, and repeated while a question is open or somebody waits for what it
-//     would have shown; a newer stamp on it is itself a question.
+//     would have shown; a newer stamp on it is itself a question. So is an answer that differs from what an event confirmed
+//     while it was in flight: it is dropped too.
 //  5. Usage has its own clock, ordered per entitlement by (period start, usageUpdatedAt); strictly newer wins. The same stamp
 //     with another value, no stamp, a start and a stamp that disagree, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
 //     next read wait for one fetch.
 //  6. The newest stamp of a key, and when its last set arrived, survive its eviction for a while, so that a late older event is
 //     a question, not news.
-//  7. A change of a customer's own set makes the sets of its resources suspect.
+//  7. A change of a customer's own set makes the sets of its resources suspect, once, whoever brings it: an event, a fetch that
+//     finds another set than the one held, or the first event that confirms what a first fetch had brought. After a write of
+//     this client to the customer, the next read of each resource waits for a fetch.
 //  8. A reply without data, or without a required part, is an error and changes nothing. (Package gql.)
 //  9. A usage period that has ended reads as zero. (Package entitlements.)
 //  10. validUntil ahead makes a refresh due at that moment; past it, until a fetch has confirmed the set, it is Stale.

@@ -83,9 +83,9 @@ func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool)
 
 // takeSet applies a full set that came as an event.
 func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
-	v, resident := s.take(key, input{kind: setArrived, set: set, at: s.arrive()})
+	v, _ := s.take(key, input{kind: setArrived, set: set, at: s.arrive()})
 	s.countVerdict(v)
-	if !resident || v == advanced || v == questioned { // of a set that is not held, nobody knows whether it changed
+	if v != confirmed { // of a set that is not held, nobody knows whether it changed
 		s.doubtResources(key, doubted)
 	}
 }
@@ -142,11 +142,9 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 	if set == nil {
 		return
 	}
-	v, resident := s.take(key, input{kind: setWritten, set: set, at: s.arrive()})
+	v, _ := s.take(key, input{kind: setWritten, set: set, at: s.arrive()})
 	s.countVerdict(v)
-	if !resident || v == advanced || v == questioned {
-		s.doubtResources(key, awaited)
-	}
+	s.doubtResources(key, awaited) // even if a fetch has brought the set already: that told the resources nothing
 }
 
 // WroteUsage applies the usage that the answer to this client's own report carried.

@@ -202,8 +202,11 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	f.belief, f.overtaken = b, v == overtaken
 	delete(s.failures, f.key)
 	s.mu.Unlock()
-	if v == overtaken {
+	switch v {
+	case overtaken:
 		s.counts.overtaken.Add(1)
+	case advanced:
+		s.doubtResources(f.key, doubted) // whoever told of the change, it was not heard
 	}
 	if resident {
 		s.refresh.expires(f.key, b.ExpiresAt)

@@ -16,6 +16,7 @@ type verdict uint8
 const (
 	unchanged  verdict = iota // older, or nothing new
 	confirmed                 // it says what is held
+	revealed                  // it says what a fetch had brought, and no event had told of yet
 	advanced                  // it is newer, and is now what is held
 	questioned                // it cannot be ordered: a fetch must decide
 	overtaken                 // a fetch that something newer overtook while it was in flight
@@ -102,11 +103,13 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		n := *b
 		n.Snapshot, n.Newest, n.GrantSeq, n.LearnedAt = merged, stamp, a.seq, a.at
 		n.ConfirmedAt, n.ExpiresAt = max(b.ConfirmedAt, a.moment(stamp)), s.ValidUntil()
+		n.Told = true
 		if !a.before(stamp, a.since) {
 			// A state from before the stream began says nothing about what came after it, and was lost.
 			n.Generation = a.generation
 		}
 		if tied {
+			n.ConfirmedAt = b.ConfirmedAt // not all of it is
 			return await(&n, a), advanced
 		}
 		return &n, advanced
@@ -117,10 +120,16 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		if !a.before(stamp, a.since) {
 			n.Generation, n.ConfirmedAt = a.generation, max(b.ConfirmedAt, a.moment(stamp))
 		}
+		n.ConfirmSeq = a.seq
+		v := confirmed
+		if !b.Told {
+			n.Told, v = true, revealed
+		}
 		if tied {
+			n.ConfirmedAt = b.ConfirmedAt
 			return await(&n, a), questioned
 		}
-		return &n, confirmed
+		return &n, v
 	}
 	return question(b, a), questioned
 }
@@ -167,25 +176,31 @@ func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
 // open then: the answer is at least that recent, and no more is claimed for it.
 func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	n := *b
-	if a.seq > b.GrantSeq {
+	same := s.SameGrants(b.Snapshot)
+	// An event that arrived since the fetch began and confirmed what is held may be late, or it may tell that something else came
+	// and went (a customer is archived and restored): an answer that differs cannot be ordered against it.
+	unclear := !same && a.seq < b.ConfirmSeq
+	if a.seq > b.GrantSeq && !unclear {
 		var tied bool
 		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
 		n.GrantSeq, n.LearnedAt = a.seq, a.landed
 		n.ExpiresAt = expiry(s, a.at)
-		if s.SameGrants(b.Snapshot) {
+		v := confirmed
+		if same {
 			// An event may have confirmed the same content since the fetch began.
 			n.Generation, n.ConfirmedAt = max(b.Generation, a.generation), max(b.ConfirmedAt, a.at)
 		} else {
 			n.Generation, n.ConfirmedAt = a.generation, a.at
+			n.Told, v = true, advanced
 		}
 		if a.seq > b.QuestionSeq {
 			n.Suspect, n.AwaitRefresh = false, false
 		}
 		if tied { // with a usage that arrived while the fetch was in flight
-			return await(&n, arrival{seq: max(b.QuestionSeq, a.seq)}), advanced
+			return await(&n, arrival{seq: max(b.QuestionSeq, a.seq)}), v
 		}
-		return &n, advanced
+		return &n, v
 	}
 	// Overtaken: the grants are dropped. Not even a newer stamp makes them news, for the set that overtook them may be what a
 	// removal left; but it shows that something was missed, so another fetch decides. Usage has its own clock.
@@ -203,7 +218,7 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 	switch {
 	case tied:
 		return await(&n, again), overtaken
-	case s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest:
+	case unclear || s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest:
 		return question(&n, again), overtaken
 	}
 	return &n, overtaken

@@ -253,14 +253,14 @@ func (p *property) follows(b *entitlements.Belief) bool {
 	grants, usages := map[string]int{}, map[string]int{}
 	for _, f := range features {
 		limit, usage := limitOf(b, f), usageOf(b, f)
-		if grants[f] = find(p.truth.contents[f], limit, p.seenGrant[f]); grants[f] < 0 {
+		if grants[f] = indexOf(p.truth.contents[f], limit, p.seenGrant[f]); grants[f] < 0 {
 			p.why = fmt.Sprintf("%s has the limit %v after a reader saw version %d of %v (-1: absent)", f, limit, p.seenGrant[f], p.truth.contents[f])
 			return false
 		}
 		if usage < 0 {
 			continue // absent: when it is granted again, a set that is on its way may bring the usage of that moment
 		}
-		if usages[f] = find(p.truth.usages[f], usage, p.seenUsage[f]); usages[f] < 0 {
+		if usages[f] = indexOf(p.truth.usages[f], usage, p.seenUsage[f]); usages[f] < 0 {
 			p.why = fmt.Sprintf("%s has the usage %v after a reader saw version %d of %v", f, usage, p.seenUsage[f], p.truth.usages[f])
 			return false
 		}
@@ -269,7 +269,7 @@ func (p *property) follows(b *entitlements.Belief) bool {
 	return true
 }
 
-func find(in []float64, what float64, from int) int {
+func indexOf(in []float64, what float64, from int) int {
 	for i := from; i < len(in); i++ {
 		if in[i] == what {
 			return i

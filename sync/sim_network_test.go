@@ -1,0 +1,336 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// The network of the simulation: it is the syncer's Source, and does its worst to whatever passes between it and the server.
+
+const (
+	simLongestWay = 2 * time.Second  // of a message, unless it is delayed on purpose
+	simSilence    = 30 * time.Second // after which a stream without frames is given up, as graphqlws does
+	simPing       = 10 * time.Second
+)
+
+var (
+	errBroken  = failing{text: "502 <html>"}
+	errGarbled = failing{text: "unexpected end of JSON input", final: true}
+	errSilent  = errors.New("no frame within 30 s")
+)
+
+// network is guarded by sim.mu, apart from the streams.
+type network struct {
+	sim     *sim
+	refuse  bool    // connections
+	hang    bool    // requests
+	revoked bool    // the API key
+	fail    []error // what the next requests are answered
+	pace    time.Duration
+	asked   uint64
+	dials   uint64
+	line    *wire // the stream that is open, as the server sees it
+
+	drop, twice, late int // of the next events
+}
+
+// way is how long a message takes.
+func (n *network) way(r *rand.Rand) time.Duration {
+	longest := 40 * time.Millisecond
+	if r.IntN(12) == 0 {
+		longest = simLongestWay - n.pace
+	}
+	return n.pace + time.Duration(r.Int64N(int64(longest))) + 1
+}
+
+func (n *network) Fetch(ctx context.Context, k key) (*entitlements.Snapshot, error) {
+	s := n.sim
+	s.mu.Lock()
+	n.asked++
+	r := rand.New(rand.NewPCG(s.seed, 1<<32+n.asked))
+	s.add(line{Do: "request", Key: k})
+	there, back := n.way(r), n.way(r)
+	s.mu.Unlock()
+	if err := sleep(ctx, there); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	var err error
+	switch {
+	case n.refuse:
+		err = errDown
+	case n.revoked:
+		err = errRefused
+	case len(n.fail) > 0:
+		err, n.fail = n.fail[0], n.fail[1:]
+	}
+	hang, st := n.hang, s.stigg.accounts[k].last
+	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return st.set, sleep(ctx, back)
+}
+
+func (n *network) CheckKey(ctx context.Context) error {
+	_, err := n.Fetch(ctx, n.sim.keys[0])
+	return err
+}
+
+func (n *network) Subscribe(ctx context.Context, wanted func(key) bool) (Stream, error) {
+	s := n.sim
+	if s.Poll {
+		return nil, ErrNoStream
+	}
+	s.mu.Lock()
+	n.dials++
+	r := rand.New(rand.NewPCG(s.seed, 2<<32+n.dials))
+	there := n.way(r)
+	s.mu.Unlock()
+	if err := sleep(ctx, there); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case n.refuse:
+		return nil, errDown
+	case n.revoked:
+		return nil, errRefused
+	}
+	w := &wire{sim: s, rnd: r, wanted: wanted, more: make(chan struct{}, 1), ended: make(chan struct{}), heard: time.Now()}
+	w.push(entitlements.Event{Kind: entitlements.EventSubscribed}, w.onTime())
+	n.line = w
+	return w, nil
+}
+
+// send is how an event leaves the server. It is lost when no stream is open.
+func (n *network) send(e entitlements.Event) {
+	w := n.line
+	if w == nil {
+		return
+	}
+	switch {
+	case n.drop > 0:
+		n.drop--
+		n.sim.note("the event is lost")
+	case n.late > 0:
+		n.late--
+		w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
+	default:
+		if n.twice > 0 {
+			n.twice--
+			w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
+		}
+		w.push(e, w.onTime())
+	}
+}
+
+// cut ends the stream that is open, with what is on its way.
+func (n *network) cut(err error) {
+	if n.line != nil {
+		n.line.cut(err)
+		n.line = nil
+	}
+}
+
+// wire is an open stream. Its queue is guarded by sim.mu.
+type wire struct {
+	sim    *sim
+	rnd    *rand.Rand
+	wanted func(key) bool
+	queue  []parcel
+	last   time.Time // when what was sent last arrives
+	mute   bool      // half open: nothing arrives, and nobody is told
+	more   chan struct{}
+	ended  chan struct{}
+
+	heard time.Time // of the reader alone: when the last frame arrived
+	pings time.Time // when the next ping is sent
+}
+
+type parcel struct {
+	at    time.Time
+	event entitlements.Event
+	err   error
+}
+
+// onTime is when something arrives that is sent now and neither overtakes nor is overtaken.
+func (w *wire) onTime() time.Time {
+	at := time.Now().Add(w.sim.network.way(w.rnd))
+	if !at.After(w.last) {
+		at = w.last.Add(1)
+	}
+	w.last = at
+	return at
+}
+
+func (w *wire) push(e entitlements.Event, at time.Time) {
+	if w.mute {
+		return
+	}
+	w.queue = append(w.queue, parcel{at: at, event: e})
+	slices.SortStableFunc(w.queue, func(a, b parcel) int { return a.at.Compare(b.at) })
+	w.wake()
+}
+
+func (w *wire) cut(err error) {
+	w.queue = []parcel{{at: time.Now(), err: err}}
+	w.wake()
+}
+
+func (w *wire) wake() {
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+}
+
+func (w *wire) Next(ctx context.Context) (entitlements.Event, error) {
+	s := w.sim
+	for {
+		s.mu.Lock()
+		now := time.Now()
+		if w.pings.IsZero() || !now.Before(w.pings) {
+			w.pings = now.Add(simPing)
+			w.push(entitlements.Event{Kind: entitlements.EventAlive}, w.onTime())
+		}
+		until := w.pings
+		if end := w.heard.Add(simSilence); end.Before(until) {
+			until = end
+		}
+		if len(w.queue) > 0 {
+			p := w.queue[0]
+			if !p.at.After(now) {
+				w.queue = w.queue[1:]
+				s.mu.Unlock()
+				w.heard = now
+				return w.received(p)
+			}
+			if p.at.Before(until) {
+				until = p.at
+			}
+		}
+		s.mu.Unlock()
+		if now.Sub(w.heard) >= simSilence {
+			return entitlements.Event{}, errSilent
+		}
+		t := time.NewTimer(time.Until(until))
+		select {
+		case <-t.C:
+		case <-w.more:
+		case <-w.ended:
+			t.Stop()
+			return entitlements.Event{}, errors.New("closed")
+		case <-ctx.Done():
+			t.Stop()
+			return entitlements.Event{}, ctx.Err()
+		}
+		t.Stop()
+	}
+}
+
+// received does what the decoder does: it leaves out what nobody wants.
+func (w *wire) received(p parcel) (entitlements.Event, error) {
+	switch k := p.event.Kind; {
+	case p.err != nil:
+		return p.event, p.err
+	case (k == entitlements.EventEntitlements || k == entitlements.EventUsage) && !w.wanted(p.event.Key):
+		return entitlements.Event{Kind: entitlements.EventSkipped, Key: p.event.Key}, nil
+	}
+	return p.event, nil
+}
+
+func (w *wire) Close() error {
+	w.sim.mu.Lock()
+	defer w.sim.mu.Unlock()
+	if w.sim.network.line == w {
+		w.sim.network.line = nil
+	}
+	close(w.ended)
+	return nil
+}
+
+// sabotage breaks something, and may mend it again later. It is called with no lock held.
+func (s *sim) sabotage(pick func(int) int) {
+	n := &s.network
+	do := func(text string, f func()) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.note("%s", text)
+		f()
+	}
+	times := 1 + pick(4)
+	kinds := 12
+	if s.Lossy {
+		kinds = 17
+	}
+	switch pick(kinds) {
+	case 0, 1:
+		do("the socket is cut", func() { n.cut(errCut) })
+	case 2:
+		do("the server goes away", func() { n.cut(failing{text: "1012 restarting", slow: pick(2) == 0}) })
+	case 3:
+		do("connections are refused", func() { n.refuse = true; n.cut(errCut) })
+		time.Sleep(s.pause(pick, 40*time.Second))
+		do("connections are accepted", func() { n.refuse = false })
+	case 4:
+		do("messages take longer", func() { n.pace = time.Duration(1 + pick(int(simLongestWay/2))) })
+		time.Sleep(s.pause(pick, 10*time.Second))
+		do("messages take no longer", func() { n.pace = 0 })
+	case 5:
+		do("requests hang", func() { n.hang = true })
+		time.Sleep(s.pause(pick, 20*time.Second))
+		do("requests are answered", func() { n.hang = false })
+	case 6:
+		do("429", func() {
+			for range times {
+				n.fail = append(n.fail, failing{text: "429", limited: true, retryAfter: time.Duration(pick(4)) * time.Second})
+			}
+		})
+	case 7:
+		do("502", func() { n.fail = append(n.fail, slices.Repeat([]error{errBroken}, times)...) })
+	case 8:
+		do("truncated JSON", func() { n.fail = append(n.fail, slices.Repeat([]error{errGarbled}, times)...) })
+	case 9:
+		do("the key is revoked", func() { n.revoked = true; n.cut(errRefused) })
+		time.Sleep(s.pause(pick, 20*time.Second))
+		do("the key is restored, and set anew", func() { n.revoked = false })
+		s.sync.KeyChanged()
+	case 10:
+		do("the socket is half open", func() {
+			if n.line != nil {
+				n.line.mute, n.line.queue = true, nil
+			}
+		})
+		time.Sleep(s.pause(pick, 45*time.Second))
+	case 11:
+		k := key{}
+		if pick(3) > 0 {
+			k = s.keys[pick(len(s.keys))]
+		}
+		do("an event that cannot be read", func() {
+			n.send(entitlements.Event{Kind: entitlements.EventUnreadable, Key: k, Err: errGarbled})
+		})
+	case 12:
+		do("events get lost", func() { n.drop += times })
+	case 13:
+		do("events come twice", func() { n.twice += times })
+	default:
+		do("events are late", func() { n.late += times })
+	}
+}
+
+// heal mends everything for good.
+func (n *network) heal() {
+	n.refuse, n.hang, n.revoked, n.fail, n.pace, n.drop, n.twice, n.late = false, false, false, nil, 0, 0, 0, 0
+}

@@ -1,0 +1,376 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/entcache/entcache/entitlements"
+)
+
+// The simulation: a whole Syncer, a server with a true history, and a network that does its worst, on virtual time. Its sister in
+// the root package has the whole client, the emulator and real bytes; this one has a server that is free to be worse than
+// the emulator, and can be replayed.
+//
+// A seed fixes every choice of the model, each at a virtual instant of its own. What happened is written down line by line, and
+// two things are then done with the lines, both on a single thread: they are judged (sim_judge_test.go), and they are replayed
+// step by step against a new ledger, which must believe the same at every read (replay_test.go). The lines of a seed that fails
+// are kept; ENTCACHE_SIM_TRACE=file go test -run TestReplay ./sync goes through them again.
+//
+// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200), ENTCACHE_SIM_SEED the only one.
+func TestSim(t *testing.T) {
+	first, seeds := uint64(1), uint64(200)
+	if n := envUint(t, "ENTCACHE_SIM_SEEDS"); n > 0 {
+		seeds = n
+	}
+	if n := envUint(t, "ENTCACHE_SIM_SEED"); n > 0 {
+		first, seeds = n, 1
+	}
+	for seed := first; seed < first+seeds; seed++ {
+		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+		}) {
+			t.Fatalf("seed %d; again with ENTCACHE_SIM_SEED=%d go test -run TestSim ./sync", seed, seed)
+		}
+	}
+}
+
+func envUint(t *testing.T, name string) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%q: %v", name, text, err)
+	}
+	return n
+}
+
+const (
+	simTime      = 4 * time.Minute
+	simPerMinute = 900
+	simBurst     = 20
+	simPoll      = 8 * time.Second
+	simTimeout   = 5 * time.Second
+)
+
+// manner is what kind of world a seed simulates.
+type manner struct {
+	Lossy bool // events may be lost, late, or twice
+	Calm  bool // nothing breaks
+	Poll  bool // there is no stream
+}
+
+// sim is one run of the simulation.
+type sim struct {
+	seed uint64
+	keys []key
+	mine key // what this client writes to; so do others
+	manner
+	sync  *Syncer
+	store *memory
+	wg    sync.WaitGroup
+	quiet chan struct{}
+
+	mu      sync.Mutex // guards the following
+	stigg   stigg
+	network network
+	states  []*state
+	ids     map[*entitlements.Snapshot]int
+	lines   []line
+}
+
+func newSim(t *testing.T, seed uint64) *sim {
+	s := &sim{
+		seed: seed, mine: key{CustomerID: "mine"}, quiet: make(chan struct{}), store: newMemory(), ids: map[*entitlements.Snapshot]int{},
+		manner: manner{Lossy: seed%3 == 1, Calm: seed%6 == 0, Poll: seed%10 == 5},
+	}
+	for _, c := range []string{"a", "b", "mine"} {
+		s.keys = append(s.keys, key{CustomerID: c})
+	}
+	s.keys = append(s.keys, key{CustomerID: "a", ResourceID: "site"}, key{CustomerID: "mine", ResourceID: "site"})
+	r := s.random(1)
+	s.stigg = stigg{
+		sim: s, accounts: map[key]*account{}, rollMark: r.IntN(2) == 0,
+		roll: entitlements.InstantOf(time.Now().Add(time.Duration(r.Int64N(int64(simTime))))),
+	}
+	s.network = network{sim: s}
+	for _, k := range s.keys {
+		s.stigg.open(k)
+	}
+	var err error
+	s.sync, err = New(Config{
+		Source: &s.network, Store: s.store, PollInterval: simPoll, RequestsPerMinute: simPerMinute, Burst: simBurst, FetchTimeout: simTimeout,
+		ReconnectMax: 10 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.store.gone = s.sync.Evicted
+	s.sync.ledger.tap = s.stepped
+	return s
+}
+
+func (s *sim) random(id uint64) *rand.Rand { return rand.New(rand.NewPCG(s.seed, id)) }
+
+// pause is a while of at most d, in nanoseconds, so that no two things happen at the same instant.
+func (s *sim) pause(pick func(int) int, d time.Duration) time.Duration {
+	return time.Duration(pick(int(d))) + 1
+}
+
+// actor does something again and again until it is quiet.
+func (s *sim) actor(id uint64, longest time.Duration, step func(pick func(int) int)) {
+	r := s.random(id)
+	s.wg.Go(func() {
+		for {
+			t := time.NewTimer(s.pause(r.IntN, longest))
+			select {
+			case <-t.C:
+				step(r.IntN)
+			case <-s.quiet:
+				t.Stop()
+				return
+			}
+		}
+	})
+}
+
+// later does something at the server at a given moment.
+func (s *sim) later(at instant, f func()) {
+	s.wg.Go(func() {
+		time.Sleep(time.Until(at.Time()) + 1)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f()
+	})
+}
+
+// run is the whole story, inside a bubble: afterwards nothing is left but the lines.
+func (s *sim) run() {
+	s.sync.Start()
+	s.later(s.stigg.roll, s.stigg.rollover)
+	for n := range 3 {
+		s.actor(uint64(10+n), 500*time.Millisecond, s.read)
+	}
+	s.actor(20, 1500*time.Millisecond, s.operate)
+	s.actor(30, 4*time.Second, s.write)
+	s.actor(40, 10*time.Second, s.forget)
+	if !s.Calm {
+		s.actor(50, 15*time.Second, s.sabotage)
+	}
+	time.Sleep(simTime)
+	close(s.quiet)
+	s.wg.Wait()
+	s.converge()
+	s.sync.Close()
+}
+
+func simulate(t *testing.T, seed uint64) {
+	s := newSim(t, seed)
+	s.run()
+	if s.network.line != nil {
+		t.Error("a stream is open after Close")
+	}
+	err := judge(s.manner, s.states, s.lines)
+	if err == nil {
+		err = replay(s.states, s.lines)
+	}
+	if err != nil {
+		file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("sim-%d.jsonl", seed))
+		if err := save(file, s.manner, s.states, s.lines); err != nil {
+			t.Error(err)
+		}
+		show(t, s.lines, s.states, err)
+		t.Fatalf("%v\nseed %d; go through %s again with ENTCACHE_SIM_TRACE=%s go test -run TestReplay ./sync", err, seed, file, file)
+	}
+}
+
+// converge mends everything, and goes on reading for as long as it may take.
+func (s *sim) converge() {
+	s.mu.Lock()
+	s.network.heal()
+	s.note("%s", healed)
+	s.mu.Unlock()
+	s.sync.KeyChanged()
+	r := s.random(60)
+	// What may pass before the stream is open again: the notice of a dead peer, the longest wait between attempts, the way there.
+	reconnect := simSilence + 10*time.Second + 3*simLongestWay
+	for end := time.Now().Add(reconnect); time.Now().Before(end); time.Sleep(s.pause(r.IntN, time.Second)) {
+		s.readAll()
+	}
+	s.mu.Lock()
+	s.add(line{Do: "bound", Text: s.sync.Status().Bound.String()})
+	s.mu.Unlock()
+	for end := time.Now().Add(s.sync.Status().Bound); time.Now().Before(end); time.Sleep(s.pause(r.IntN, 3*time.Second)) {
+		s.readAll()
+	}
+	s.mu.Lock()
+	s.add(line{Do: "final", Text: s.sync.Status().State.String()})
+	s.mu.Unlock()
+	s.readAll()
+}
+
+func (s *sim) readAll() {
+	for _, k := range s.keys {
+		for i := range simFeatures {
+			s.check(k, simFeatures[i])
+		}
+	}
+}
+
+// read is one check.
+func (s *sim) read(pick func(int) int) {
+	s.check(s.keys[pick(len(s.keys))], simFeatures[pick(len(simFeatures))])
+}
+
+// check does what the root package's GetEntitlement does.
+func (s *sim) check(k key, feature string) {
+	from := entitlements.InstantOf(time.Now())
+	b, origin, memory := s.believe(k, from)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := line{Do: "read", Key: k, Feature: feature, From: from}
+	if b != nil {
+		at := entitlements.InstantOf(time.Now())
+		v := look(b, k, feature, at)
+		v.Origin, v.Memory = origin, memory
+		v.AsOf = b.ConfirmedAt
+		if origin != entitlements.Fetched {
+			v.AsOf, _ = s.sync.Fresh(b, at)
+		}
+		l.See = &v
+	}
+	s.add(l)
+}
+
+func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitlements.Origin, memory bool) {
+	var since uint64
+	if b = s.store.touch(k, now); b != nil {
+		if !b.AwaitRefresh {
+			if _, live := s.sync.Fresh(b, now); live {
+				return b, entitlements.Live, true
+			}
+			s.sync.Want(k)
+			return b, entitlements.Stale, true
+		}
+		since = b.QuestionSeq
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*simTimeout)
+	defer cancel()
+	for range 4 {
+		fetched, err := s.sync.Load(ctx, k, since)
+		if err != nil {
+			break
+		}
+		if !fetched.AwaitRefresh {
+			if fetched.Suspect {
+				return fetched, entitlements.Stale, false
+			}
+			return fetched, entitlements.Fetched, false
+		}
+		since = fetched.QuestionSeq
+	}
+	if r, ok := s.store.Peek(k); ok {
+		return r.Belief, entitlements.Stale, true
+	}
+	return nil, entitlements.Fallback, false
+}
+
+// touch is a read of the store.
+func (m *memory) touch(k key, now instant) *entitlements.Belief {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.cells[k]
+	if r == nil {
+		return nil
+	}
+	if r.LastRead != now {
+		r.LastRead = now
+		r.Reads++
+	}
+	return r.Belief
+}
+
+// forget evicts something, or lets nothing in for a while.
+func (s *sim) forget(pick func(int) int) {
+	if k := s.keys[pick(len(s.keys))]; pick(8) > 0 {
+		if _, ok := s.store.Peek(k); ok {
+			s.store.evict(k)
+		}
+		return
+	}
+	s.full(true)
+	time.Sleep(s.pause(pick, 5*time.Second))
+	s.full(false)
+}
+
+func (s *sim) full(full bool) {
+	s.mu.Lock()
+	s.add(line{Do: "full", Full: full})
+	s.mu.Unlock()
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.full = full
+}
+
+// write is something that this client does to its own customer, followed at once by a check that must show it.
+func (s *sim) write(pick func(int) int) {
+	k := s.mine
+	there, back := s.pause(pick, 100*time.Millisecond), s.pause(pick, simLongestWay)
+	kind, behind := pick(4), time.Duration(pick(40))*time.Millisecond
+	time.Sleep(there)
+	s.mu.Lock()
+	if s.network.refuse || s.network.revoked || s.network.hang || s.stigg.accounts[k].archived {
+		s.mu.Unlock()
+		return
+	}
+	var u entitlements.Usage
+	if kind < 2 {
+		var ok bool
+		if u, ok = s.stigg.use(k, seats); !ok {
+			s.mu.Unlock()
+			return // refused
+		}
+		if pick(2) == 0 {
+			s.sayUsage(k, u)
+		}
+		u.UpdatedAt -= instant(behind) // the answer names the moment of the report, not of the calculation
+	} else {
+		s.stigg.put(k, tier)
+		s.stigg.record(k)
+		if pick(2) == 0 {
+			s.say(s.stigg.accounts[k].last)
+		}
+	}
+	st := s.stigg.accounts[k].last
+	s.mu.Unlock()
+	time.Sleep(back)
+	switch {
+	case kind < 2:
+		s.sync.WroteUsage(k, u)
+	case kind == 2:
+		s.sync.Wrote(k, st.set)
+	case kind == 3:
+		s.sync.AwaitRefresh(k)
+	}
+	s.mu.Lock()
+	wrote := line{Do: "wrote", Key: k, State: st.id}
+	if kind < 2 {
+		wrote.Feature = seats
+	}
+	s.add(wrote)
+	s.mu.Unlock()
+	time.Sleep(1)
+	s.check(k, seats)
+	s.check(k, tier)
+	s.check(key{CustomerID: k.CustomerID, ResourceID: "site"}, tier)
+}
