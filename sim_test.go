@@ -182,7 +182,7 @@ func (s *sim) fail(format string, args ...any) {
 	s.mu.Lock()
 	trace := s.trace[max(0, len(s.trace)-60):]
 	s.mu.Unlock()
-	s.Log(strings.Join(trace, "\n"))
+	s.Log(strings.Join(trace, "\n") + "\nFOUND: " + fmt.Sprintf(format, args...))
 	s.Fatalf(format, args...)
 }
 

@@ -93,6 +93,9 @@ func (e *Emulator) GrantPromotional(customerID string, ent Entitlement, until ti
 	return nil
 }
 
+// Unexplained is the reason for [Emulator.DenyEntitlement] to deny and give none: isGranted is false, and that is all.
+const Unexplained = "Unexplained"
+
 // SetEntitlement fixes what one key has of a feature or currency, whatever its subscriptions say. Without a resourceID it
 // holds for the customer and all its resources.
 func (e *Emulator) SetEntitlement(customerID, resourceID string, ent Entitlement) error {
@@ -100,7 +103,7 @@ func (e *Emulator) SetEntitlement(customerID, resourceID string, ent Entitlement
 }
 
 // DenyEntitlement keeps a feature or currency in the set and denies it with that reason, such as "Revoked" or
-// "BudgetExceeded". Ent says which one, and what else the set shows of it.
+// "BudgetExceeded". Ent says which one, and what else the set shows of it. [Unexplained] is no reason.
 func (e *Emulator) DenyEntitlement(customerID, resourceID string, ent Entitlement, reason string) error {
 	return e.override(customerID, resourceID, ent, cmp.Or(reason, "Revoked"))
 }

@@ -35,6 +35,7 @@ func (e *Emulator) recalculateFor(c *customer, resourceID string) {
 func (e *Emulator) recalculateScope(c *customer, s *scope) {
 	now := time.Now()
 	s.updatedAt = e.state.stamp()
+	before := s.set
 	e.fill(c, s, now)
 	for _, m := range s.meters {
 		if m.over(now) {
@@ -42,6 +43,7 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 		}
 	}
 	e.chargeDenials(s)
+	e.state.stampSet(s, before)
 	e.record(s)
 	e.emitEntitlements(c, s)
 }
@@ -266,6 +268,7 @@ func (e *Emulator) look(c *customer, resourceID string) *scope {
 	s := &scope{resourceID: resourceID, meters: map[ref]*meter{}, updatedAt: c.scopes[""].updatedAt}
 	e.fill(c, s, time.Now())
 	e.chargeDenials(s)
+	e.state.stampSet(s, nil)
 	return s
 }
 

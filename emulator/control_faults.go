@@ -208,6 +208,19 @@ func (c *control) faults() []controlRoute {
 		}),
 		repeat("/faults/duplicate-events", "sends each of the next n events twice", f.DuplicateEvents),
 		repeat("/faults/reorder-events", "swaps the next event with the one that follows it, n times over", f.ReorderEvents),
+		post("/faults/replay-events", "sends n events of the past again, from behind events before the latest", func(in struct {
+			N      int `json:"n"`
+			Behind int `json:"behind"`
+		}) (any, error) {
+			if err := count("n", in.N); err != nil {
+				return nil, err
+			}
+			if err := count("behind", in.Behind); err != nil {
+				return nil, err
+			}
+			f.ReplayEvents(in.N, in.Behind)
+			return nil, nil
+		}),
 		slow("/faults/delay-events", "sends each event later, in order", f.DelayEvents),
 	}
 }

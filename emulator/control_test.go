@@ -78,7 +78,17 @@ func TestControlReachesEveryFault(t *testing.T) {
 		}},
 		"DuplicateEvents": {`{"n":5}`, `"duplicateEvents":5`, nil},
 		"ReorderEvents":   {`{"n":6}`, `"reorderEvents":6`, nil},
-		"DelayEvents":     {`{"delay":"1s"}`, `"delayEvents":"1s"`, nil},
+		"ReplayEvents": {`{"n":1,"behind":1}`, "", func(b *bench, ws *wsClient) {
+			b.report("acme", "", "seats", 1)
+			b.report("acme", "", "exports", 1)
+			b.do("/faults/replay-events", `{"n":1,"behind":1}`)
+			for _, want := range []string{"seats", "exports", "seats"} {
+				if got := ws.wantNext("1", "usageUpdatedV2")["entitlementReference"].(map[string]any)["id"]; got != want {
+					b.t.Errorf("heard of %v, want %v", got, want)
+				}
+			}
+		}},
+		"DelayEvents": {`{"delay":"1s"}`, `"delayEvents":"1s"`, nil},
 	}
 	methods := reflect.TypeFor[*Faults]()
 	for i := range methods.NumMethod() {

@@ -55,7 +55,7 @@ func (e *Emulator) entitlementV2(s *scope, ent *entitled) *wire.EntitlementUnion
 		AccessDeniedReason:   deniedReason(ent.denied),
 		Currency:             currencyOf(ent.currency),
 		CurrentUsage:         new(m.used.InexactFloat64()),
-		EntitlementUpdatedAt: optionalTime(s.updatedAt),
+		EntitlementUpdatedAt: optionalTime(ent.updatedAt),
 		HasSoftLimit:         &ent.soft,
 		IsGranted:            ent.denied == "",
 		UsageLimit:           ent.limit,
@@ -68,7 +68,7 @@ func (e *Emulator) entitlementV2(s *scope, ent *entitled) *wire.EntitlementUnion
 func (e *Emulator) featureEntitlement(s *scope, ent *entitled) *wire.FeatureEntitlement {
 	f := &wire.FeatureEntitlement{
 		AccessDeniedReason:   deniedReason(ent.denied),
-		EntitlementUpdatedAt: optionalTime(s.updatedAt),
+		EntitlementUpdatedAt: optionalTime(ent.updatedAt),
 		Feature:              featureOf(ent.feature),
 		HasUnlimitedUsage:    ent.unlimited,
 		IsGranted:            ent.denied == "",
@@ -181,7 +181,7 @@ func slimCurrencyOf(c *Currency) *wire.SlimCustomCurrency {
 }
 
 func deniedReason(reason string) *wire.AccessDeniedReason {
-	if reason == "" {
+	if reason == "" || reason == Unexplained {
 		return nil
 	}
 	return new(wire.AccessDeniedReason(reason))

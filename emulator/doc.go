@@ -31,6 +31,7 @@
 //
 // Stamps (entitlementUpdatedAt, usageUpdatedAt) have milliseconds and strictly increase over the whole emulator, so they
 // may run ahead of the clock under many changes in one millisecond. Every calculation stamps the whole set of a key anew.
+// [Config].Stamps makes them less helpful: one for each entitlement, the same for several changes, of another clock.
 //
 // # Concurrency
 //
@@ -67,6 +68,7 @@
 //	POST /faults/replace-reply                                       {"operation", "reply"}
 //	POST /faults/restore-reply                                       {"operation"}
 //	POST /faults/drop-events /faults/duplicate-events /faults/reorder-events   {"n"}
+//	POST /faults/replay-events                                       {"n", "behind"}
 //	POST /faults/drop-events-if                                      {"match": {"kind", "customerId", …}}
 //
 // Operating the account; an entitlement, a plan and a catalog are JSON of the shape that the catalog has as YAML:

@@ -42,6 +42,8 @@ type Config struct {
 	History int
 	// RequestLog is how many requests are kept for [Emulator.RequestLog], 150 bytes each. Default: 0, none.
 	RequestLog int
+	// Stamps says how changes are stamped. Default: strictly increasing, whole sets at a time.
+	Stamps Stamps
 	// ValidUntilMillis prints validUntil of the newer types as epoch milliseconds in a string. Default: ISO-8601.
 	ValidUntilMillis bool
 }
@@ -107,6 +109,7 @@ func New(config Config) (*Emulator, error) {
 		keys:   slices.Clone(config.APIKeys),
 		state: account{
 			index:     ix,
+			stamps:    config.Stamps,
 			customers: map[string]*customer{},
 		},
 	}

@@ -37,11 +37,16 @@ type event struct {
 // the order of changes; nothing here blocks.
 func (e *Emulator) publish(ev *event) {
 	for _, ev := range e.faults.bend(ev) {
-		e.eventSeq++
-		sent := *ev
-		sent.seq = e.eventSeq
-		e.sockets.each(func(s *socket) { s.offer(&sent) })
+		e.tell(ev)
 	}
+}
+
+// tell sends ev to every socket. The caller holds e.mu.
+func (e *Emulator) tell(ev *event) {
+	e.eventSeq++
+	sent := *ev
+	sent.seq = e.eventSeq
+	e.sockets.each(func(s *socket) { s.offer(&sent) })
 }
 
 // emitEntitlements tells that the set of one key was calculated anew.

@@ -1,6 +1,9 @@
 package emulator
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // eventFaults is what happens to events between the change and the sockets. Faults.mu guards it.
 type eventFaults struct {
@@ -10,7 +13,11 @@ type eventFaults struct {
 	reorder   int    // how many of the next events to hold back by one
 	held      *event // the one held back
 	delay     time.Duration
+	told      []*event // the latest, the lost among them; see ReplayEvents
 }
+
+// maxTold is how many events ReplayEvents can go back.
+const maxTold = 256
 
 // DropEvents loses the next n events. Zero loses no more.
 func (f *Faults) DropEvents(n int) { f.with(func() { f.events.drop = n }) }
@@ -29,14 +36,38 @@ func (f *Faults) ReorderEvents(n int) { f.with(func() { f.events.reorder = n }) 
 // DelayEvents sends each event that much later, in order. Zero sends at once again, behind those still waiting.
 func (f *Faults) DelayEvents(d time.Duration) { f.with(func() { f.events.delay = d }) }
 
+// ReplayEvents sends n events of the past again, now and in their old order, as a broker does that delivers at least once. It
+// goes back from the event that is behind events older than the latest, and no further than 256 of them. Events that were lost on
+// the way are among them; those that nobody was there for are not.
+func (f *Faults) ReplayEvents(n, behind int) {
+	f.e.mu.Lock()
+	defer f.e.mu.Unlock()
+	var again []*event
+	f.with(func() {
+		told := f.events.told[max(0, len(f.events.told)-maxTold):]
+		end := max(0, len(told)-behind)
+		again = slices.Clone(told[max(0, end-n):end])
+	})
+	for _, ev := range again {
+		f.e.tell(ev)
+	}
+}
+
 // clearEvents takes back the faults of events. One that was held back is lost.
-func (f *Faults) clearEvents() { f.with(func() { f.events = eventFaults{} }) }
+func (f *Faults) clearEvents() { f.with(func() { f.events = eventFaults{told: f.events.told} }) }
 
 // bend returns what is sent in place of ev: nothing, itself, itself twice, or itself and the one held back before.
 func (f *Faults) bend(ev *event) []*event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	x := &f.events
+	if ev.payloads != nil {
+		if len(x.told) == 2*maxTold { // seldom
+			x.told = slices.Clone(x.told[maxTold:])
+		}
+		again := *ev
+		x.told = append(x.told, &again)
+	}
 	if x.drop > 0 {
 		x.drop--
 		return nil

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
@@ -33,8 +34,8 @@ func (e *Emulator) HistoryOf(customerID, resourceID string, since int) []State {
 	return slices.Clone(past[from:])
 }
 
-// record logs what the key has now. Every change ends in it, before the change is told to anybody; stamps strictly
-// increase, so a state that was logged already is known by them. The caller holds e.mu.
+// record logs what the key has now. Every change ends in it, before the change is told to anybody; a
+// state that was logged already is known by its stamps, and by its content when stamps may repeat. The caller holds e.mu.
 func (e *Emulator) record(s *scope) {
 	keep := e.config.History
 	if keep <= 0 {
@@ -42,7 +43,7 @@ func (e *Emulator) record(s *scope) {
 	}
 	next := State{At: time.Now().UTC(), Stamp: s.updatedAt, Snapshot: snapshotOf(s)}
 	if n := len(s.past); n > 0 {
-		if s.past[n-1].sameStamps(next) {
+		if s.past[n-1].same(next) {
 			return
 		}
 		next.Index = s.past[n-1].Index + 1
@@ -51,6 +52,10 @@ func (e *Emulator) record(s *scope) {
 		s.past = slices.Clone(s.past[len(s.past)-keep+1:])
 	}
 	s.past = append(s.past, next)
+}
+
+func (s State) same(o State) bool {
+	return s.sameStamps(o) && reflect.DeepEqual(s.Snapshot, o.Snapshot)
 }
 
 func (s State) sameStamps(o State) bool {

@@ -126,7 +126,7 @@ func judge(s *scope, ent *entitled, options wire.EntitlementOptions) string {
 // missing is an entitlement that is not there, for answers that must have one, in a scope made for it.
 func (e *Emulator) missing(s *scope, r ref, reason string) (*scope, *entitled) {
 	s = &scope{resourceID: s.resourceID, updatedAt: s.updatedAt, meters: map[ref]*meter{}}
-	ent := &entitled{ref: r, denied: reason}
+	ent := &entitled{ref: r, denied: reason, updatedAt: s.updatedAt}
 	if r.credit {
 		if ent.currency = e.state.index.currencies[r.id]; ent.currency == nil {
 			ent.currency = &Currency{ID: r.id}

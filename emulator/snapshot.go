@@ -57,7 +57,7 @@ func snapshotOf(s *scope) Snapshot {
 	for _, ent := range s.set {
 		state := EntitlementState{
 			AccessDeniedReason: ent.denied, Limit: ent.limit, Unlimited: ent.unlimited, SoftLimit: ent.soft,
-			Values: slices.Clone(ent.values), EntitlementStamp: s.updatedAt, UsageStamp: s.updatedAt,
+			Values: slices.Clone(ent.values), EntitlementStamp: ent.updatedAt, UsageStamp: s.updatedAt,
 		}
 		if ent.ref.credit {
 			state.CurrencyID = ent.ref.id

@@ -13,19 +13,9 @@ type account struct {
 	index     *index
 	customers map[string]*customer
 	reports   reportMemory
+	stamps    Stamps
 	lastStamp time.Time
 	lastID    uint64
-}
-
-// stamp returns the present to the millisecond, and always later than the stamp before it: two changes in the same
-// millisecond are still ordered on the wire.
-func (a *account) stamp() time.Time {
-	t := time.Now().UTC().Truncate(time.Millisecond)
-	if floor := a.lastStamp.Add(time.Millisecond); t.Before(floor) {
-		t = floor
-	}
-	a.lastStamp = t
-	return t
 }
 
 type customer struct {
@@ -110,6 +100,7 @@ type entitled struct {
 	anchor    time.Time // what periods are counted from: since, moved by resetOn
 	rate      *CreditRate
 	denied    string // an AccessDeniedReason, or empty
+	updatedAt time.Time
 }
 
 // metered reports whether the entitlement has usage.

@@ -1,0 +1,260 @@
+package planted
+
+// bug is something that this library must not do.
+type bug struct {
+	name    string
+	breaks  string // which of the rules in sync/doc.go, or what else has to hold
+	sim     string // the package whose TestSim must find it
+	changes []change
+}
+
+// change replaces a text that stands exactly once in a file. The new text asks planted("name of the bug") and does what the old
+// one did when the answer is no.
+type change struct{ file, old, new string }
+
+// Which simulation: the one of the whole client reaches whatever Stigg, as the emulator has it, and the network can do to it; the
+// one of package syncer also what a server could say that the emulator never does.
+const (
+	client  = "."
+	ordered = "./sync"
+)
+
+var bugs = []bug{
+	{"a change is computed first and stored later", "rule 1", client, []change{{
+		"sync/events.go",
+		"\ts.mu.Lock()\n\tb := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {\n",
+		`	if planted("a change is computed first and stored later") {
+		if r, ok := s.cfg.Store.Peek(key); ok {
+			n, v := next(r.Belief)
+			t := time.NewTimer(20 * time.Millisecond)
+			<-t.C
+			s.mu.Lock()
+			b := s.cfg.Store.Update(key, func(*entitlements.Belief) *entitlements.Belief { return n })
+			s.mu.Unlock()
+			if b != nil {
+				s.refresh.expires(key, b.ExpiresAt)
+				if b.Suspect && v == questioned {
+					s.refresh.urgent(key)
+				}
+			}
+			return v, b != nil
+		}
+	}
+	s.mu.Lock()
+	b := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
+`,
+	}}},
+	{"ristretto decides which value is current", "rule 1", client, []change{{
+		"cache/cache.go",
+		"\t\tif cl.belief.CompareAndSwap(old, b) {\n",
+		`		if planted("ristretto decides which value is current") {
+			other := &cell{key: key, slot: -1}
+			other.belief.Store(b)
+			c.index.Set(hashKey(key), other, costOf(b))
+			return b
+		}
+		if cl.belief.CompareAndSwap(old, b) {
+`,
+	}}},
+	{"an older set is taken", "rule 2", client, []change{{
+		"sync/order.go",
+		"\tcase stamp > b.Newest:\n",
+		"\tcase stamp > b.Newest || (stamp < b.Newest && planted(\"an older set is taken\")):\n",
+	}}},
+	{"a late newer set is taken", "rule 2", client, []change{{
+		"sync/order.go",
+		"\tcase stamp > b.Newest && a.before(stamp, b.LearnedAt):\n",
+		"\tcase stamp > b.Newest && a.before(stamp, b.LearnedAt) && !planted(\"a late newer set is taken\"):\n",
+	}}},
+	{"a question is not asked", "rule 3", client, []change{{
+		"sync/order.go",
+		"\tn.Suspect, n.QuestionSeq = true, a.seq\n",
+		"\tif planted(\"a question is not asked\") {\n\t\treturn b\n\t}\n\tn.Suspect, n.QuestionSeq = true, a.seq\n",
+	}}},
+	{"an empty set is taken", "rule 3", client, []change{{
+		"sync/order.go",
+		"\tcase s.Len() == 0 || stamp == 0 || b.Snapshot.Len() == 0:",
+		`	case s.Len() == 0 && planted("an empty set is taken"):
+		n := *b
+		n.Snapshot, n.GrantSeq, n.LearnedAt, n.ConfirmedAt, n.ExpiresAt = s, a.seq, a.at, a.at, 0
+		return &n, advanced
+	case s.Len() == 0 || stamp == 0 || (b.Snapshot.Len() == 0 && !planted("a set over an empty one is taken")):`,
+	}}},
+	{"a set over an empty one is taken", "rule 3", client, []change{{
+		"sync/order.go",
+		"// an empty set has no stamp to be newer than\n",
+		"// planted(\"a set over an empty one is taken\"): see the entry of the empty set\n",
+	}}},
+	{"the same stamp with other content is taken", "rule 3", client, []change{{
+		"sync/order.go",
+		"\tcase stamp == b.Newest && s.SameGrants(b.Snapshot):\n",
+		"\tcase stamp == b.Newest && (s.SameGrants(b.Snapshot) || planted(\"the same stamp with other content is taken\")):\n",
+	}}},
+	{"an overtaken fetch is taken", "rule 4", client, []change{{
+		"sync/order.go",
+		"\tif a.seq > b.GrantSeq {\n",
+		"\tif a.seq > b.GrantSeq || planted(\"an overtaken fetch is taken\") {\n",
+	}}},
+	{"a fetch is ordered by its end", "rule 4", client, []change{{
+		"sync/flight.go",
+		"\tat.landed = entitlements.InstantOf(time.Now())\n",
+		"\tat.landed = entitlements.InstantOf(time.Now())\n\tif planted(\"a fetch is ordered by its end\") {\n\t\tat.seq = s.seq.Add(1)\n\t}\n",
+	}}},
+	{"a fetch has no authority", "rule 4", client, []change{{
+		"sync/order.go",
+		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n",
+		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
+	}}},
+	{"older usage is taken", "rule 5", client, []change{{
+		"sync/order.go",
+		"\tcase u.UpdatedAt < held.UpdatedAt:\n\t\treturn usageOlder\n",
+		"\tcase u.UpdatedAt < held.UpdatedAt:\n\t\tif planted(\"older usage is taken\") {\n\t\t\treturn usageNewer\n\t\t}\n\t\treturn usageOlder\n",
+	}}},
+	{"usage of the same stamp is taken", "rule 5", client, []change{{
+		"sync/order.go",
+		"(u.PeriodEnd != 0 && held.PeriodEnd != 0 && u.PeriodEnd != held.PeriodEnd):\n\t\treturn usageTied\n",
+		"(u.PeriodEnd != 0 && held.PeriodEnd != 0 && u.PeriodEnd != held.PeriodEnd):\n\t\tif planted(\"usage of the same stamp is taken\") {\n\t\t\treturn usageNewer\n\t\t}\n\t\treturn usageTied\n",
+	}}},
+	{"own usage behind what is held is not awaited", "rule 5", client, []change{{
+		"sync/order.go",
+		"(o == usageOlder && own):\n",
+		"(o == usageOlder && own && !planted(\"own usage behind what is held is not awaited\")):\n",
+	}}},
+	{"stamps are forgotten at eviction", "rule 6", client, []change{{
+		"sync/syncer.go",
+		"\ts.stamps.note(key, b.Newest, b.LearnedAt)\n",
+		"\tif !planted(\"stamps are forgotten at eviction\") {\n\t\ts.stamps.note(key, b.Newest, b.LearnedAt)\n\t}\n",
+	}}},
+	{"resources are not doubted", "rule 7", client, []change{{
+		"sync/events.go",
+		"\tif key.ResourceID != \"\" {\n\t\treturn\n\t}\n",
+		"\tif key.ResourceID != \"\" || planted(\"resources are not doubted\") {\n\t\treturn\n\t}\n",
+	}}},
+	{"a reply without data is an empty set", "rule 8", client, []change{{
+		"gql/decode.go",
+		"\tif snap == nil {\n",
+		"\tif snap == nil && planted(\"a reply without data is an empty set\") {\n\t\treturn entitlements.NewSnapshot(key, \"\", nil), 0, nil\n\t}\n\tif snap == nil {\n",
+	}}},
+	{"a state that is null is an empty set", "rule 8", client, []change{{
+		"gql/decode.go",
+		"\t\tif d.Null() {\n\t\t\td.Fail(errMissing)\n\t\t\treturn nil\n\t\t}\n\t\tsnap = d.state(key)\n",
+		"\t\tif d.Null() {\n\t\t\tif planted(\"a state that is null is an empty set\") {\n\t\t\t\treturn entitlements.NewSnapshot(key, \"\", nil)\n\t\t\t}\n\t\t\td.Fail(errMissing)\n\t\t\treturn nil\n\t\t}\n\t\tsnap = d.state(key)\n",
+	}}},
+	{"a state without its list is an empty set", "rule 8", client, []change{{
+		"gql/set.go",
+		"\tif !s.seen || s.isNull && s.reason == \"\" {\n",
+		"\tif (!s.seen || s.isNull && s.reason == \"\") && !planted(\"a state without its list is an empty set\") {\n",
+	}}},
+	{"usage goes on after its period", "rule 9", client, []change{{
+		"entitlements/entitlement.go",
+		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit\n",
+		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit && !planted(\"usage goes on after its period\")\n",
+	}}},
+	{"not granted and no reason is access", "rule 10", client, []change{{
+		"entitlements/decision.go",
+		"\tif r.flags&flagGranted == 0 {\n",
+		"\tif r.flags&flagGranted == 0 && !planted(\"not granted and no reason is access\") {\n",
+	}}},
+	{"a set is Live past its validUntil", "rule 10", client, []change{{
+		"sync/syncer.go",
+		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {\n\t\treturn s.lastLive",
+		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now && !planted(\"a set is Live past its validUntil\")) {\n\t\treturn s.lastLive",
+	}}},
+	{"validUntil makes no refresh due", "rule 10", client, []change{{
+		"sync/refresh.go",
+		"\tif at == 0 {\n\t\treturn\n\t}\n",
+		"\tif at == 0 || planted(\"validUntil makes no refresh due\") {\n\t\treturn\n\t}\n",
+	}}},
+	{"a lost stream leaves everything Live", "generation bump", client, []change{{
+		"sync/syncer.go",
+		"\tif g := s.live.Swap(0); g != 0 && s.freshFor.Load() == math.MaxInt64 {\n",
+		"\tif planted(\"a lost stream leaves everything Live\") {\n\t\treturn\n\t}\n\tif g := s.live.Swap(0); g != 0 && s.freshFor.Load() == math.MaxInt64 {\n",
+	}}},
+	{"a new stream has no new generation", "generation bump", client, []change{{
+		"sync/syncer.go",
+		"\ts.live.Store(s.generation.Add(1))\n",
+		"\tif planted(\"a new stream has no new generation\") {\n\t\ts.live.Store(1)\n\t\treturn\n\t}\n\ts.live.Store(s.generation.Add(1))\n",
+	}}},
+	{"a late event claims the new generation", "generation bump", client, []change{{
+		"sync/order.go",
+		"\t\tif !a.before(stamp, a.since) {\n\t\t\t// A state",
+		"\t\tif !a.before(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\t// A state",
+	}, {
+		"sync/order.go",
+		"\t\tif !a.before(stamp, a.since) {\n\t\t\tn.Generation, n.ConfirmedAt",
+		"\t\tif !a.before(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\tn.Generation, n.ConfirmedAt",
+	}}},
+	{"silence is no sign of a dead peer", "dead peer", client, []change{{
+		"gql/internal/graphqlws/conn.go",
+		"\treturn c.ws.SetReadDeadline(deadline)\n",
+		"\tif planted(\"silence is no sign of a dead peer\") {\n\t\treturn nil\n\t}\n\treturn c.ws.SetReadDeadline(deadline)\n",
+	}}},
+	{"misses do not wait for the budget", "budget", client, []change{{
+		"sync/budget.go",
+		"\tend := time.Now().Add(limit)\n",
+		"\tif planted(\"misses do not wait for the budget\") {\n\t\treturn nil\n\t}\n\tend := time.Now().Add(limit)\n",
+	}}},
+	{"refreshes do not wait for the budget", "budget", client, []change{{
+		"sync/budget.go",
+		"\tfor {\n\t\tok, wait := b.tryLeftover()\n",
+		"\tfor !planted(\"refreshes do not wait for the budget\") {\n\t\tok, wait := b.tryLeftover()\n",
+	}, {
+		"sync/budget.go",
+		"\t\tif err := sleep(ctx, wait+time.Millisecond); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n",
+		"\t\tif err := sleep(ctx, wait+time.Millisecond); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn nil // planted(\"refreshes do not wait for the budget\")\n",
+	}}},
+	{"Retry-After is not heeded", "budget", client, []change{{
+		"sync/budget.go",
+		"\tif retryAfter > 0 {\n",
+		"\tif retryAfter > 0 && !planted(\"Retry-After is not heeded\") {\n",
+	}}},
+	{"any age is served", "max stale", client, []change{{
+		"reads.go",
+		"bool { return now-asOf <= e.maxStale }\n",
+		"bool {\n\treturn now-asOf <= e.maxStale || planted(\"any age is served\")\n}\n",
+	}}},
+	{"a write's answer is dropped", "own writes", client, []change{{
+		"writes.go",
+		"\ts.Wrote(key, snapshot)\n",
+		"\tif !planted(\"a write's answer is dropped\") {\n\t\ts.Wrote(key, snapshot)\n\t}\n",
+	}}},
+	{"a report's answer is dropped", "own writes", client, []change{{
+		"usage.go",
+		"\t\tfor _, u := range usages {\n",
+		"\t\tif planted(\"a report's answer is dropped\") {\n\t\t\tusages = nil\n\t\t}\n\t\tfor _, u := range usages {\n",
+	}}},
+	{"a read does not wait for what was written", "own writes", client, []change{{
+		"reads.go",
+		"\tif b == nil || b.AwaitRefresh {\n\t\treturn b, false\n",
+		"\tif b == nil || (b.AwaitRefresh && !planted(\"a read does not wait for what was written\")) {\n\t\treturn b, false\n",
+	}, {
+		"reads.go",
+		"\t\tif !b.AwaitRefresh {\n",
+		"\t\tif !b.AwaitRefresh || planted(\"a read does not wait for what was written\") {\n",
+	}}},
+}
+
+// survivors are not found yet.
+var survivors = map[string]bool{
+	"a change is computed first and stored later":  true,
+	"a late newer set is taken":                    true,
+	"an empty set is taken":                        true,
+	"a set over an empty one is taken":             true,
+	"the same stamp with other content is taken":   true,
+	"usage of the same stamp is taken":             true,
+	"own usage behind what is held is not awaited": true,
+	"stamps are forgotten at eviction":             true,
+	"resources are not doubted":                    true,
+	"a reply without data is an empty set":         true,
+	"a state that is null is an empty set":         true,
+	"a state without its list is an empty set":     true,
+	"usage goes on after its period":               true,
+	"not granted and no reason is access":          true,
+	"a set is Live past its validUntil":            true,
+	"validUntil makes no refresh due":              true,
+	"a late event claims the new generation":       true,
+	"misses do not wait for the budget":            true,
+	"refreshes do not wait for the budget":         true,
+	"Retry-After is not heeded":                    true,
+	"a read does not wait for what was written":    true,
+}

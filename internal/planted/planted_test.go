@@ -1,0 +1,191 @@
+package planted
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience bounds one run of a simulation: what takes longer is stuck.
+const patience = 5 * time.Minute
+
+// healthy is how many seeds must pass with every bug in the binary and none of them acting.
+const healthy = 12
+
+// TestEveryRuleHasABug: none of what the simulations have to prove is left without a bug that would show it.
+func TestEveryRuleHasABug(t *testing.T) {
+	var want []string
+	for n := 1; n <= 10; n++ {
+		want = append(want, "rule "+strconv.Itoa(n))
+	}
+	want = append(want, "generation bump", "dead peer", "budget", "max stale", "own writes")
+	seen := map[string]bool{}
+	for _, b := range bugs {
+		if seen[b.name] {
+			t.Errorf("two bugs are called %q", b.name)
+		}
+		seen[b.name] = true
+		if !slices.Contains(want, b.breaks) {
+			t.Errorf("%q breaks %q, which is none of %q", b.name, b.breaks, want)
+		}
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(bugs, func(b bug) bool { return b.breaks == w }) {
+			t.Errorf("no bug breaks %q", w)
+		}
+	}
+}
+
+// TestPlantedBugsAreFound plants every bug in turn and wants its simulation to fail, at a seed of those that run by default; and
+// wants the same binary to pass with none.
+func TestPlantedBugsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute of simulation")
+	}
+	root := repository(t)
+	dir := t.TempDir()
+	path, err := overlay(dir, root, bugs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binaries := map[string]string{}
+	for _, b := range bugs {
+		if binaries[b.sim] == "" {
+			binaries[b.sim] = compile(t, dir, root, path, b.sim)
+		}
+	}
+	run := func(ctx context.Context, sim, name string, seeds int) outcome {
+		return simulate(ctx, binaries[sim], filepath.Join(root, sim), name, seeds)
+	}
+	for sim := range binaries {
+		if out := run(t.Context(), sim, "no such bug", 1); out.err == nil || !strings.Contains(out.text, "names no bug") {
+			t.Errorf("%s with a bug that does not exist: %v, want a panic that says so\n%s", sim, out.err, out.text)
+		}
+		if out := run(t.Context(), sim, "", healthy); out.err != nil {
+			t.Fatalf("%s fails without a bug: %v\n%s", sim, out.err, out.text)
+		}
+	}
+
+	found := make([]outcome, len(bugs))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // each run takes one processor
+	var wg sync.WaitGroup
+	for i, b := range bugs {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			found[i] = run(t.Context(), b.sim, b.name, 0)
+		})
+	}
+	wg.Wait()
+	var table strings.Builder
+	for i, b := range bugs {
+		out := found[i]
+		caught, seed := out.caught()
+		fmt.Fprintf(&table, "%-16s %-32s %-7s seed %4s %6.1fs  %s\n", b.breaks, b.name, b.sim, seed, out.took.Seconds(), out.said())
+		if !caught && !survivors[b.name] {
+			t.Errorf("%q, which breaks %s, is not found by %s: %v\n%s", b.name, b.breaks, b.sim, out.err, out.tail())
+		}
+	}
+	t.Logf("\n%s", table.String())
+}
+
+// outcome is how one run of a simulation ended.
+type outcome struct {
+	err  error
+	text string
+	took time.Duration
+}
+
+// simulate runs TestSim of a binary with one bug acting; seeds is how many to run, 0 for as many as without us.
+func simulate(ctx context.Context, binary, dir, name string, seeds int) outcome {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestSim$", "-test.failfast")
+	cmd.Dir = dir
+	// One processor for each: several run side by side, and who asks for another number of seeds does not mean these runs.
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "ENTCACHE_SIM_") || strings.HasPrefix(v, env+"=") || strings.HasPrefix(v, "GOMAXPROCS=")
+	}), env+"="+name, "GOMAXPROCS=1")
+	if seeds > 0 {
+		cmd.Env = append(cmd.Env, "ENTCACHE_SIM_SEEDS="+strconv.Itoa(seeds))
+	}
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
+	began := time.Now()
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("no end within %v: %w", patience, ctx.Err())
+	}
+	if err == nil && strings.Contains(text.String(), "no tests to run") {
+		err = errors.New("there is no TestSim")
+	}
+	return outcome{err, text.String(), time.Since(began)}
+}
+
+// again is the line with which a simulation names the seed that failed.
+var again = regexp.MustCompile(`seed (\d+); again with ENTCACHE_SIM_SEED=`)
+
+// caught reports whether the simulation itself found fault, and at which seed: an ordinary failure that names its seed, and no
+// crash, which would also happen to a harness that is broken.
+func (o outcome) caught() (ok bool, seed string) {
+	exit, failed := errors.AsType[*exec.ExitError](o.err)
+	m := again.FindStringSubmatch(o.text)
+	if !failed || exit.ExitCode() != 1 || m == nil || strings.Contains(o.text, "panic: ") {
+		return false, "none"
+	}
+	return true, m[1]
+}
+
+// said is the first complaint: the line behind the trace that names a file of the simulation.
+func (o outcome) said() string {
+	for line := range strings.Lines(o.text) {
+		if _, rest, ok := strings.Cut(line, "FOUND: "); ok {
+			return rest[:min(len(rest)-1, 140)]
+		}
+	}
+	return ""
+}
+
+func (o outcome) tail() string {
+	const most = 3000
+	return o.text[max(0, len(o.text)-most):]
+}
+
+// repository returns the directory of the module, and looks at every source file in it: what go test remembers of this test is
+// worth nothing once one of them has changed, and it does not see what the compiler reads.
+func repository(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root || d.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if err == nil && strings.HasSuffix(path, ".go") {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
