@@ -244,6 +244,42 @@ func TestRefusedKeyIsOffUntilItIsReplaced(t *testing.T) {
 	})
 }
 
+// A gateway that hiccups answers one request 401. That is a question about the key, not five minutes of Off.
+func TestStray401DoesNotTurnTheClientOff(t *testing.T) {
+	for name, opts := range map[string][]entcache.Option{"stream": nil, "polling": {entcache.WithoutRealtime()}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := started(t, opts...)
+				w.want(w.check("acme", "seats", 1), true, entcache.Fetched)
+				confirmed := func() int { return int(w.client.Stats().Connects) + w.stigg.Requests()["sdkConfiguration"] }
+				before := confirmed()
+				w.stigg.Faults().FailNext(1, emulator.Reply{Status: 401})
+				d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "globex", FeatureID: "seats"})
+				w.want(d, false, entcache.Fallback)
+				if !errors.Is(err, entcache.ErrUnauthenticated) {
+					t.Errorf("the check that met it: %v", err)
+				}
+				if d, ok := w.client.Peek(entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1}); !ok || !d.HasAccess {
+					t.Errorf("what is resident: %v, %v", d, ok)
+				}
+				w.after(3 * time.Second)
+				w.wantState(entcache.StateLive)
+				if n := confirmed() - before; n != 1 {
+					t.Errorf("the key was confirmed %d times, want once", n)
+				}
+				w.want(w.check("acme", "seats", 1), true, entcache.Live)
+				w.want(w.check("globex", "seats", 1), true, entcache.Fetched)
+
+				w.stigg.RevokeAPIKey(emulator.DefaultAPIKey) // in earnest
+				w.client.Reload(t.Context(), entcache.Key{CustomerID: "acme"})
+				w.after(3 * time.Second)
+				w.wantState(entcache.StateOff)
+				w.want(w.check("acme", "seats", 1), true, entcache.Stale)
+			})
+		})
+	}
+}
+
 func TestRefusedKeyIsProbed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)

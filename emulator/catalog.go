@@ -150,13 +150,16 @@ func compareRefs(a, b ref) int {
 // CatalogError is one thing wrong with a catalog.
 type CatalogError struct {
 	Line    int    // in the YAML text; 0 when the catalog was built in Go
-	Field   string // such as "plans[2].entitlements[0].feature"
+	Field   string // such as "plans[2].entitlements[0].feature"; empty when it is the text as a whole
 	Problem string
 }
 
 // Error names line, field and problem.
 func (e *CatalogError) Error() string {
-	if e.Line > 0 {
+	switch {
+	case e.Line > 0 && e.Field == "":
+		return fmt.Sprintf("catalog line %d: %s", e.Line, e.Problem)
+	case e.Line > 0:
 		return fmt.Sprintf("catalog line %d: %s: %s", e.Line, e.Field, e.Problem)
 	}
 	return fmt.Sprintf("catalog: %s: %s", e.Field, e.Problem)

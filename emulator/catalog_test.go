@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -66,9 +67,9 @@ addons:
 		t.Fatalf("the catalog to start from: %v", err)
 	}
 	for _, row := range []struct{ name, old, new, want string }{
-		{"unknown field", "product: app\n    parent: free", "product: app\n    parnet: free", `[19:5] unknown field "parnet"`},
-		{"wrong type", "limit: 5,", "limit: five,", "[16:33]"},
-		{"not YAML", "features:", "features: [", "parse catalog"},
+		{"unknown field", "product: app\n    parent: free", "product: app\n    parnet: free", "line 19: plans[1].parnet: there is no such field"},
+		{"wrong type", "limit: 5,", "limit: five,", "line 16: plans[0].entitlements[1].limit: is text: give a number"},
+		{"not YAML", "features:", "features: [", "catalog line 6: ',' or ']' must be specified"},
 		{"doubled id", "{id: seats,", "{id: calls,", `line 5: features[3].id: "calls" is already used`},
 		{"no id", "{id: credits}", "{name: credits}", "line 7: currencies[0].id: is required"},
 		{"feature type", "type: boolean", "type: bool", `line 2: features[0].type: "bool" is not`},
@@ -99,6 +100,20 @@ addons:
 		{"credits without amount", "{currency: credits, limit: 10,", "{currency: credits,", "credits need a limit"},
 		{"addon", "{id: more, product: app}", "{id: more}", "line 25: addons[0].product: is required"},
 		{"trial", "    parent: free", "    parent: free\n    trial: {days: 0}", "line 20: plans[1].trial.days: must be positive"},
+		// Not the YAML of a catalog, told in words that are not Go's.
+		{"unknown field in a flow", "{id: calls,", "{idd: calls,", "line 4: features[2].idd: there is no such field"},
+		{"unknown part", "features:\n", "featurs: []\nfeatures:\n", "line 1: featurs: there is no such field"},
+		{"list for text", "type: boolean", "type: [boolean]", "line 2: features[0].type: is a list: give text"},
+		{"mapping for text", "{id: credits}", "{id: {a: b}}", "line 7: currencies[0].id: is a mapping: give text"},
+		{"mapping in lines for text", "- {id: credits}", "- id:\n      a: b", "line 8: currencies[0].id: is a mapping: give text"},
+		{"text for a list", "values: [light]", "values: light", "line 22: plans[1].entitlements[0].values: is text: give a list"},
+		{"text for a mapping", "journey: {plan: free}", "journey: free", "line 9: products[0].journey: is text: give a mapping"},
+		{"text for true", "limit: 5,", "limit: 5, unlimited: maybe,", "line 16: plans[0].entitlements[1].unlimited: is text: give true or false"},
+		{"text for a whole number", "    parent: free", "    parent: free\n    version: new", "line 20: plans[1].version: is text: give a whole number"},
+		{"fraction of a day", "    parent: free", "    parent: free\n    trial: {days: 1.5}", "line 20: plans[1].trial.days: 1.5 is not a whole number"},
+		{"too many days", "    parent: free", "    parent: free\n    trial: {days: 99999999999999999999}", "line 20: plans[1].trial.days: 99999999999999999999 is too large"},
+		{"twice the same field", "{id: calls,", "{id: calls, id: calls,", `line 4: mapping key "id" already defined`},
+		{"two documents", "products:\n", "---\nproducts:\n", "a second document begins here"},
 		{"pricing", "    parent: free", "    parent: free\n    pricing: cheap", `line 20: plans[1].pricing: "cheap" is not`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -138,14 +153,47 @@ func TestCatalogIsCopied(t *testing.T) {
 	}
 }
 
+var catalogSeeds = []string{
+	demoYAML, "plans: ! ", "plans:\n  - {id: p, product: nowhere}\n", "features: [{id: 1, type: number}]\nplans: [{id: a, parent: a}]",
+	"products: [{id: a, journey: {plan: p, trial: true}}]\nplans: [{id: p, product: a, trial: {days: 1.5, convert: true}}]",
+	"features: &f [{id: x, type: boolean}]\nproducts: [{id: a}]\nplans: [{id: p, product: a, entitlements: [{feature: x}]}]",
+	"features: [{id: x, type: number, meter: incremental}]\ncurrencies: [{id: x}]\nproducts: [{id: a}]\n" +
+		"plans: [{id: p, product: a, entitlements: [{feature: x, limit: 1e300, reset: month, resetOn: end, creditRate: {currency: x, amount: 1e-9}}, {currency: x, limit: 0}]}]",
+	"features: []\n---\nfeatures: 5\n", "features: [{id: [], type: 7}]", "features: 99999999999999999999", "<<: {features: []}", "products: [{id: \"\\u0000\\xff\"}]",
+}
+
+// FuzzParseCatalog: what is accepted can be sold, every plan of it with everything it grants; what is not says where it is wrong.
 func FuzzParseCatalog(f *testing.F) {
-	f.Add(demoYAML)
-	f.Add("plans: ! ")
-	f.Add("plans:\n  - {id: p, product: nowhere}\n")
-	f.Add("features: [{id: 1, type: number}]\nplans: [{id: a, parent: a}]")
+	for _, text := range catalogSeeds {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if c, err := ParseCatalog([]byte(text)); err == nil && c.Validate() != nil {
-			t.Errorf("a catalog that parsed does not validate: %v", c.Validate())
+		c, err := ParseCatalog([]byte(text))
+		if err != nil {
+			if _, ok := errors.AsType[*CatalogError](err); c != nil || !ok && !strings.Contains(err.Error(), "malformed YAML") ||
+				ok && !strings.HasPrefix(err.Error(), "catalog line ") {
+				t.Fatalf("ParseCatalog = %v, %v: no place is named", c, err)
+			}
+			return
+		}
+		e, err := New(Config{Catalog: c})
+		if err != nil {
+			t.Fatalf("a catalog that parsed is refused: %v", err)
+		}
+		defer e.Close()
+		for _, p := range c.Plans[:min(len(c.Plans), 50)] {
+			if err := e.Provision("customer of "+p.ID, "", p.ID); err != nil {
+				t.Fatalf("plan %q cannot be provisioned: %v", p.ID, err)
+			}
+			var has []string
+			for _, ent := range e.Snapshot("customer of "+p.ID, "").Entitlements {
+				has = append(has, ent.FeatureID+ent.CurrencyID)
+			}
+			for _, ent := range p.Entitlements {
+				if !slices.Contains(has, ent.Feature+ent.Currency) {
+					t.Fatalf("plan %q gives %q, and not %q", p.ID, has, ent.Feature+ent.Currency)
+				}
+			}
 		}
 	})
 }

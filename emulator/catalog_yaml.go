@@ -28,7 +28,8 @@ func DemoCatalog() *Catalog {
 }
 
 // ParseCatalog reads a catalog from YAML. It is strict: unknown fields, wrong types, doubled ids and references to
-// nothing are errors that name line and field. Problems of meaning come joined, each a [*CatalogError].
+// nothing are errors that name line and field, each a [*CatalogError]. Of what is not the YAML of a catalog the first problem is
+// reported; problems of meaning come joined. A text of nothing is an empty catalog.
 func ParseCatalog(text []byte) (_ *Catalog, err error) {
 	// The YAML library panics on some malformed tags, such as "plans: ! ". FuzzParseCatalog found it.
 	defer func() {
@@ -36,13 +37,19 @@ func ParseCatalog(text []byte) (_ *Catalog, err error) {
 			err = fmt.Errorf("parse catalog: malformed YAML: %v", v)
 		}
 	}()
-	c := &Catalog{}
-	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("parse catalog: %w", err)
-	}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, fmt.Errorf("parse catalog: %w", err)
+		return nil, inWords(err, nil)
+	}
+	if len(file.Docs) > 1 {
+		return nil, &CatalogError{Line: file.Docs[1].GetToken().Position.Line, Problem: "a second document begins here: a catalog is one"}
+	}
+	c := &Catalog{}
+	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
+		return nil, inWords(err, file)
+	}
+	if err := wholeNumbers(file, c); err != nil {
+		return nil, err
 	}
 	if err := c.Validate(); err != nil {
 		return nil, locate(err, file)
@@ -67,10 +74,8 @@ func locate(err error, file *ast.File) error {
 // lineOf returns the line of a field such as "plans[2].parent", or of what encloses it when it is not written.
 func lineOf(file *ast.File, field string) int {
 	for field != "" {
-		if path, err := yaml.PathString("$." + field); err == nil {
-			if node, err := path.FilterFile(file); err == nil && node != nil {
-				return firstLine(node)
-			}
+		if node := nodeAt(file, field); node != nil {
+			return firstLine(node)
 		}
 		cut := max(strings.LastIndexByte(field, '.'), strings.LastIndexByte(field, '['))
 		if cut < 0 {

@@ -25,14 +25,14 @@ func boolean(id string) Grant {
 func metered(id string, limit, used float64) Grant {
 	return Grant{
 		ID: id, FeatureType: FeatureNumber, MeterType: MeterIncremental, IsGranted: true,
-		UsageLimit: limit, HasUsageLimit: true, CurrentUsage: used, HasCurrentUsage: true,
+		UsageLimit: limit, HasUsageLimit: true, CurrentUsage: used,
 	}
 }
 
 func wallet(id string, granted, consumed float64) Grant {
 	return Grant{
 		Kind: KindCredit, ID: id, IsGranted: true,
-		UsageLimit: granted, HasUsageLimit: true, CurrentUsage: consumed, HasCurrentUsage: true,
+		UsageLimit: granted, HasUsageLimit: true, CurrentUsage: consumed,
 	}
 }
 

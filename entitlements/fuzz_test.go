@@ -17,7 +17,7 @@ func FuzzDecide(f *testing.F) {
 		g := Grant{
 			ID: "f", FeatureType: FeatureType(ft), MeterType: MeterType(mt), UsageLimit: limit, HasUsageLimit: hasLimit,
 			HasUnlimitedUsage: unlimited, HasSoftLimit: soft, IsGranted: granted, AccessDeniedReason: Reason(reason),
-			CurrentUsage: used, HasCurrentUsage: true, UsagePeriodEnd: Instant(end), ResetPeriod: ResetPeriod(reset),
+			CurrentUsage: used, UsagePeriodEnd: Instant(end), ResetPeriod: ResetPeriod(reset),
 		}
 		q := Query{CustomerID: "c", FeatureID: "f", RequestedUsage: req}
 		d := Decide(NewSnapshot(acme, "", []Grant{g}), &q, Instant(now))

@@ -31,10 +31,8 @@ type Grant struct {
 	UsagePeriodAnchor Instant
 	UsagePeriodStart  Instant
 	UsagePeriodEnd    Instant
-	// CurrentUsage is what has been used (total consumed, for a wallet); HasCurrentUsage is false when the server sent null,
-	// which decides as zero.
-	CurrentUsage    float64
-	HasCurrentUsage bool
+	// CurrentUsage is what has been used (total consumed, for a wallet); null on the wire decides as zero.
+	CurrentUsage float64
 
 	EntitlementUpdatedAt Instant
 	UsageUpdatedAt       Instant

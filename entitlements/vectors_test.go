@@ -61,7 +61,7 @@ func TestDecideAnswersAsTheNodeSDK(t *testing.T) {
 				FeatureType: FeatureType(e.FeatureType), MeterType: MeterType(e.MeterType),
 				HasUnlimitedUsage: e.HasUnlimitedUsage, HasSoftLimit: e.HasSoftLimit,
 				EnumValues: e.EnumValues, AccessDeniedReason: Reason(e.AccessDeniedReason),
-				CurrentUsage: e.CurrentUsage, HasCurrentUsage: true,
+				CurrentUsage: e.CurrentUsage,
 			}
 			if e.UsageLimit != nil {
 				g.UsageLimit, g.HasUsageLimit = *e.UsageLimit, true

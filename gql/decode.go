@@ -213,7 +213,7 @@ func (d *decoder) common(g *entitlements.Grant) {
 	case "usageLimit":
 		g.UsageLimit, g.HasUsageLimit = d.float()
 	case "currentUsage":
-		g.CurrentUsage, g.HasCurrentUsage = d.float()
+		g.CurrentUsage, _ = d.float()
 	case "hasSoftLimit":
 		g.HasSoftLimit = !d.Null() && d.Bool()
 	case "usagePeriodEnd":

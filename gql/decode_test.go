@@ -70,7 +70,7 @@ func TestEveryFieldOfAFeature(t *testing.T) {
 		DisplayName: "F", Description: "D", Units: "u", UnitsPlural: "us", IsGranted: true, AccessDeniedReason: entitlements.BudgetExceeded,
 		UsageLimit: 2.5, HasUsageLimit: true, HasUnlimitedUsage: true, HasSoftLimit: true, EnumValues: []string{"a", "é\n"},
 		ResetPeriod: entitlements.ResetWeek, UsagePeriodAnchor: at("2026-01-31T00:00:00Z"), UsagePeriodStart: at("2026-01-31T23:00:00Z"),
-		UsagePeriodEnd: at("2026-02-08T00:00:00Z").Add(500 * time.Millisecond), CurrentUsage: 10, HasCurrentUsage: true,
+		UsagePeriodEnd: at("2026-02-08T00:00:00Z").Add(500 * time.Millisecond), CurrentUsage: 10,
 		EntitlementUpdatedAt: at("2026-03-01T00:00:00Z"), UsageUpdatedAt: at("2026-03-01T00:00:00Z"), ValidUntil: at("2026-03-01T00:00:00Z"),
 		CreditRate: 3, CreditCurrencyID: "c",
 	}
@@ -88,7 +88,7 @@ func TestEveryFieldOfAFeature(t *testing.T) {
 func TestEveryFieldOfACredit(t *testing.T) {
 	want := entitlements.Grant{
 		Kind: entitlements.KindCredit, ID: "cred-type-1", DisplayName: "Tokens", Units: "token", UnitsPlural: "tokens", IsGranted: true,
-		UsageLimit: 1000, HasUsageLimit: true, CurrentUsage: 12.5, HasCurrentUsage: true, UsagePeriodEnd: at("2026-12-01T00:00:00Z"),
+		UsageLimit: 1000, HasUsageLimit: true, CurrentUsage: 12.5, UsagePeriodEnd: at("2026-12-01T00:00:00Z"),
 		EntitlementUpdatedAt: at("2026-11-22T19:10:00Z"), UsageUpdatedAt: at("2026-11-22T19:11:00Z"),
 	}
 	if got, ok, err := decodeOne(t, element(1)); err != nil || !ok || !reflect.DeepEqual(got, want) {

@@ -53,8 +53,10 @@
 //  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
 //     dead-peer deadline): what is resident is Stale and served; capped backoff with full jitter; subscribe, acknowledge, then
 //     fetch again what is being read.
-//  2. The API key is refused, on the stream or by a fetch: Off. What is resident is Stale and served, misses fail at once, and
-//     the key is tried every five minutes, or as soon as it is replaced.
+//  2. The API key is refused, as the stream is opened or later on it: Off. What is resident is Stale and served, misses fail at
+//     once, and the key is tried every five minutes, or as soon as it is replaced. A fetch that is refused is asked about first,
+//     for it may be a gateway's mistake: the stream is given up and the next one opened at once (without a stream, the key is
+//     checked), and only if that is refused too, or a fetch is again within a minute or before one is answered, it is Off.
 //  3. A fetch fails: nothing held changes. Whoever waited gets the error; the key backs off, so that an outage is not amplified.
 //  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, the rate recovers in a minute.
 //  5. Fetches fail in a row: revalidation slows down to one attempt in up to 30 s; misses are still tried.

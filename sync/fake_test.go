@@ -25,7 +25,7 @@ func grant(id string, stamp instant, limit float64) entitlements.Grant {
 }
 
 func used(g entitlements.Grant, usage float64, stamp instant) entitlements.Grant {
-	g.CurrentUsage, g.HasCurrentUsage, g.UsageUpdatedAt = usage, true, stamp
+	g.CurrentUsage, g.UsageUpdatedAt = usage, stamp
 	return g
 }
 

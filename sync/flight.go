@@ -197,6 +197,7 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 // land makes the answer the belief, in one step with what arrived meanwhile, and ends the flight.
 func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	s.mu.Lock()
+	s.answered(at.seq)
 	at.landed = entitlements.InstantOf(time.Now())
 	b, v, resident := s.ledger.land(f, snapshot, at)
 	f.belief, f.overtaken = b, v == overtaken

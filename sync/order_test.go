@@ -139,7 +139,7 @@ func TestUsageHasItsOwnClock(t *testing.T) {
 		b.Snapshot = b.Snapshot.WithUsage(entitlements.Usage{Ref: seats, Current: 5, UpdatedAt: 1000, PeriodStart: 900, PeriodEnd: 1900, Seq: 10})
 	}
 	wallet := func(b *entitlements.Belief) {
-		b.Snapshot = set(acme, entitlements.Grant{Kind: entitlements.KindCredit, ID: "seats", CurrentUsage: 5, HasCurrentUsage: true, UsageUpdatedAt: 1000, EntitlementUpdatedAt: 100})
+		b.Snapshot = set(acme, entitlements.Grant{Kind: entitlements.KindCredit, ID: "seats", CurrentUsage: 5, UsageUpdatedAt: 1000, EntitlementUpdatedAt: 100})
 	}
 	for _, row := range []struct {
 		name    string

@@ -25,10 +25,16 @@ const subscribeTimeout = 30 * time.Second
 func (s *Syncer) supervise(ctx context.Context) {
 	wait := retry.New(s.cfg.ReconnectMin/2, s.cfg.ReconnectMin, s.cfg.ReconnectMax)
 	for ctx.Err() == nil {
-		if err := s.attemptStream(ctx, wait); err != nil && ctx.Err() == nil {
-			s.off(ctx, err)
-			wait.Reset()
+		err := s.attemptStream(ctx, wait)
+		if err == nil || ctx.Err() != nil {
+			continue
 		}
+		if u, ok := errors.AsType[unconfirmed](err); ok {
+			s.confirm(u.error)
+			continue
+		}
+		s.off(ctx, err)
+		wait.Reset()
 	}
 }
 
@@ -48,6 +54,7 @@ func (s *Syncer) attemptStream(ctx context.Context, wait *retry.Backoff) error {
 	if ctx.Err() != nil || fail.Unauthenticated() {
 		return err
 	}
+	s.unrefuted()
 	if s.lost(Interrupted, err) {
 		s.log.Warn("stream interrupted; answers are stale until it is back", "err", err)
 	}
@@ -95,17 +102,8 @@ func (s *Syncer) off(ctx context.Context, err error) {
 	if s.lost(Off, err) {
 		s.log.Error("API key refused; serving what is held, which is stale", "err", err)
 	}
+	s.trust() // the next stream to open answers for itself
 	s.pause(ctx, retry.Jitter(keyProbe, 0.2))
-}
-
-// reject is told by a fetch that the key is refused: whatever stream is open is given up, so that the supervisor finds out. A
-// fetch that began before the key was replaced says nothing about the new one.
-func (s *Syncer) reject(began uint64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.drop != nil && began > s.keySeq.Load() {
-		s.drop(err)
-	}
 }
 
 // follow opens a stream and reads it to its end. It returns why it ended.
@@ -121,6 +119,7 @@ func (s *Syncer) follow(ctx context.Context) error {
 	case stream == nil:
 		return errors.New("open stream: the source opened nothing, and gave no error")
 	}
+	s.unrefuted()
 	defer stream.Close()
 	for {
 		e, err := stream.Next(ctx)
@@ -174,6 +173,7 @@ func (s *Syncer) pollOnly(ctx context.Context) error {
 			return fmt.Errorf("check API key: %w", because(ctx, err))
 		}
 	}
+	s.unrefuted()
 	// A confirmation is good for the interval, the time to come round to it, and one fetch.
 	s.freshFor.Store(int64(s.cfg.PollInterval + s.cfg.PollInterval/4 + s.cfg.FetchTimeout))
 	s.newGeneration()

@@ -126,9 +126,9 @@ func TestRefusalByAFetchBetweenTwoStreamsIsOff(t *testing.T) {
 	inWorld(t, func(c *Config, _ *server) { c.ReconnectMin, c.ReconnectMax = time.Minute, time.Minute }, func(w *world) {
 		w.server.cut(errCut)
 		w.state(Interrupted)
-		w.server.do(func() { w.server.fail = func(key) error { return errRefused } })
+		w.server.do(func() { w.server.dial, w.server.fail = errRefused, func(key) error { return errRefused } })
 		w.Load(w.t.Context(), acme, 0)
-		w.state(Off)
+		w.state(Off) // at once: the confirmation does not wait out the pause
 	})
 }
 

@@ -87,6 +87,7 @@ type Syncer struct {
 	swept    time.Time // when failures last forgot what was old
 	closed   bool
 	drop     context.CancelCauseFunc // ends the stream that is open, or the wait that stands in for one
+	refusal  refusal                 // what fetches say against the API key
 
 	refresh   refresher
 	status    statusBox
@@ -175,6 +176,7 @@ func (s *Syncer) Settled() <-chan struct{} { return s.status.settled }
 // KeyChanged says that the API key was replaced: what was refused before is tried again at once.
 func (s *Syncer) KeyChanged() {
 	s.keySeq.Store(s.seq.Add(1))
+	s.trust()
 	select {
 	case s.keyChange <- struct{}{}:
 	default:

@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *verbose {
 		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if err := serve(ctx, config, *catalog, *listen, *control, stdout); err != nil {
+	if err := serve(ctx, config, *catalog, *listen, *control, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "stigg-emulator:", err)
 		return 1
 	}
@@ -108,7 +108,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs the emulator until ctx ends.
-func serve(ctx context.Context, config emulator.Config, catalog, listen, control string, stdout io.Writer) error {
+func serve(ctx context.Context, config emulator.Config, catalog, listen, control string, stdout, stderr io.Writer) error {
 	if catalog != "" {
 		text, err := os.ReadFile(catalog)
 		if err != nil {
@@ -116,6 +116,10 @@ func serve(ctx context.Context, config emulator.Config, catalog, listen, control
 		}
 		if config.Catalog, err = emulator.ParseCatalog(text); err != nil {
 			return fmt.Errorf("%s:\n%w", catalog, err)
+		}
+		if c := config.Catalog; len(c.Features) == 0 || len(c.Plans) == 0 {
+			fmt.Fprintf(stderr, "stigg-emulator: warning: %s has %d features and %d plans: no customer will have anything, until a catalog is published\n",
+				catalog, len(c.Features), len(c.Plans))
 		}
 	}
 	e, err := emulator.New(config)

@@ -87,6 +87,31 @@ func TestServesControlOnASecondAddress(t *testing.T) {
 	}
 }
 
+// An empty catalog is a legal one, and seldom what was meant.
+func TestEmptyCatalogIsServedWithAWarning(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "0 features and 0 plans", "# nothing yet\n": "0 features and 0 plans",
+		"features: [{id: sso, type: boolean}]\n":              "1 features and 0 plans",
+		"products: [{id: a}]\nplans: [{id: p, product: a}]\n": "0 features and 1 plans",
+		emulator.DemoCatalogYAML():                            "",
+	} {
+		name := filepath.Join(t.TempDir(), "catalog.yaml")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		interrupted, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		var stdout, stderr strings.Builder
+		code := run(interrupted, []string{"-listen", "127.0.0.1:0", "-catalog", name}, &stdout, &stderr)
+		if code != 0 || !strings.Contains(stdout.String(), "Stigg emulator at") {
+			t.Errorf("catalog %.20q: code %d, stdout %q; want it served", text, code, stdout.String())
+		}
+		if got := stderr.String(); want == "" && got != "" || want != "" && (!strings.Contains(got, "warning: "+name) || !strings.Contains(got, want)) {
+			t.Errorf("catalog %.20q: stderr %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "catalog.yaml")
 	if err := os.WriteFile(broken, []byte("features: []\nproducts: []\nplans:\n  - {id: p, product: nowhere}\n"), 0o600); err != nil {

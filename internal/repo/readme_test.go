@@ -133,7 +133,7 @@ func TestReadmeNamesWhatExists(t *testing.T) {
 			exists[name] = exists[name] || f.test
 		}
 	}
-	for _, name := range append([]string{"CHANGELOG.md"}, documents...) {
+	for _, name := range append([]string{"CHANGELOG.md", "docs/reliability.md"}, documents...) {
 		for _, m := range testName.FindAllStringSubmatch(read(t, name), -1) {
 			if !exists[m[1]] {
 				t.Errorf("%s names %s, which is no test or benchmark of this repository", name, m[1])
@@ -175,5 +175,23 @@ func TestReadmeListsEveryOption(t *testing.T) {
 	}
 	if options == 0 {
 		t.Error("no options found")
+	}
+}
+
+// TestEveryFaultNamesItsTest: a row of the table of faults without a test is a promise that nothing holds.
+func TestEveryFaultNamesItsTest(t *testing.T) {
+	rows := 0
+	for line := range strings.Lines(read(t, "docs/reliability.md")) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 7 || cells[1] == " Fault " || strings.HasPrefix(cells[1], "---") {
+			continue
+		}
+		rows++
+		if !testName.MatchString(cells[5]) && !strings.Contains(cells[5], "go run") {
+			t.Errorf("docs/reliability.md: no test is named for%s", cells[1])
+		}
+	}
+	if rows < 20 {
+		t.Errorf("%d rows found; there are more", rows)
 	}
 }
