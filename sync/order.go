@@ -42,10 +42,16 @@ func (a arrival) before(stamp, at entitlements.Instant) bool {
 	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) <= at
 }
 
+// after reports whether a state of the given stamp came about after the moment at. It is false, too, when nobody can tell.
+func (a arrival) after(stamp, at entitlements.Instant) bool {
+	return a.lag != noLag && stamp+entitlements.Instant(a.lag) > at
+}
+
 // moment is when a state of the given stamp was there for certain, by this machine's clock: a late event says nothing about now.
+// It is zero when nobody can tell.
 func (a arrival) moment(stamp entitlements.Instant) entitlements.Instant {
 	if a.lag == noLag {
-		return a.at
+		return 0
 	}
 	return min(a.at, stamp+entitlements.Instant(a.lag))
 }
@@ -104,7 +110,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		n.Snapshot, n.Newest, n.GrantSeq, n.LearnedAt = merged, stamp, a.seq, a.at
 		n.ConfirmedAt, n.ExpiresAt = max(b.ConfirmedAt, a.moment(stamp)), s.ValidUntil()
 		n.Told = true
-		if !a.before(stamp, a.since) {
+		if a.after(stamp, a.since) {
 			// A state from before the stream began says nothing about what came after it, and was lost.
 			n.Generation = a.generation
 		}
@@ -117,7 +123,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
 		n := *b
 		n.Snapshot = merged
-		if !a.before(stamp, a.since) {
+		if a.after(stamp, a.since) {
 			n.Generation, n.ConfirmedAt = a.generation, max(b.ConfirmedAt, a.moment(stamp))
 		}
 		n.ConfirmSeq = a.seq

@@ -98,10 +98,8 @@ func TestEventsOfSets(t *testing.T) {
 				b = held()
 			}
 			before := *b
-			at.lag = noLag
-			if row.lag != 0 {
-				at.lag = row.lag
-			}
+			at := at
+			at.lag = row.lag
 			got, v := applySet(b, row.event, at)
 			if *b != before {
 				t.Error("the belief that was held has been changed in place")

@@ -60,6 +60,8 @@ type court struct {
 	stale    map[key]instant // since when readers have seen nothing of it but Stale
 	lastRead map[key]instant
 	requests []instant
+	open     bool    // the client follows a stream
+	pause    instant // the server wants no request before this moment
 	healed   bool
 	final    bool
 	finals   int
@@ -129,6 +131,10 @@ func (c *court) hear(l *line) string {
 		if l.Text != Live.String() {
 			return "the network healed long ago, and the state is " + l.Text
 		}
+	case "open", "lost":
+		c.open = l.Do == "open"
+	case "throttle":
+		c.pause = max(c.pause, l.At.Add(l.Pause))
 	case "wrote":
 		c.wrote(l)
 	case "read":
@@ -141,13 +147,17 @@ const healed = "the network heals, and the server is quiet"
 
 // budget: no window holds more requests than were allowed.
 func (c *court) budget(at instant) string {
+	if at < c.pause {
+		return fmt.Sprintf("the server has asked for none before %v", c.pause)
+	}
 	c.requests = append(c.requests, at)
+	perMinute, burst := c.manner.budget()
 	for _, w := range []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, time.Minute} {
 		n := 0
 		for i := len(c.requests) - 1; i >= 0 && at-c.requests[i] < instant(w); i-- {
 			n++
 		}
-		if most := simBurst + int(w.Seconds()*simPerMinute/60) + 1; n > most {
+		if most := burst + int(w.Seconds()*float64(perMinute)/60) + 1; n > most {
 			return fmt.Sprintf("%d requests in %v, the budget allows %d", n, w, most)
 		}
 	}
@@ -181,21 +191,6 @@ func last(facts []fact, at instant) int {
 	return n
 }
 
-// find returns the first and the last fact, of those from the index from on that had begun by the moment at, that a reader may
-// have seen; -1 when there is none.
-func find(facts []fact, from int, at instant, match func(*fact) bool) (first, latest int) {
-	first, latest = -1, -1
-	for i := from; i < len(facts) && facts[i].at <= at; i++ {
-		if match(&facts[i]) {
-			if first < 0 {
-				first = i
-			}
-			latest = i
-		}
-	}
-	return first, latest
-}
-
 // slack is how much older than its AsOf a state may be: what a stream's frames vouch for left the server before them.
 const slack = instant(simLongestWay + 50*time.Millisecond)
 
@@ -205,7 +200,7 @@ func (c *court) read(l *line) string {
 		return fmt.Sprintf("it took %v", took)
 	}
 	if v == nil {
-		if c.final || c.Calm {
+		if c.final || c.Calm && !c.Tight {
 			return "a fallback, and nothing is broken"
 		}
 		return ""
@@ -221,46 +216,81 @@ func (c *court) read(l *line) string {
 	match := func(x *fact) bool {
 		return x.reason == v.Reason && x.exists == v.Exists && x.granted == v.Granted && x.limit == v.Limit
 	}
-	first, latest := find(r.grants, from, l.At, match)
-	if first < 0 {
-		if n, _ := find(r.grants, 0, l.At, match); n < 0 {
-			return "the server never had that"
-		} else if upTo(r.seen, l.From) <= n {
-			return fmt.Sprintf("version %d, and this client's own write led to version %d", n, from)
-		}
-		return fmt.Sprintf("version %d or so, after a reader had seen version %d: back", c.nearest(r.grants, from, match), upTo(r.seen, l.From))
+	n, text := c.place(r.grants, r.seen, from, l, match)
+	if text != "" {
+		return text
 	}
-	if until := r.grants[latest].until; until != 0 && until < v.AsOf-c.slack(v) {
-		return fmt.Sprintf("it says that this was so as of %v, and it ended at %v", v.AsOf, until)
-	}
-	r.seen = append(r.seen, progress{l.At, max(first, upTo(r.seen, l.At))})
+	r.seen = append(r.seen, progress{l.At, max(n, upTo(r.seen, l.At))})
 	if text := c.usage(l, r, fromUse); text != "" {
 		return text
 	}
 	if access := v.Exists && v.Granted && v.Usage+1 <= v.Limit; v.Access != access {
 		return fmt.Sprintf("access %v", v.Access)
 	}
+	if text := c.followed(l); text != "" {
+		return text
+	}
 	return c.timely(l, r)
 }
 
-// slack is how far a view's AsOf may be ahead: not at all where a fetch vouches for it.
-func (c *court) slack(v *view) instant {
-	switch {
-	case v.Origin == entitlements.Fetched:
-		return 0
-	case c.Lossy || c.Poll:
-		return instant(time.Hour) // a stream that loses what it carries vouches for nothing; a poll says when it asked
+// followed: Live is what a stream follows, or a poll, and no longer than the server wanted.
+func (c *court) followed(l *line) string {
+	v := l.See
+	if v.Origin == entitlements.Live && !c.Poll && !c.open {
+		return "no stream is open"
 	}
-	return slack
-}
-
-func (c *court) nearest(facts []fact, from int, match func(*fact) bool) int {
-	for i := min(from, len(facts)-1); i >= 0; i-- {
-		if match(&facts[i]) {
-			return i
+	if v.Until != 0 && v.Until < l.At && v.Confirmed < v.Until {
+		if v.Origin == entitlements.Live {
+			return fmt.Sprintf("the set was valid until %v", v.Until)
+		}
+		if c.Calm && !c.Tight && v.Until+patience < l.At {
+			return fmt.Sprintf("the set was valid until %v, and has not been fetched since", v.Until)
 		}
 	}
-	return -1
+	return ""
+}
+
+// place returns the first version that a view may be of: one that the server had by then, no older than what a reader had seen
+// before, and not over at the moment as of which the view claims it.
+func (c *court) place(facts []fact, seen []progress, from int, l *line, match func(*fact) bool) (version int, complaint string) {
+	v, matched := l.See, -1
+	for i := 0; i < len(facts) && facts[i].at <= l.At; i++ {
+		if !match(&facts[i]) {
+			continue
+		}
+		matched = i
+		if i >= from && (facts[i].until == 0 || facts[i].until >= c.claim(v)) {
+			return i, ""
+		}
+	}
+	switch far := upTo(seen, l.From); {
+	case matched < 0:
+		return 0, "the server never had that"
+	case matched < far:
+		return 0, fmt.Sprintf("version %d at most, after a reader had seen version %d: back", matched, far)
+	case matched < from:
+		return 0, fmt.Sprintf("version %d at most, and this client's own write led to version %d", matched, from)
+	}
+	return 0, fmt.Sprintf("version %d, which ended at %v, and it claims to be as of %v", matched, facts[matched].until, c.claim(v))
+}
+
+// claim is the moment as of which a view is true. A stream vouches for what it follows with every frame, but for what is on its
+// way; unless it loses what it carries. A poll knows when it asked.
+func (c *court) claim(v *view) instant {
+	confirmed := v.Confirmed - instant(2*time.Millisecond) - instant(max(0, c.Ahead)) // by an event, whose stamp is less precise
+	switch {
+	case c.Timeless:
+		confirmed = v.Confirmed - slack // stamps say nothing about moments
+		if v.Origin == entitlements.Fetched {
+			confirmed = v.Confirmed
+		}
+	case v.Origin == entitlements.Fetched:
+		return v.AsOf
+	}
+	if c.Lossy || c.Poll {
+		return confirmed
+	}
+	return max(confirmed, v.AsOf-slack)
 }
 
 func (c *court) usage(l *line, r *record, from int) string {
@@ -277,20 +307,11 @@ func (c *court) usage(l *line, r *record, from int) string {
 		}
 		return x.usage == v.Usage && x.periodEnd == v.PeriodEnd
 	}
-	first, latest := find(r.usages, from, l.At, match)
-	if first < 0 {
-		if n := c.nearest(r.usages, len(r.usages)-1, match); n < 0 {
-			return "the server never had that usage"
-		} else if far := upTo(r.seenUse, l.From); far <= n {
-			return fmt.Sprintf("version %d of the usage, and this client's own report led to version %d", n, from)
-		} else {
-			return fmt.Sprintf("version %d of the usage, after a reader had seen version %d: back", n, far)
-		}
+	n, text := c.place(r.usages, r.seenUse, from, l, match)
+	if text != "" {
+		return "usage: " + text
 	}
-	if until := r.usages[latest].until; until != 0 && until < v.AsOf-c.slack(v) {
-		return fmt.Sprintf("it says that this usage was so as of %v, and it ended at %v", v.AsOf, until)
-	}
-	r.seenUse = append(r.seenUse, progress{l.At, max(first, upTo(r.seenUse, l.At))})
+	r.seenUse = append(r.seenUse, progress{l.At, max(n, upTo(r.seenUse, l.At))})
 	return ""
 }
 
@@ -304,7 +325,7 @@ func (c *court) timely(l *line, r *record) string {
 		delete(c.stale, l.Key)
 	} else if since == 0 || l.At-c.lastRead[l.Key] > instant(2*time.Second) {
 		c.stale[l.Key] = l.At
-	} else if c.Calm && l.At-since > patience {
+	} else if c.Calm && !c.Tight && l.At-since > patience {
 		return fmt.Sprintf("Stale since %v, and nothing is broken", since)
 	}
 	c.lastRead[l.Key] = l.At

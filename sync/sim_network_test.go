@@ -35,8 +35,6 @@ type network struct {
 	asked   uint64
 	dials   uint64
 	line    *wire // the stream that is open, as the server sees it
-
-	drop, twice, late int // of the next events
 }
 
 // way is how long a message takes.
@@ -75,10 +73,15 @@ func (n *network) Fetch(ctx context.Context, k key) (*entitlements.Snapshot, err
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		return st.set, sleep(ctx, back)
 	}
-	return st.set, sleep(ctx, back)
+	if f, ok := err.(failing); ok && f.limited {
+		s.mu.Lock()
+		s.add(line{Do: "throttle", Key: k, Pause: f.retryAfter})
+		s.mu.Unlock()
+	}
+	return nil, err
 }
 
 func (n *network) CheckKey(ctx context.Context) error {
@@ -119,18 +122,20 @@ func (n *network) send(e entitlements.Event) {
 	if w == nil {
 		return
 	}
-	switch {
-	case n.drop > 0:
-		n.drop--
+	if !n.sim.Lossy || e.Kind == entitlements.EventPackagePublished {
+		w.push(e, w.onTime())
+		return
+	}
+	late := time.Now().Add(time.Duration(w.rnd.Int64N(int64(10 * time.Second))))
+	switch w.rnd.IntN(6) {
+	case 0:
 		n.sim.note("the event is lost")
-	case n.late > 0:
-		n.late--
-		w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
+	case 1:
+		w.push(e, late)
+	case 2:
+		w.push(e, late)
+		w.push(e, w.onTime())
 	default:
-		if n.twice > 0 {
-			n.twice--
-			w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
-		}
 		w.push(e, w.onTime())
 	}
 }
@@ -195,7 +200,21 @@ func (w *wire) wake() {
 	}
 }
 
+// Next returns what has arrived, and writes down what the client knows of the stream from then on.
 func (w *wire) Next(ctx context.Context) (entitlements.Event, error) {
+	e, err := w.next(ctx)
+	w.sim.mu.Lock()
+	defer w.sim.mu.Unlock()
+	switch {
+	case err != nil:
+		w.sim.add(line{Do: "lost", Text: err.Error()})
+	case e.Kind == entitlements.EventSubscribed:
+		w.sim.add(line{Do: "open"})
+	}
+	return e, err
+}
+
+func (w *wire) next(ctx context.Context) (entitlements.Event, error) {
 	s := w.sim
 	for {
 		s.mu.Lock()
@@ -214,7 +233,7 @@ func (w *wire) Next(ctx context.Context) (entitlements.Event, error) {
 				w.queue = w.queue[1:]
 				s.mu.Unlock()
 				w.heard = now
-				return w.received(p)
+				return w.receive(p)
 			}
 			if p.at.Before(until) {
 				until = p.at
@@ -239,15 +258,21 @@ func (w *wire) Next(ctx context.Context) (entitlements.Event, error) {
 	}
 }
 
-// received does what the decoder does: it leaves out what nobody wants.
-func (w *wire) received(p parcel) (entitlements.Event, error) {
-	switch k := p.event.Kind; {
-	case p.err != nil:
-		return p.event, p.err
-	case (k == entitlements.EventEntitlements || k == entitlements.EventUsage) && !w.wanted(p.event.Key):
-		return entitlements.Event{Kind: entitlements.EventSkipped, Key: p.event.Key}, nil
+// receive does what the decoder does: it leaves out what nobody wants.
+func (w *wire) receive(p parcel) (entitlements.Event, error) {
+	e := p.event
+	if p.err != nil || (e.Kind != entitlements.EventEntitlements && e.Kind != entitlements.EventUsage) {
+		return e, p.err
 	}
-	return p.event, nil
+	if !w.wanted(e.Key) {
+		return entitlements.Event{Kind: entitlements.EventSkipped, Key: e.Key}, nil
+	}
+	if _, held := w.sim.store.Peek(e.Key); held && w.sim.Timeless && w.rnd.IntN(3) == 0 {
+		w.sim.mu.Lock()
+		w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
+		w.sim.mu.Unlock()
+	}
+	return e, nil
 }
 
 func (w *wire) Close() error {
@@ -270,11 +295,7 @@ func (s *sim) sabotage(pick func(int) int) {
 		f()
 	}
 	times := 1 + pick(4)
-	kinds := 12
-	if s.Lossy {
-		kinds = 17
-	}
-	switch pick(kinds) {
+	switch pick(12) {
 	case 0, 1:
 		do("the socket is cut", func() { n.cut(errCut) })
 	case 2:
@@ -321,16 +342,10 @@ func (s *sim) sabotage(pick func(int) int) {
 		do("an event that cannot be read", func() {
 			n.send(entitlements.Event{Kind: entitlements.EventUnreadable, Key: k, Err: errGarbled})
 		})
-	case 12:
-		do("events get lost", func() { n.drop += times })
-	case 13:
-		do("events come twice", func() { n.twice += times })
-	default:
-		do("events are late", func() { n.late += times })
 	}
 }
 
 // heal mends everything for good.
 func (n *network) heal() {
-	n.refuse, n.hang, n.revoked, n.fail, n.pace, n.drop, n.twice, n.late = false, false, false, nil, 0, 0, 0, 0
+	n.refuse, n.hang, n.revoked, n.fail, n.pace = false, false, false, nil, 0
 }

@@ -54,6 +54,9 @@ var simFeatures = []string{seats, calls, tier, promo, beta}
 func (g *stigg) now() instant { return entitlements.InstantOf(time.Now()) }
 
 func (g *stigg) stamp() instant {
+	if g.sim.Timeless {
+		return g.now() - g.sim.epoch + 1 // of 1970
+	}
 	return entitlements.InstantOf(time.Now().Add(g.ahead).Truncate(time.Millisecond))
 }
 
@@ -145,7 +148,7 @@ func (s *sim) operate(pick func(int) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := g.accounts[k]
-	feature := []string{seats, seats, calls, tier}[pick(4)]
+	feature := []string{seats, calls, tier, tier}[pick(4)]
 	if k.ResourceID != "" && feature == tier {
 		feature = seats
 	}
@@ -161,8 +164,10 @@ func (s *sim) operate(pick func(int) int) {
 		delete(a.grants, feature)
 		s.say(g.record(k))
 	case n < 10:
-		if u, ok := g.use(k, feature); ok {
-			s.sayUsage(k, u)
+		for range 1 + pick(4)/3 { // now and then twice within a millisecond
+			if u, ok := g.use(k, feature); ok {
+				s.sayUsage(k, u)
+			}
 		}
 	case n < 12:
 		a.archived = !a.archived

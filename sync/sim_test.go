@@ -56,11 +56,9 @@ func envUint(t *testing.T, name string) uint64 {
 }
 
 const (
-	simTime      = 4 * time.Minute
-	simPerMinute = 900
-	simBurst     = 20
-	simPoll      = 8 * time.Second
-	simTimeout   = 5 * time.Second
+	simTime    = 4 * time.Minute
+	simPoll    = 8 * time.Second
+	simTimeout = 5 * time.Second
 )
 
 // manner is what kind of world a seed simulates.
@@ -68,6 +66,33 @@ type manner struct {
 	Lossy bool // events may be lost, late, or twice
 	Calm  bool // nothing breaks
 	Poll  bool // there is no stream
+	Tight bool // the budget is small
+	// Timeless: the server's stamps are no moments of any clock. Then they alone order what arrives, and nobody could tell a late
+	// event of something that was taken away, unless it is the copy of one that was seen: only such are late.
+	Timeless bool
+	// Ahead is how far the server's clock is ahead.
+	Ahead time.Duration
+}
+
+func mannerOf(seed uint64) manner {
+	m := manner{Lossy: seed%3 == 1, Calm: seed%6 == 0, Poll: seed%10 == 5, Tight: seed%8 == 3}
+	switch seed % 9 {
+	case 2:
+		m.Timeless, m.Lossy = true, false
+	case 4, 5:
+		m.Ahead = -1500 * time.Millisecond
+	case 8:
+		m.Ahead = 1500 * time.Millisecond // not Lossy: the clocks cannot be compared before something arrives on time
+	}
+	return m
+}
+
+// budget is what the requests of all readers together may cost.
+func (m manner) budget() (perMinute, burst int) {
+	if m.Tight {
+		return 100, 5
+	}
+	return 900, 20
 }
 
 // sim is one run of the simulation.
@@ -76,6 +101,7 @@ type sim struct {
 	keys []key
 	mine key // what this client writes to; so do others
 	manner
+	epoch instant
 	sync  *Syncer
 	store *memory
 	wg    sync.WaitGroup
@@ -92,7 +118,7 @@ type sim struct {
 func newSim(t *testing.T, seed uint64) *sim {
 	s := &sim{
 		seed: seed, mine: key{CustomerID: "mine"}, quiet: make(chan struct{}), store: newMemory(), ids: map[*entitlements.Snapshot]int{},
-		manner: manner{Lossy: seed%3 == 1, Calm: seed%6 == 0, Poll: seed%10 == 5},
+		manner: mannerOf(seed), epoch: entitlements.InstantOf(time.Now()),
 	}
 	for _, c := range []string{"a", "b", "mine"} {
 		s.keys = append(s.keys, key{CustomerID: c})
@@ -100,16 +126,17 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s.keys = append(s.keys, key{CustomerID: "a", ResourceID: "site"}, key{CustomerID: "mine", ResourceID: "site"})
 	r := s.random(1)
 	s.stigg = stigg{
-		sim: s, accounts: map[key]*account{}, rollMark: r.IntN(2) == 0,
+		sim: s, accounts: map[key]*account{}, ahead: s.Ahead, rollMark: r.IntN(2) == 0,
 		roll: entitlements.InstantOf(time.Now().Add(time.Duration(r.Int64N(int64(simTime))))),
 	}
 	s.network = network{sim: s}
 	for _, k := range s.keys {
 		s.stigg.open(k)
 	}
+	perMinute, burst := s.budget()
 	var err error
 	s.sync, err = New(Config{
-		Source: &s.network, Store: s.store, PollInterval: simPoll, RequestsPerMinute: simPerMinute, Burst: simBurst, FetchTimeout: simTimeout,
+		Source: &s.network, Store: s.store, PollInterval: simPoll, RequestsPerMinute: perMinute, Burst: burst, FetchTimeout: simTimeout,
 		ReconnectMax: 10 * time.Second,
 	})
 	if err != nil {
@@ -163,7 +190,7 @@ func (s *sim) run() {
 	}
 	s.actor(20, 1500*time.Millisecond, s.operate)
 	s.actor(30, 4*time.Second, s.write)
-	s.actor(40, 10*time.Second, s.forget)
+	s.actor(40, 3*time.Second, s.forget)
 	if !s.Calm {
 		s.actor(50, 15*time.Second, s.sabotage)
 	}
@@ -204,7 +231,7 @@ func (s *sim) converge() {
 	r := s.random(60)
 	// What may pass before the stream is open again: the notice of a dead peer, the longest wait between attempts, the way there.
 	reconnect := simSilence + 10*time.Second + 3*simLongestWay
-	for end := time.Now().Add(reconnect); time.Now().Before(end); time.Sleep(s.pause(r.IntN, time.Second)) {
+	for end := time.Now().Add(reconnect); time.Now().Before(end); time.Sleep(s.pause(r.IntN, 3*time.Second)) {
 		s.readAll()
 	}
 	s.mu.Lock()
@@ -229,7 +256,11 @@ func (s *sim) readAll() {
 
 // read is one check.
 func (s *sim) read(pick func(int) int) {
-	s.check(s.keys[pick(len(s.keys))], simFeatures[pick(len(simFeatures))])
+	k, f := s.keys[pick(len(s.keys))], simFeatures[pick(len(simFeatures))]
+	if s.Calm && k == s.keys[1] && pick(40) > 0 {
+		return // one that is read now and then
+	}
+	s.check(k, f)
 }
 
 // check does what the root package's GetEntitlement does.
@@ -302,7 +333,7 @@ func (m *memory) touch(k key, now instant) *entitlements.Belief {
 
 // forget evicts something, or lets nothing in for a while.
 func (s *sim) forget(pick func(int) int) {
-	if k := s.keys[pick(len(s.keys))]; pick(8) > 0 {
+	if k := s.keys[pick(len(s.keys))]; pick(20) > 0 {
 		if _, ok := s.store.Peek(k); ok {
 			s.store.evict(k)
 		}
@@ -329,6 +360,14 @@ func (s *sim) write(pick func(int) int) {
 	kind, behind := pick(4), time.Duration(pick(40))*time.Millisecond
 	time.Sleep(there)
 	s.mu.Lock()
+	if pick(2) == 0 { // somebody else, a moment before
+		if u, ok := s.stigg.use(k, seats); ok {
+			s.sayUsage(k, u)
+		}
+		s.mu.Unlock()
+		time.Sleep(s.pause(pick, 20*time.Millisecond))
+		s.mu.Lock()
+	}
 	if s.network.refuse || s.network.revoked || s.network.hang || s.stigg.accounts[k].archived {
 		s.mu.Unlock()
 		return
@@ -340,22 +379,23 @@ func (s *sim) write(pick func(int) int) {
 			s.mu.Unlock()
 			return // refused
 		}
-		if pick(2) == 0 {
-			s.sayUsage(k, u)
-		}
-		u.UpdatedAt -= instant(behind) // the answer names the moment of the report, not of the calculation
+		s.sayUsage(k, u)
 	} else {
 		s.stigg.put(k, tier)
 		s.stigg.record(k)
-		if pick(2) == 0 {
-			s.say(s.stigg.accounts[k].last)
-		}
+		s.say(s.stigg.accounts[k].last)
 	}
 	st := s.stigg.accounts[k].last
 	s.mu.Unlock()
 	time.Sleep(back)
 	switch {
 	case kind < 2:
+		// An answer may name the moment of the report instead of that of the calculation, and so be behind what is held.
+		if r, ok := s.store.Peek(k); ok {
+			if held, ok := r.Belief.Snapshot.Usage(u.Ref); ok && held.Current != u.Current && held.UpdatedAt > u.UpdatedAt-instant(behind) {
+				u.UpdatedAt -= instant(behind)
+			}
+		}
 		s.sync.WroteUsage(k, u)
 	case kind == 2:
 		s.sync.Wrote(k, st.set)

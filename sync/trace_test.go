@@ -39,8 +39,9 @@ type line struct {
 	From    instant `json:"from,omitempty"` // when it began
 	See     *view   `json:"see,omitempty"`  // nil: a fallback
 
-	Full bool   `json:"full,omitempty"`
-	Text string `json:"text,omitempty"`
+	Full  bool          `json:"full,omitempty"`
+	Pause time.Duration `json:"pause,omitempty"` // Retry-After
+	Text  string        `json:"text,omitempty"`
 }
 
 // view is what a reader saw.
@@ -58,6 +59,10 @@ type view struct {
 	Access    bool                `json:"access,omitempty"`
 	Suspect   bool                `json:"suspect,omitempty"`
 	Await     bool                `json:"await,omitempty"`
+
+	// Of the belief, for the judge.
+	Confirmed instant `json:"confirmed,omitempty"`
+	Until     instant `json:"until,omitempty"` // of the whole set
 }
 
 // look is what b says of one feature at some moment.
@@ -65,6 +70,7 @@ func look(b *entitlements.Belief, k key, feature string, at instant) view {
 	q := entitlements.Query{CustomerID: k.CustomerID, ResourceID: k.ResourceID, FeatureID: feature, RequestedUsage: 1}
 	d := entitlements.Decide(b.Snapshot, &q, at)
 	v := view{Reason: b.Snapshot.Reason(), Exists: d.Entitlement.Exists(), Access: d.HasAccess, Suspect: b.Suspect, Await: b.AwaitRefresh}
+	v.Confirmed, v.Until = b.ConfirmedAt, b.Snapshot.ValidUntil()
 	if v.Exists {
 		v.Granted = d.Entitlement.IsGranted()
 		v.Limit, _ = d.Entitlement.UsageLimit()

@@ -22,26 +22,22 @@ const (
 var bugs = []bug{
 	{"a change is computed first and stored later", "rule 1", client, []change{{
 		"sync/events.go",
-		"\ts.mu.Lock()\n\tb := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {\n",
+		"\ts.mu.Lock()\n\tb, v := s.ledger.take(key, in)\n",
 		`	if planted("a change is computed first and stored later") {
 		if r, ok := s.cfg.Store.Peek(key); ok {
-			n, v := next(r.Belief)
-			t := time.NewTimer(20 * time.Millisecond)
-			<-t.C
+			n, v := in.next(r.Belief)
+			sleep(s.ctx, 20*time.Millisecond)
 			s.mu.Lock()
 			b := s.cfg.Store.Update(key, func(*entitlements.Belief) *entitlements.Belief { return n })
 			s.mu.Unlock()
-			if b != nil {
-				s.refresh.expires(key, b.ExpiresAt)
-				if b.Suspect && v == questioned {
-					s.refresh.urgent(key)
-				}
+			if b != nil && b.Suspect && v == questioned {
+				s.refresh.urgent(key)
 			}
 			return v, b != nil
 		}
 	}
 	s.mu.Lock()
-	b := s.cfg.Store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
+	b, v := s.ledger.take(key, in)
 `,
 	}}},
 	{"ristretto decides which value is current", "rule 1", client, []change{{
@@ -92,8 +88,8 @@ var bugs = []bug{
 	}}},
 	{"an overtaken fetch is taken", "rule 4", client, []change{{
 		"sync/order.go",
-		"\tif a.seq > b.GrantSeq {\n",
-		"\tif a.seq > b.GrantSeq || planted(\"an overtaken fetch is taken\") {\n",
+		"\tif a.seq > b.GrantSeq && !unclear {\n",
+		"\tif a.seq > b.GrantSeq && !unclear || planted(\"an overtaken fetch is taken\") {\n",
 	}}},
 	{"a fetch is ordered by its end", "rule 4", client, []change{{
 		"sync/flight.go",
@@ -121,9 +117,24 @@ var bugs = []bug{
 		"(o == usageOlder && own && !planted(\"own usage behind what is held is not awaited\")):\n",
 	}}},
 	{"stamps are forgotten at eviction", "rule 6", client, []change{{
-		"sync/syncer.go",
-		"\ts.stamps.note(key, b.Newest, b.LearnedAt)\n",
-		"\tif !planted(\"stamps are forgotten at eviction\") {\n\t\ts.stamps.note(key, b.Newest, b.LearnedAt)\n\t}\n",
+		"sync/ledger.go",
+		"\tl.stamps.note(key, b.Newest, b.LearnedAt)\n",
+		"\tif !planted(\"stamps are forgotten at eviction\") {\n\t\tl.stamps.note(key, b.Newest, b.LearnedAt)\n\t}\n",
+	}}},
+	{"a fetch that differs from what was confirmed meanwhile is taken", "rule 4", ordered, []change{{
+		"sync/order.go",
+		"\tunclear := !same && a.seq < b.ConfirmSeq\n",
+		"\tunclear := !same && a.seq < b.ConfirmSeq && !planted(\"a fetch that differs from what was confirmed meanwhile is taken\")\n",
+	}}},
+	{"what a first fetch brought is never told to the resources", "rule 7", ordered, []change{{
+		"sync/order.go",
+		"\t\tif !b.Told {\n",
+		"\t\tif !b.Told && !planted(\"what a first fetch brought is never told to the resources\") {\n",
+	}}},
+	{"an own write is not told to the resources", "rule 7", ordered, []change{{
+		"sync/events.go",
+		"\ts.doubtResources(key, awaited) // even",
+		"\tif planted(\"an own write is not told to the resources\") {\n\t\treturn\n\t}\n\ts.doubtResources(key, awaited) // even",
 	}}},
 	{"resources are not doubted", "rule 7", client, []change{{
 		"sync/events.go",
