@@ -148,10 +148,7 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		if fail.Unauthenticated() {
 			s.reject(at.seq, err)
 		}
-		if fail.RateLimited() {
-			s.counts.rateLimited.Add(1)
-			s.budget.throttled(leaveAlone(fail))
-		}
+		s.throttled(fail)
 		// Out of budget is not worth a retry: it was refused because the time limit comes first.
 		final := !fail.Retryable() || fail.Unauthenticated() || errors.Is(err, ErrBudget)
 		pause := max(wait.Next(), fail.RetryAfter())
@@ -160,6 +157,14 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 			s.crash(f, err)
 			return
 		}
+	}
+}
+
+// throttled tells the budget when a request was answered that there are too many.
+func (s *Syncer) throttled(fail failure) {
+	if fail.RateLimited() {
+		s.counts.rateLimited.Add(1)
+		s.budget.throttled(leaveAlone(fail))
 	}
 }
 

@@ -243,7 +243,7 @@ func (c *court) followed(l *line) string {
 		if v.Origin == entitlements.Live {
 			return fmt.Sprintf("the set was valid until %v", v.Until)
 		}
-		if c.Calm && !c.Tight && v.Until+patience < l.At {
+		if c.Calm && !c.Tight && v.Until+prompt < l.At {
 			return fmt.Sprintf("the set was valid until %v, and has not been fetched since", v.Until)
 		}
 	}
@@ -274,21 +274,20 @@ func (c *court) place(facts []fact, seen []progress, from int, l *line, match fu
 	return 0, fmt.Sprintf("version %d, which ended at %v, and it claims to be as of %v", matched, facts[matched].until, c.claim(v))
 }
 
-// claim is the moment as of which a view is true. A stream vouches for what it follows with every frame, but for what is on its
-// way; unless it loses what it carries. A poll knows when it asked.
+// claim is the moment as of which a view is true. A fetch vouches for what it brought; an event for what it says as of its stamp,
+// if that is a moment; a stream, with every frame, for all that it follows but for what is on its way, unless it loses things. A
+// poll knows when it asked.
 func (c *court) claim(v *view) instant {
-	confirmed := v.Confirmed - instant(2*time.Millisecond) - instant(max(0, c.Ahead)) // by an event, whose stamp is less precise
+	confirmed := v.Confirmed - instant(2*time.Millisecond) - instant(max(0, c.Ahead))
 	switch {
-	case c.Timeless:
-		confirmed = v.Confirmed - slack // stamps say nothing about moments
-		if v.Origin == entitlements.Fetched {
-			confirmed = v.Confirmed
-		}
 	case v.Origin == entitlements.Fetched:
 		return v.AsOf
-	}
-	if c.Lossy || c.Poll {
+	case c.Timeless:
+		return v.Confirmed - slack
+	case c.Lossy || c.Poll:
 		return confirmed
+	case c.Late:
+		return max(confirmed, v.AsOf-slack-instant(simLatest))
 	}
 	return max(confirmed, v.AsOf-slack)
 }
@@ -314,6 +313,9 @@ func (c *court) usage(l *line, r *record, from int) string {
 	r.seenUse = append(r.seenUse, progress{l.At, max(n, upTo(r.seenUse, l.At))})
 	return ""
 }
+
+// prompt is how long the fetch may take that is due at validUntil, where nothing is broken.
+const prompt = instant(2*simLongestWay + time.Second)
 
 // patience is how long a reader may see Stale where nothing is broken: two fetches, one after the other, that take their time.
 const patience = instant(4*simLongestWay + 2*time.Second)

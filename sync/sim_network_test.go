@@ -34,7 +34,8 @@ type network struct {
 	pace    time.Duration
 	asked   uint64
 	dials   uint64
-	line    *wire // the stream that is open, as the server sees it
+	line    *wire                // the stream that is open, as the server sees it
+	backlog []entitlements.Event // of the stream before: they arrive right after the next is open
 }
 
 // way is how long a message takes.
@@ -112,6 +113,10 @@ func (n *network) Subscribe(ctx context.Context, wanted func(key) bool) (Stream,
 	}
 	w := &wire{sim: s, rnd: r, wanted: wanted, more: make(chan struct{}, 1), ended: make(chan struct{}), heard: time.Now()}
 	w.push(entitlements.Event{Kind: entitlements.EventSubscribed}, w.onTime())
+	for _, e := range n.backlog {
+		w.push(e, w.last.Add(time.Duration(len(w.queue))))
+	}
+	n.backlog = nil
 	n.line = w
 	return w, nil
 }
@@ -122,21 +127,39 @@ func (n *network) send(e entitlements.Event) {
 	if w == nil {
 		return
 	}
-	if !n.sim.Lossy || e.Kind == entitlements.EventPackagePublished {
-		w.push(e, w.onTime())
-		return
+	s, late := n.sim, entitlements.InstantOf(time.Now().Add(time.Duration(w.rnd.Int64N(int64(simLatest)))))
+	dice := w.rnd.IntN(6)
+	if e.Kind == entitlements.EventPackagePublished {
+		dice = 5
 	}
-	late := time.Now().Add(time.Duration(w.rnd.Int64N(int64(10 * time.Second))))
-	switch w.rnd.IntN(6) {
-	case 0:
-		n.sim.note("the event is lost")
-	case 1:
-		w.push(e, late)
-	case 2:
-		w.push(e, late)
-		w.push(e, w.onTime())
+	switch {
+	case s.Lossy && dice == 0:
+		s.note("the event is lost")
+	case s.Lossy && dice <= 2:
+		s.later(late, func() { n.deliver(e) })
+		if dice == 2 {
+			w.push(e, w.onTime())
+		}
+	case s.Late && dice <= 2:
+		s.later(late, func() { n.deliver(e) })
+	case s.Timeless && dice == 0 && e.Kind == entitlements.EventEntitlements:
+		s.later(late, func() {
+			if r, ok := s.store.Peek(e.Key); ok && r.Belief.Snapshot.Len() == 0 {
+				n.deliver(e)
+			}
+		})
 	default:
 		w.push(e, w.onTime())
+	}
+}
+
+// simLatest is how late an event may be, but for its way.
+const simLatest = 3 * time.Second
+
+// deliver sends an event that is late into the stream that is open by now.
+func (n *network) deliver(e entitlements.Event) {
+	if w := n.line; w != nil {
+		w.push(e, time.Now().Add(1))
 	}
 }
 
@@ -269,7 +292,7 @@ func (w *wire) receive(p parcel) (entitlements.Event, error) {
 	}
 	if _, held := w.sim.store.Peek(e.Key); held && w.sim.Timeless && w.rnd.IntN(3) == 0 {
 		w.sim.mu.Lock()
-		w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(10*time.Second)))))
+		w.push(e, time.Now().Add(time.Duration(w.rnd.Int64N(int64(simLatest)))))
 		w.sim.mu.Unlock()
 	}
 	return e, nil

@@ -152,7 +152,16 @@ func (s *sim) operate(pick func(int) int) {
 	if k.ResourceID != "" && feature == tier {
 		feature = seats
 	}
-	switch n := pick(16); {
+	n := pick(16)
+	if s.Calm && k == s.keys[1] { // where little happens, but for what ends by itself
+		if n = 12; pick(4) > 0 {
+			return
+		}
+	}
+	if s.Timeless && (n == 4 || n == 5 || n == 10 || n == 11) {
+		n = 6 // see manner
+	}
+	switch {
 	case n < 4:
 		g.put(k, feature)
 		s.say(g.record(k))
@@ -169,10 +178,17 @@ func (s *sim) operate(pick func(int) int) {
 				s.sayUsage(k, u)
 			}
 		}
-	case n < 12:
+	case n == 10:
 		a.archived = !a.archived
 		s.say(g.record(k))
-	case n == 12:
+	case n == 11: // archived, and restored at once
+		a.archived = true
+		s.say(g.record(k))
+		s.later(entitlements.InstantOf(time.Now().Add(s.pause(pick, 300*time.Millisecond))), func() {
+			a.archived = false
+			s.say(g.record(k))
+		})
+	case n < 14 && !s.Timeless:
 		e := grant(promo, g.stamp(), 1e6+g.next())
 		e.ValidUntil = entitlements.InstantOf(time.Now().Add(time.Duration(1+pick(20_000)) * time.Millisecond))
 		a.grants[promo] = e
@@ -183,7 +199,7 @@ func (s *sim) operate(pick func(int) int) {
 				g.record(k) // and says nothing: it has said until when
 			}
 		})
-	case n < 15:
+	case n <= 14:
 		e, ok := a.grants[beta]
 		if !ok {
 			e = grant(beta, 0, 1e6+g.next())
@@ -206,8 +222,10 @@ func (s *sim) operate(pick func(int) int) {
 	}
 }
 
-func (s *sim) say(st *state) {
-	s.network.send(entitlements.Event{Kind: entitlements.EventEntitlements, Key: st.key, Snapshot: st.set})
+func (s *sim) say(st *state) { s.network.send(event(st)) }
+
+func event(st *state) entitlements.Event {
+	return entitlements.Event{Kind: entitlements.EventEntitlements, Key: st.key, Snapshot: st.set}
 }
 
 func (s *sim) sayUsage(k key, u entitlements.Usage) {

@@ -61,28 +61,36 @@ const (
 	simTimeout = 5 * time.Second
 )
 
-// manner is what kind of world a seed simulates.
+// manner is what kind of world a seed simulates. In all but a calm one, connections and requests fail in every way.
 type manner struct {
-	Lossy bool // events may be lost, late, or twice
 	Calm  bool // nothing breaks
 	Poll  bool // there is no stream
-	Tight bool // the budget is small
-	// Timeless: the server's stamps are no moments of any clock. Then they alone order what arrives, and nobody could tell a late
-	// event of something that was taken away, unless it is the copy of one that was seen: only such are late.
+	Lossy bool // events may be lost, late, or come again
+	Late  bool // events may overtake one another, also into the next stream, and none is lost while one is open
+	// Timeless: the server's stamps are no moments of any clock, so they alone order what arrives. Nobody could then tell a late
+	// event of something that was taken away from news, unless it is a copy, or meets an empty set: only such are late.
 	Timeless bool
-	// Ahead is how far the server's clock is ahead.
-	Ahead time.Duration
+	Ahead    time.Duration // the server's clock, of ours
+	Tight    bool          // the budget is small
 }
 
 func mannerOf(seed uint64) manner {
-	m := manner{Lossy: seed%3 == 1, Calm: seed%6 == 0, Poll: seed%10 == 5, Tight: seed%8 == 3}
-	switch seed % 9 {
+	m := manner{Tight: seed%7 == 3}
+	switch seed % 12 {
+	case 0, 6:
+		m.Calm = true
+	case 1, 4, 7:
+		m.Lossy = true
+	case 11:
+		m.Lossy, m.Ahead = true, -1500*time.Millisecond
 	case 2:
-		m.Timeless, m.Lossy = true, false
-	case 4, 5:
-		m.Ahead = -1500 * time.Millisecond
-	case 8:
-		m.Ahead = 1500 * time.Millisecond // not Lossy: the clocks cannot be compared before something arrives on time
+		m.Timeless = true
+	case 3, 9:
+		m.Late = true
+	case 5:
+		m.Poll = true
+	case 8: // not lossy: the clocks cannot be compared before something has arrived on time
+		m.Ahead = 1500 * time.Millisecond
 	}
 	return m
 }
@@ -191,6 +199,7 @@ func (s *sim) run() {
 	s.actor(20, 1500*time.Millisecond, s.operate)
 	s.actor(30, 4*time.Second, s.write)
 	s.actor(40, 3*time.Second, s.forget)
+	s.actor(45, 8*time.Second, s.race)
 	if !s.Calm {
 		s.actor(50, 15*time.Second, s.sabotage)
 	}
@@ -351,6 +360,119 @@ func (s *sim) full(full bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.store.full = full
+}
+
+// race changes a customer, and lets a reader fetch it before the event arrives.
+func (s *sim) race(pick func(int) int) {
+	if k := s.keys[pick(len(s.keys))]; pick(2) == 0 {
+		switch {
+		case s.Late:
+			s.blink(k)
+			return
+		case s.Lossy:
+			s.haunt(k, false)
+			return
+		case s.Timeless && pick(2) == 0:
+			s.haunt(k, true)
+			return
+		case s.Timeless:
+			s.echo(k)
+			return
+		}
+	}
+	k := s.keys[2*pick(2)] // one with a resource
+	s.mu.Lock()
+	s.stigg.put(k, tier)
+	e := event(s.stigg.record(k))
+	if w := s.network.line; w != nil {
+		w.last = time.Now().Add(simLongestWay / 2)
+		w.push(e, w.onTime())
+	}
+	s.mu.Unlock()
+	s.check(key{CustomerID: k.CustomerID, ResourceID: "site"}, tier)
+	if _, ok := s.store.Peek(k); ok {
+		s.store.evict(k)
+	}
+	time.Sleep(1)
+	s.check(k, tier)
+}
+
+// blink cuts the stream between two changes: the next stream begins with the first, and nobody tells of the second.
+func (s *sim) blink(k key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stigg.put(k, seats)
+	s.network.backlog = append(s.network.backlog, event(s.stigg.record(k)))
+	s.note("the socket is cut before the event")
+	s.network.cut(errCut)
+	s.stigg.put(k, seats)
+	s.stigg.record(k)
+}
+
+// haunt gives something and takes it away again, or everything with it, and delivers the event when a fetch has seen that it is
+// gone.
+func (s *sim) haunt(k key, archive bool) {
+	s.mu.Lock()
+	if a := s.stigg.accounts[k]; a.archived && archive {
+		a.archived = false
+		s.say(s.stigg.record(k))
+		s.mu.Unlock()
+		return
+	}
+	e := event(s.give(k))
+	if a := s.stigg.accounts[k]; archive {
+		a.archived = true
+	} else {
+		delete(a.grants, beta)
+	}
+	s.stigg.record(k)
+	s.mu.Unlock()
+	s.fetch(k)
+	s.mu.Lock()
+	s.note("the event is late")
+	s.network.deliver(e)
+	s.mu.Unlock()
+}
+
+// echo gives something that is seen, takes it away while the key is not resident, and lets the event come again.
+func (s *sim) echo(k key) {
+	s.mu.Lock()
+	st := s.give(k)
+	s.say(st)
+	s.mu.Unlock()
+	time.Sleep(simLongestWay)
+	r, ok := s.store.Peek(k)
+	s.mu.Lock()
+	a := s.stigg.accounts[k]
+	if ok = ok && r.Belief.Newest == a.last.set.EntitlementUpdatedAt(); ok { // nothing is on its way
+		delete(a.grants, beta)
+		s.stigg.record(k)
+	}
+	s.mu.Unlock()
+	if !ok {
+		return
+	}
+	s.store.evict(k)
+	s.fetch(k)
+	s.mu.Lock()
+	s.note("the event comes again")
+	s.network.deliver(event(st))
+	s.mu.Unlock()
+}
+
+// give grants beta. The caller holds mu.
+func (s *sim) give(k key) *state {
+	e := grant(beta, s.stigg.stamp(), 1e6+s.stigg.next())
+	s.stigg.accounts[k].grants[beta] = e
+	return s.stigg.record(k)
+}
+
+// fetch is a reader who asks in so many words.
+func (s *sim) fetch(k key) {
+	ctx, cancel := context.WithTimeout(context.Background(), simTimeout)
+	defer cancel()
+	s.sync.Reload(ctx, k) // an error is answered by the check that follows
+	s.check(k, beta)
 }
 
 // write is something that this client does to its own customer, followed at once by a check that must show it.

@@ -170,6 +170,7 @@ func (s *Syncer) pollOnly(ctx context.Context) error {
 		err := k.CheckKey(checking)
 		cancel()
 		if err != nil {
+			s.throttled(classify(err))
 			return fmt.Errorf("check API key: %w", because(ctx, err))
 		}
 	}

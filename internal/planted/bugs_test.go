@@ -188,12 +188,12 @@ var bugs = []bug{
 	}}},
 	{"a late event claims the new generation", "generation bump", client, []change{{
 		"sync/order.go",
-		"\t\tif !a.before(stamp, a.since) {\n\t\t\t// A state",
-		"\t\tif !a.before(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\t// A state",
+		"\t\tif a.after(stamp, a.since) {\n\t\t\t// A state",
+		"\t\tif a.after(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\t// A state",
 	}, {
 		"sync/order.go",
-		"\t\tif !a.before(stamp, a.since) {\n\t\t\tn.Generation, n.ConfirmedAt",
-		"\t\tif !a.before(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\tn.Generation, n.ConfirmedAt",
+		"\t\tif a.after(stamp, a.since) {\n\t\t\tn.Generation, n.ConfirmedAt",
+		"\t\tif a.after(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\tn.Generation, n.ConfirmedAt",
 	}}},
 	{"silence is no sign of a dead peer", "dead peer", client, []change{{
 		"gql/internal/graphqlws/conn.go",
