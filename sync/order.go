@@ -204,6 +204,7 @@ func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entit
 			n.Suspect, n.AwaitRefresh = false, false
 		}
 		if tied { // with a usage that arrived while the fetch was in flight
+			n.ConfirmedAt = b.ConfirmedAt // not all of it is
 			return await(&n, arrival{seq: max(b.QuestionSeq, a.seq)}), v
 		}
 		return &n, v
