@@ -141,7 +141,7 @@ func get(path, what string, takes []string, do func(value func(name string) stri
 			given := r.URL.Query()
 			for name := range given {
 				if !slices.Contains(takes, name) {
-					return nil, &inputError{name, fmt.Sprintf("there is no such parameter: %s takes %s", path, list(takes))}
+					return nil, &inputError{cmp.Or(name, `""`), fmt.Sprintf("there is no such parameter: %s takes %s", path, list(takes))}
 				}
 			}
 			return do(given.Get)
@@ -181,7 +181,7 @@ func decodeStrict(body []byte, in any) error {
 			if unquoted, err := strconv.Unquote(name); err == nil {
 				name = unquoted
 			}
-			return &inputError{name, fmt.Sprintf("there is no such field: known are %s", list(fieldsOf(reflect.TypeOf(in).Elem())))}
+			return &inputError{cmp.Or(name, `""`), fmt.Sprintf("there is no such field: known are %s", list(fieldsOf(reflect.TypeOf(in).Elem())))}
 		}
 		return &inputError{"body", "is not a JSON object: " + err.Error()}
 	}

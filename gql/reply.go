@@ -44,16 +44,27 @@ func firstError(raw []byte) *Error {
 			TraceID any `json:"traceId"`
 		} `json:"extensions"`
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
+	// Not unmarshalled into a list: a hostile one of a megabyte would take forty.
+	var head []byte
+	more := -1
+	s := scan.New(raw)
+	s.Open('[')
+	for first := true; s.More(']', first); first = false {
+		if more++; first {
+			head = s.Raw()
+		} else {
+			s.Skip()
+		}
+	}
+	if s.End(); s.Err() != nil {
 		// Something is wrong, and not even that is said properly. Still an error.
 		return &Error{Err: fmt.Errorf("%w: errors is not a list", ErrMalformed)}
 	}
-	if len(list) == 0 {
+	if more < 0 {
 		return nil
 	}
 	var g graphqlError
-	if json.Unmarshal(list[0], &g) != nil {
+	if json.Unmarshal(head, &g) != nil {
 		return &Error{Err: fmt.Errorf("%w: unreadable error", ErrMalformed)}
 	}
 	e := &Error{Message: g.Message}
@@ -62,8 +73,8 @@ func firstError(raw []byte) *Error {
 	if e.Message == "" && e.Code == "" {
 		e.Message = "unspecified error"
 	}
-	if len(list) > 1 {
-		e.Message += fmt.Sprintf(" (and %d more)", len(list)-1)
+	if more > 0 {
+		e.Message += fmt.Sprintf(" (and %d more)", more)
 	}
 	return e
 }

@@ -286,8 +286,13 @@ var eventSeeds = []string{
 	`{"data":{"packagePublished":{"migrationType":"ALL_CUSTOMERS"}}}`, `{"errors":[{"message":"m"}],"data":null}`, `{}`, `null`,
 	`{"data":{"entitlementsUpdatedV2":{"entitlements":[],"customerId":"c1"}}}`,
 	`{"data":{"entitlementsUpdatedV2":{"customerId":"c1","accessDeniedReason":"CustomerNotFound","entitlements":null}}},"x":1`,
+	`{"data":{"usageUpdatedV2":{"usage":{"currentUsage":1},"entitlementReference":{"type":"CREDIT","id":"c"},"resourceId":"","customerId":"c1"}}}`,
+	`{"data":{"packagePublished":{"migrationType":"NEW_CUSTOMERS"}},"errors":null}`,
+	`{"data":{"entitlementsUpdatedV2":{"customerId":"c1","entitlements":[{` + aFeature + `}],"resourceId":5}}}`,
 }
 
+// FuzzEvent holds the decoder of event payloads against a slow one that is built on encoding/json, and what is skipped against
+// what is read.
 func FuzzEvent(f *testing.F) {
 	for i, s := range eventSeeds {
 		f.Add(i%len(subscriptions), s)
@@ -308,6 +313,7 @@ func FuzzEvent(f *testing.F) {
 			return ev
 		}
 		ev := read(true)
+		checkEvent(t, sub, payload, ev)
 		ok := false
 		switch ev.Kind {
 		case entitlements.EventEntitlements:

@@ -24,6 +24,7 @@ var required = map[string]string{ // by name, the directory
 	"BenchmarkApplyUsage":                     "sync",
 	"BenchmarkDecodeEntitlementsState20":      "gql",
 	"BenchmarkDecodeEntitlementsState20Floor": "gql",
+	"BenchmarkStreamOfALargeEnvironment":      "",
 }
 
 func TestNoAllocBenchmarksExist(t *testing.T) {

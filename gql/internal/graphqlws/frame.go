@@ -3,6 +3,7 @@ package graphqlws
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -50,7 +51,11 @@ func parseMessage(data []byte) (message, error) {
 	}
 	var members map[string]json.RawMessage // not a struct: encoding/json would match "ID" and "Type" too
 	if err := json.Unmarshal(data, &members); err != nil {
-		return message{}, fmt.Errorf("%w: %w", ErrProtocol, err)
+		at := int64(0)
+		if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = e.Offset
+		}
+		return message{}, fmt.Errorf("%w: message of %d bytes, at byte %d: %w", ErrProtocol, len(data), at, err)
 	}
 	var typ, id string
 	if err := json.Unmarshal(members["type"], &typ); err != nil {

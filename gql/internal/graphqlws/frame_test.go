@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +45,12 @@ func checkFrame(t *testing.T, data []byte) {
 	if err != nil && !errors.Is(err, ErrProtocol) {
 		t.Fatalf("%q: %v is not ErrProtocol", data, err)
 	}
+	if err != nil && !strings.Contains(err.Error(), "at byte") && !strings.Contains(err.Error(), "message") {
+		t.Fatalf("%q: %v does not say where", data, err)
+	}
+	if len(m.payload) > len(data) {
+		t.Fatalf("%q: a payload of %d bytes", data, len(m.payload))
+	}
 	var want map[string]json.RawMessage
 	if json.Unmarshal(data, &want) != nil {
 		return // invalid; a "next" whose payload is broken is still handed on, and its reader complains
@@ -61,6 +70,21 @@ func checkFrame(t *testing.T, data []byte) {
 	}
 	if string(m.typ) != typ || string(m.id) != id || !bytes.HasPrefix(m.payload, bytes.TrimSpace(want["payload"])) {
 		t.Fatalf("%q: parsed as %q %q %s", data, m.typ, m.id, m.payload)
+	}
+	// Written anew, in any order, it is read as the same.
+	var members []string
+	for _, name := range []string{"id", "type", "payload"} {
+		if want[name] != nil {
+			members = append(members, fmt.Sprintf("%q:%s", name, want[name]))
+		}
+	}
+	for range members {
+		members = slices.Concat(members[1:], members[:1])
+		again := "{" + strings.Join(members, " , ") + "}"
+		n, err := parseMessage([]byte(again))
+		if err != nil || !bytes.Equal(n.typ, m.typ) || !bytes.Equal(n.id, m.id) || !bytes.HasPrefix(n.payload, bytes.TrimSpace(want["payload"])) {
+			t.Fatalf("%q: read as %q %q %s, and as %q %q %s, %v, from %q", data, m.typ, m.id, m.payload, n.typ, n.id, n.payload, err, again)
+		}
 	}
 }
 
@@ -94,6 +118,17 @@ func BenchmarkParseMessageNoAlloc(b *testing.B) {
 	for b.Loop() {
 		if _, err := parseMessage(frame); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestBrokenFrameSaysWhere(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"type":"next" "id":1}`: "message of 22 bytes, at byte 16", `{`: "message of 1 bytes, at byte 1",
+		`{"id":5,"type":"next","payload":1}`: `id of a "next" message`, `{"id":"a"}`: "message without a type",
+	} {
+		if _, err := parseMessage([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
 		}
 	}
 }
