@@ -48,12 +48,15 @@
 // The code refers to these by number.
 //
 //  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
-//     dead-peer deadline): what is resident is Stale and served; capped backoff with full jitter; subscribe, acknowledge, then
-//     fetch again what is being read.
+//     dead-peer deadline): what is resident is Stale and served; backoff with full jitter, each wait uniform between
+//     0.25 s and a ceiling that doubles from 0.5 s to 30 s, so that N processes dial N/15 times a second in a long outage;
+//     subscribe, acknowledge, then fetch again what is being read, hottest first. A Retry-After comes on top, and the fleet
+//     spreads over as long again.
 //  2. The API key is refused, on the stream or by a fetch: Off. What is resident is Stale and served, misses fail at once, and
 //     the key is tried every five minutes, or as soon as it is replaced.
 //  3. A fetch fails: nothing held changes. Whoever waited gets the error; the key backs off, so that an outage is not amplified.
-//  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, the rate recovers in a minute.
+//  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, in which no allowance gathers and
+//     everybody's turn moves by as much; after it the rate recovers in a minute.
 //  5. Fetches fail in a row: revalidation slows down to one attempt in up to 30 s; misses are still tried.
 //  6. An event does not decode: its key is suspect; when not even the key can be read, everything is.
 //  7. Events are lost in silence: while Live, everything that is being read is confirmed by a fetch every ten poll intervals.
