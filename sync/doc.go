@@ -60,6 +60,17 @@
 //  5. Fetches fail in a row: revalidation slows down to one attempt in up to 30 s; misses are still tried.
 //  6. An event does not decode: its key is suspect; when not even the key can be read, everything is.
 //  7. Events are lost in silence: while Live, everything that is being read is confirmed by a fetch every ten poll intervals.
+//  8. More is asked for than the budget allows: misses go first, then three of what somebody looks at (questions, reads of Stale
+//     keys that the pass does not come to, what has expired) for one of the pass, which goes by heat. The pass is complete, and
+//     the state Live, whatever goes on being asked. Only misses can starve it.
+//
+// # Fairness
+//
+// What is asked for must not wait behind a pass of a quarter of an hour, and the pass must not wait for an end of the questions:
+// one server that goes on sending what cannot be ordered kept everybody else Stale for ever. One in four is what the pass is sure
+// of. One in two would halve how many questions a long pass lets through; a share by age would make the order of a pass, hottest
+// first, hard to say and to test. Alternative that lost: a share of the budget for revalidation even against misses. A miss has
+// somebody waiting for it who has nothing at all, the pass has beliefs that are served meanwhile and say how old they are.
 //
 // # Concurrency
 //
