@@ -388,7 +388,7 @@ func minutes() func(key) error {
 	}
 }
 
-// Six times what the server allows is wanted, by each process alike, and each could ask for half of the limit. The first minute
+// Four times what the server allows is wanted, by each process alike, and each could ask for half of the limit. The first minute
 // is for finding the share. The server is used to the full, nobody starves, and of what is asked in vain there is no
 // more than stated. Where a minute is counted, that is what each process had in the air when it was over.
 //
@@ -402,12 +402,12 @@ func TestFleetFindsItsShareOfALimit(t *testing.T) {
 		{"by the minute", minutes, processes * workers / float64(allowed), 2},
 	} {
 		t.Run(server.name, func(t *testing.T) {
-			inFleet(t, processes, 60, func(f *fleet) {
+			inFleet(t, processes, 40, func(f *fleet) {
 				f.dial = ErrNoStream
 				f.cfg.PollInterval = 10 * time.Second
 				f.admit = server.admit()
 			}, func(f *fleet) {
-				const minutes = 6
+				const minutes = 4
 				var first, sum [processes]int
 				refused := 0
 				f.wait(time.Minute)
