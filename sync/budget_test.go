@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -194,6 +195,47 @@ func TestRetryAfterIsAPauseForAll(t *testing.T) {
 			t.Errorf("a miss that has 10s: %v after %v, want ErrBudget at once", err, time.Since(began))
 		}
 		wg.Wait()
+	})
+}
+
+// A process that had been told to wait came back with all that the rate had gathered meanwhile, and so did everybody whom the
+// pause had met waiting.
+func TestNothingGathersDuringAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const burst = 100
+		b := newBudget(600, burst)
+		for range burst {
+			b.forMiss(t.Context(), 0)
+		}
+		var mu sync.Mutex
+		var at []time.Time
+		var wg sync.WaitGroup
+		for range 50 { // their turns are within the next 5 s
+			wg.Go(func() {
+				if b.forMiss(t.Context(), time.Hour) == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					at = append(at, time.Now())
+				}
+			})
+		}
+		synctest.Wait()
+		b.throttled(time.Minute)
+		began := time.Now()
+		for range 50 {
+			if b.forRefresh(t.Context()) == nil {
+				mu.Lock()
+				at = append(at, time.Now())
+				mu.Unlock()
+			}
+		}
+		wg.Wait()
+		if len(at) != 100 || at[0].Sub(began) < time.Minute {
+			t.Fatalf("%d requests, the first after %v; want 100, after the pause", len(at), at[0].Sub(began))
+		}
+		slices.SortFunc(at, time.Time.Compare)
+		within(t, at, 600, 20) // a refresh waits at the halved rate, which recovers meanwhile: a few are there when it wakes up
+		within(t, at[:50], 600, 1)
 	})
 }
 

@@ -51,17 +51,31 @@
 // The code refers to these by number.
 //
 //  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
-//     dead-peer deadline): what is resident is Stale and served; capped backoff with full jitter; subscribe, acknowledge, then
-//     fetch again what is being read.
+//     dead-peer deadline): what is resident is Stale and served; backoff with full jitter, each wait uniform between
+//     0.25 s and a ceiling that doubles from 0.5 s to 30 s, so that N processes dial N/15 times a second in a long outage;
+//     subscribe, acknowledge, then fetch again what is being read, hottest first. A Retry-After comes on top, and the fleet
+//     spreads over as long again.
 //  2. The API key is refused, as the stream is opened or later on it: Off. What is resident is Stale and served, misses fail at
 //     once, and the key is tried every five minutes, or as soon as it is replaced. A fetch that is refused is asked about first,
 //     for it may be a gateway's mistake: the stream is given up and the next one opened at once (without a stream, the key is
 //     checked), and only if that is refused too, or a fetch is again within a minute or before one is answered, it is Off.
 //  3. A fetch fails: nothing held changes. Whoever waited gets the error; the key backs off, so that an outage is not amplified.
-//  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, the rate recovers in a minute.
+//  4. The server answers 429: the budget halves, Retry-After is a pause for all fetches, in which no allowance gathers and
+//     everybody's turn moves by as much; after it the rate recovers in a minute.
 //  5. Fetches fail in a row: revalidation slows down to one attempt in up to 30 s; misses are still tried.
 //  6. An event does not decode: its key is suspect; when not even the key can be read, everything is.
 //  7. Events are lost in silence: while Live, everything that is being read is confirmed by a fetch every ten poll intervals.
+//  8. More is asked for than the budget allows: misses go first, then three of what somebody looks at (questions, reads of Stale
+//     keys that the pass does not come to, what has expired) for one of the pass, which goes by heat. The pass is complete, and
+//     the state Live, whatever goes on being asked. Only misses can starve it.
+//
+// # Fairness
+//
+// What is asked for must not wait behind a pass of a quarter of an hour, and the pass must not wait for an end of the questions:
+// one server that goes on sending what cannot be ordered kept everybody else Stale for ever. One in four is what the pass is sure
+// of. One in two would halve how many questions a long pass lets through; a share by age would make the order of a pass, hottest
+// first, hard to say and to test. Alternative that lost: a share of the budget for revalidation even against misses. A miss has
+// somebody waiting for it who has nothing at all, the pass has beliefs that are served meanwhile and say how old they are.
 //
 // # Concurrency
 //

@@ -216,9 +216,13 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	}
 	if resident {
 		s.refresh.expires(f.key, b.ExpiresAt)
-		// What was in the air while a generation began is not of it, and may have missed the pass.
-		if g := s.live.Load(); b.Suspect || (g != 0 && b.Generation != g) {
+		switch g := s.live.Load(); {
+		case b.Suspect:
 			s.refresh.urgent(f.key)
+		case g != 0 && b.Generation != g:
+			// What was in the air while a generation began is not of it, and the pass may have met it there.
+			s.refresh.wanted(f.key)
+			s.refresh.poke()
 		}
 	}
 	s.release()

@@ -22,13 +22,20 @@ type refresher struct {
 	build   bool                                      // the queue must be drawn up anew
 	passing bool                                      // a pass was asked for and is not complete
 	flying  int                                       // refreshes in flight
+	inPass  int                                       // those of them that are of the pass
+	ahead   int                                       // refreshes in a row that began before the pass, which waited
 	done    int                                       // of this pass
 	failed  map[entitlements.Key]struct{}             // of this pass, and not made good yet
 }
 
+// passShare is the share of the refreshes that the pass is sure of: while both wait, at most three that somebody asked for begin
+// before the next one of the pass. One in two would halve what questions get through in a long pass, and save a bound that only
+// a flood stretches; none, and whoever asks often enough keeps everybody else Stale for ever.
+const passShare = 4
+
 func (r *refresher) init() {
 	r.wake = make(chan struct{}, 1)
-	r.asked.has = make(map[entitlements.Key]struct{})
+	r.asked.has = make(map[entitlements.Key]bool)
 	r.dueAt = make(map[entitlements.Key]entitlements.Instant)
 	r.failed = make(map[entitlements.Key]struct{})
 }
@@ -41,10 +48,10 @@ func (r *refresher) poke() {
 	}
 }
 
-// urgent has a key fetched before the pass goes on. Asking twice is asking once.
+// urgent has a key fetched before the pass goes on, as far as passShare allows. Asking twice is asking once.
 func (r *refresher) urgent(key entitlements.Key) {
 	r.mu.Lock()
-	added := r.asked.push(key)
+	added := r.asked.push(key, true)
 	r.mu.Unlock()
 	if added {
 		r.poke()
@@ -57,7 +64,7 @@ func (r *refresher) wanted(key entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := r.queued[key]; !ok {
-		r.asked.push(key)
+		r.asked.push(key, false)
 	}
 }
 
@@ -105,16 +112,27 @@ func (r *refresher) forget(key entitlements.Key) {
 // fifo is a queue in which a key stands once.
 type fifo struct {
 	keys []entitlements.Key
-	has  map[entitlements.Key]struct{}
+	has  map[entitlements.Key]bool // whether it is urgent
 }
 
-func (q *fifo) push(key entitlements.Key) bool {
-	if _, ok := q.has[key]; ok {
-		return false
+func (q *fifo) push(key entitlements.Key, urgent bool) bool {
+	was, ok := q.has[key]
+	q.has[key] = was || urgent
+	if !ok {
+		q.keys = append(q.keys, key)
 	}
-	q.has[key] = struct{}{}
-	q.keys = append(q.keys, key)
-	return true
+	return !ok
+}
+
+// leave takes out what is not urgent and the pass comes to.
+func (q *fifo) leave(pass map[entitlements.Key]struct{}) {
+	q.keys = slices.DeleteFunc(q.keys, func(key entitlements.Key) bool {
+		_, ok := pass[key]
+		if ok = ok && !q.has[key]; ok {
+			delete(q.has, key)
+		}
+		return ok
+	})
 }
 
 func (q *fifo) pop() (key entitlements.Key, ok bool) {
@@ -172,19 +190,43 @@ func (r *refresher) ripe(now entitlements.Instant) []entitlements.Key {
 	return keys
 }
 
-// next takes out the key to fetch next: what somebody looks at, then the hottest of the pass.
-func (r *refresher) next() (key entitlements.Key, ok bool) {
+// draw replaces the pass. Reads that were heard before it was drawn up are part of it, each where its heat puts it: those of an
+// outage would all go first, in the order in which they came.
+func (r *refresher) draw(queue []entitlements.Key) {
+	queued := make(map[entitlements.Key]struct{}, len(queue))
+	for _, key := range queue {
+		queued[key] = struct{}{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if key, ok = r.asked.pop(); ok {
-		return key, true
+	r.queue, r.queued = queue, queued
+	r.asked.leave(queued)
+}
+
+// next takes out the key to fetch next: what somebody looks at, then the hottest of the pass, which has its turn first when
+// enough went before it.
+func (r *refresher) next() (key entitlements.Key, ofPass, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.queue) - 1
+	if n < 0 || r.ahead < passShare-1 {
+		if key, ok = r.asked.pop(); ok {
+			return key, false, true
+		}
 	}
-	if n := len(r.queue) - 1; n >= 0 {
-		key, r.queue = r.queue[n], r.queue[:n]
-		delete(r.queued, key)
-		return key, true
+	if n < 0 {
+		return key, false, false
 	}
-	return key, false
+	key, r.queue = r.queue[n], r.queue[:n]
+	delete(r.queued, key)
+	return key, true, true
+}
+
+// contended reports whether the pass has to share.
+func (r *refresher) contended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.asked.keys) > 0
 }
 
 // pending returns how many keys are waiting to be fetched, or in flight.
@@ -200,17 +242,37 @@ func (r *refresher) idle() bool {
 	return len(r.asked.keys) == 0 && len(r.queue) == 0 && !r.build
 }
 
+// through reports whether nothing of the pass is left, so that the next may be drawn up. Before that it must not be: what is hot
+// would come round again before what is cold had its turn, and the pass would never be complete.
+func (r *refresher) through() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.queue) == 0 && r.inPass == 0 && !r.build
+}
+
 // lift and landed count a refresh in flight.
-func (r *refresher) lift() {
+func (r *refresher) lift(ofPass bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flying++
+	switch {
+	case ofPass:
+		r.inPass++
+		r.ahead = 0
+	case len(r.queue) == 0:
+		r.ahead = 0
+	default:
+		r.ahead++
+	}
 }
 
-func (r *refresher) landed(key entitlements.Key, ok bool) {
+func (r *refresher) landed(key entitlements.Key, ofPass, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.flying--
+	if ofPass {
+		r.inPass--
+	}
 	if ok {
 		r.done++
 		delete(r.failed, key)
@@ -234,11 +296,11 @@ func (r *refresher) made(key entitlements.Key) {
 }
 
 // complete reports, once, that the pass is through and that more of it succeeded than failed. One that failed is drawn up
-// again at the next tick.
+// again at the next tick. What is asked for meanwhile is not waited for: there may be no end to it.
 func (r *refresher) complete() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.passing || r.build || len(r.queue) > 0 || r.flying > 0 || len(r.failed) > r.done {
+	if !r.passing || r.build || len(r.queue) > 0 || r.inPass > 0 || len(r.failed) > r.done {
 		return false
 	}
 	r.passing = false
@@ -250,7 +312,7 @@ func (r *refresher) rebuild() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.build = true
-	if r.flying == 0 {
+	if r.inPass == 0 {
 		r.done = 0
 		clear(r.failed)
 	}

@@ -24,6 +24,7 @@ func (s *Syncer) revalidate(ctx context.Context) {
 	for {
 		s.hear()
 		s.collect()
+		through := r.through()
 		if r.complete() {
 			s.passed()
 		}
@@ -48,6 +49,16 @@ func (s *Syncer) revalidate(ctx context.Context) {
 			}
 			continue
 		}
+		if through { // there may be no idle moment for as long as reads and questions take up the budget
+			select {
+			case <-tick.C:
+				interval = s.interval()
+				tick.Reset(pollTick(interval))
+				r.rebuild()
+				continue
+			default:
+			}
+		}
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
@@ -65,16 +76,16 @@ func (s *Syncer) revalidate(ctx context.Context) {
 			return
 		}
 		// The key is chosen after the token is there: what is most wanted now gets it.
-		f, ok := s.pick()
+		f, ofPass, ok := s.pick()
 		if !ok {
 			s.budget.refund()
 			<-slots
 			continue
 		}
-		r.lift()
+		r.lift(ofPass)
 		s.wg.Go(func() { // joined by Close
 			<-f.done
-			s.refreshed(f)
+			s.refreshed(f, ofPass)
 			<-slots
 			r.poke()
 		})
@@ -132,8 +143,12 @@ func (s *Syncer) collect() {
 		if !ok {
 			continue
 		}
-		if readLately(e.LastRead, now) {
+		switch b := e.Belief; {
+		case !readLately(e.LastRead, now):
+		case b.Suspect || b.ExpiresAt != 0 && b.ExpiresAt <= now:
 			r.urgent(key)
+		default: // it failed, and may be tried again: that makes it no more urgent than its reads
+			r.wanted(key)
 		}
 		if e.Belief.ExpiresAt > now { // this was something else
 			r.expires(key, e.Belief.ExpiresAt)
@@ -165,13 +180,7 @@ func (s *Syncer) collect() {
 	for i, c := range list {
 		queue[i] = c.key
 	}
-	queued := make(map[entitlements.Key]struct{}, len(queue))
-	for _, key := range queue {
-		queued[key] = struct{}{}
-	}
-	r.mu.Lock()
-	r.queue, r.queued = queue, queued
-	r.mu.Unlock()
+	r.draw(queue)
 }
 
 func readLately(lastRead, now entitlements.Instant) bool {
@@ -190,17 +199,19 @@ func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
 	return age >= entitlements.Instant(s.interval()*3/4) || int64(age) < -clockSlack
 }
 
-// pick starts, or joins, the fetch of the next key that needs one. The caller has a token for it.
-func (s *Syncer) pick() (*flight, bool) {
+// pick starts, or joins, the fetch of the next key that needs one, and says whether it is the pass's. The caller has a token
+// for it.
+func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 	s.hear()
+	s.collect() // a pass may have been asked for while the token was waited for
 	for {
-		key, ok := s.refresh.next()
+		key, ofPass, ok := s.refresh.next()
 		if !ok {
-			return nil, false
+			return nil, false, false
 		}
 		now := time.Now()
-		e, ok := s.cfg.Store.Peek(key)
-		if !ok || !s.needs(e.Belief, entitlements.InstantOf(now)) {
+		e, resident := s.cfg.Store.Peek(key)
+		if !resident || !s.needs(e.Belief, entitlements.InstantOf(now)) {
 			s.refresh.made(key)
 			continue
 		}
@@ -218,14 +229,14 @@ func (s *Syncer) pick() (*flight, bool) {
 		}
 		s.mu.Unlock()
 		if f != nil {
-			return f, true
+			return f, ofPass, true
 		}
 	}
 }
 
 // refreshed takes note of how a refresh went.
-func (s *Syncer) refreshed(f *flight) {
-	s.refresh.landed(f.key, f.err == nil)
+func (s *Syncer) refreshed(f *flight, ofPass bool) {
+	s.refresh.landed(f.key, ofPass, f.err == nil)
 	if f.err == nil {
 		return
 	}

@@ -47,7 +47,9 @@ type Status struct {
 	// Pending is how many keys that are being read are waiting to be fetched again, or are being fetched.
 	Pending int
 	// Bound is how soon every resident entry that is being read equals a server that is quiet and reachable, whatever the stream
-	// lost: the poll interval in force, or the time the budget needs for all that is resident, whichever is longer.
+	// lost: the poll interval in force, or the time the budget needs for all that is resident, whichever is longer. While
+	// questions, or reads of Stale keys, wait for the budget, it is the sum of both, and the budget is counted at the quarter that
+	// everything else is sure of. Misses go first: for as long as they use up the budget there is no bound.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
 	LastFrame time.Time
@@ -65,7 +67,10 @@ func (s *Syncer) Status() Status {
 	st.Resident = s.cfg.Store.Len()
 	st.Pending = s.refresh.pending()
 	st.LastFrame = entitlements.Instant(s.lastFrame.Load()).Time()
-	st.Bound = max(s.interval(), time.Duration(float64(st.Resident)/budget.perMinute*float64(time.Minute)))
+	all := time.Duration(float64(st.Resident) / budget.perMinute * float64(time.Minute))
+	if st.Bound = max(s.interval(), all); s.refresh.contended() {
+		st.Bound = s.interval() + passShare*all
+	}
 	return st
 }
 

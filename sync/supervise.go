@@ -62,9 +62,13 @@ func (s *Syncer) attemptStream(ctx context.Context, wait *retry.Backoff) error {
 	if time.Since(began) > stableAfter {
 		wait.Reset()
 	}
-	pause := max(wait.Next(), leaveAlone(fail))
+	pause := wait.Next()
 	if x, ok := errors.AsType[slow](err); ok && x.Slow() {
 		pause = max(pause, retry.Jitter(s.cfg.ReconnectMax*3/4, 0.3))
+	}
+	if alone := leaveAlone(fail); alone > 0 {
+		// The whole fleet was told the same: nobody is back before it is over, and they spread over as long again.
+		pause = alone + max(pause, retry.Jitter(min(alone, s.cfg.ReconnectMax)/2, 1))
 	}
 	s.forgetKeyChange() // no refusal is waiting for it, and the jitter has to hold for a fleet whose key was replaced
 	s.pause(attempt, pause)

@@ -19,6 +19,7 @@ const (
 	yaml      = "github.com/goccy/go-yaml"
 	decimal   = "github.com/shopspring/decimal"
 	goleak    = "go.uber.org/goleak"
+	porcupine = "github.com/anishathalye/porcupine"
 )
 
 // rootPackage names the root package in the tables below; every other part is named by its directory.
@@ -62,6 +63,8 @@ var parts = []part{
 	{dir: "middleware", may: []string{"entitlements"}, tests: []string{rootPackage, "emulator"}},
 	{dir: "examples", may: []string{rootPackage, "emulator"}},
 	{dir: "bench", may: []string{rootPackage, "entitlements", "emulator"}},
+	// porcupine for an independent judge of histories: in a module that nobody who uses the library requires.
+	{dir: "bench/internal/linear", tests: []string{rootPackage, "entitlements", "emulator", porcupine}},
 	{dir: "contrib", may: []string{rootPackage, "entitlements", "emulator"}, any: true},
 	{dir: "internal/repo"},
 	{dir: "internal/tools"},
@@ -236,6 +239,10 @@ func TestImportsBite(t *testing.T) {
 		{"examples/quickstart", false, module + "/sync", undecided},
 		{"", false, "github.com/google/uuid", undecided},
 		{"bench", false, "github.com/google/uuid", undecided},
+		{"bench/internal/linear", true, porcupine, ""},
+		{"bench/internal/linear", false, porcupine, undecided},
+		{"bench", true, porcupine, undecided},
+		{"sync", true, porcupine, undecided},
 		{"contrib/redis", false, "github.com/redis/rueidis", ""},
 		{"attic", false, module, "no part"},
 		{"cache", false, "net/http", ""},

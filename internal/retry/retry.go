@@ -10,8 +10,9 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Backoff answers how long to wait before the next attempt: exponentially longer, capped, and with full jitter after the cap,
-// so that a fleet that failed together does not return together. It never says stop. It is not safe for concurrent use.
+// Backoff answers how long to wait before the next attempt: uniformly random below a ceiling that doubles and is capped
+// (full jitter), but for a floor that keeps one process from spinning, so that a fleet that failed together does not return
+// together. It never says stop. It is not safe for concurrent use.
 type Backoff struct {
 	floor time.Duration
 	exp   *backoff.ExponentialBackOff
