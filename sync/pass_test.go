@@ -317,3 +317,30 @@ func TestQuestionsWithoutEndDoNotStarveTheRest(t *testing.T) {
 		})
 	}
 }
+
+// Somebody who knows nothing goes before somebody who knows what was so a while ago: misses without end leave nothing for the
+// rest. What is held is served meanwhile, says that it is Stale, and is made up for once they let up.
+func TestMissesThatUseUpTheBudgetLeaveWhatIsHeldStaleAndServed(t *testing.T) {
+	inWorld(t, func(c *Config, s *server) {
+		polling(c, s)
+		c.RequestsPerMinute, c.Burst = 60, 1
+	}, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		w.load(acme)
+		w.server.set(acme, grant("seats", 2, 20))
+		for i := range 300 { // five times the budget, for a minute
+			go w.Load(w.t.Context(), key{CustomerID: fmt.Sprint(i)}, 0) // joined by the bubble
+			w.wait(200 * time.Millisecond)
+			w.readEach([]key{acme})
+			w.limit(acme, "seats", 10)
+		}
+		w.live(acme, false)
+		flood := time.Now()
+		for time.Since(flood) < DefaultFetchTimeout+w.Status().Bound { // those that wait for their turn go first
+			w.wait(time.Second)
+			w.read(acme)
+		}
+		w.live(acme, true)
+		w.limit(acme, "seats", 20)
+	})
+}
