@@ -13,15 +13,15 @@
 //     replaces the whole set, removals included, if it came about after the set that is held arrived here. The same stamp with
 //     the same content confirms what is held.
 //  3. Everything else is a question, not an answer: an older stamp, the same stamp with other content, no stamp, an empty set,
-//     any set over an empty one, a newer stamp from before what is held arrived. The key becomes suspect, is served as Stale, and one fetch that begins after the arrival decides. A burst of questions
-//     costs one fetch.
+//     any set over an empty one, a newer stamp from before what is held arrived. The key becomes suspect, is served as Stale, and
+//     one fetch that begins after the arrival decides. A burst of questions costs one fetch.
 //  4. A fetch that began after everything held is authoritative, ties and removals included. One that was overtaken by a newer
 //     state while in flight is dropped, all but its usage, and repeated while a question is open or somebody waits for what it
 //     would have shown; a newer stamp on it is itself a question. So is an answer that differs from what an event confirmed
 //     while it was in flight: it is dropped too.
 //  5. Usage has its own clock, ordered per entitlement by (period start, usageUpdatedAt); strictly newer wins. The same stamp
-//     with another value, no stamp, a start and a stamp that disagree, or an answer to our own report that is behind what is held: keep, mark suspect, and let the
-//     next read wait for one fetch.
+//     with another value, no stamp, a start and a stamp that disagree, or an answer to our own report that is behind what is
+//     held: keep, mark suspect, and let the next read wait for one fetch. A set with such a usage is not confirmed by it.
 //  6. The newest stamp of a key, and when its last set arrived, survive its eviction for a while, so that a late older event is
 //     a question, not news.
 //  7. A change of a customer's own set makes the sets of its resources suspect, once, whoever brings it: an event, a fetch that
@@ -33,18 +33,23 @@
 //
 // "Began after" is a local sequence number, not a clock: everything that arrives, and every fetch that begins, takes the next.
 //
-// The second half of rule 2 goes beyond the first design. Stamps alone do not order a set against one from which something was removed:
-// the removal leaves the older stamp, so a late event with what was removed looks newer. The moment at which the held set arrived
-// does order them, because that set showed everything that had come about by then. Comparing the server's stamps with this
-// machine's clock needs the difference of the two, see lag.go; a server whose clock is behind costs fetches and no correctness. Alternative that
-// lost: to accept the late event until the next fetch, which a property test showed to readers as a step back in one run of
-// twenty-five.
+// The second half of rule 2 goes beyond the first design. Stamps alone do not order a set against one from which something was
+// removed: the removal leaves the older stamp, so a late event with what was removed looks newer. The moment at which the held set
+// arrived does order them, because that set showed everything that had come about by then. Comparing the server's stamps with this
+// machine's clock needs the difference of the two, see lag.go. Alternative that lost: to accept the late event until the next
+// fetch, which a property test showed to readers as a step back in one run of twenty-five.
+//
+// A server whose clock is behind costs fetches and no correctness. Two things are beyond these rules, and the next fetch mends
+// them: a late event of something removed meanwhile, which nobody here has seen, from a server whose clock is ahead, before any
+// event has come on time; and the same from a server whose stamps are no moments of a clock (an hour or more behind). Such stamps
+// order sets among themselves, but confirm nothing and claim no generation.
 //
 // # Generations
 //
 // A belief is Live while the generation in which it was confirmed is the one being followed. A stream that has read all its
 // subscriptions begins a new generation; losing it ends the generation for every resident key with one atomic store, however
-// many there are. An event claims the new generation for its key only if it came about after that began. Without a stream there is one generation, and a confirmation is good for the poll interval.
+// many there are. An event claims the new generation for its key only if it came about after that began. Without a stream there
+// is one generation, and a confirmation is good for the poll interval.
 //
 // # Failure scenarios
 //

@@ -42,6 +42,35 @@ func TestLateEventClaimsNoGeneration(t *testing.T) {
 	}
 }
 
+// Nobody can tell when what such a stamp stamps was so.
+func TestStampsThatAreNoMomentsConfirmNothing(t *testing.T) {
+	a := arrival{seq: 20, generation: 2, since: 1_000_300, at: 1_000_400, lag: noLag}
+	for stamp, want := range map[instant]verdict{100: confirmed, 101: advanced} {
+		got, v := applySet(held(), set(acme, used(grant("seats", stamp, 10), 5, 1000)), a)
+		if v != want || got.Generation != 1 || got.ConfirmedAt != 1 {
+			t.Errorf("stamp %d: verdict %d, generation %d, confirmed at %d; want %d, and 1 and 1 as before", stamp, v, got.Generation, got.ConfirmedAt, want)
+		}
+	}
+}
+
+// What a first fetch brought is news for the customer's resources when the first event tells of it, and only then.
+func TestFirstEventAfterAFetchReveals(t *testing.T) {
+	s := set(acme, used(grant("seats", 100, 10), 5, 1000))
+	b := firstBelief(s, 0, 0, arrival{seq: 10, generation: 2, at: 2})
+	for n, want := range []verdict{revealed, confirmed} {
+		var v verdict
+		if b, v = applySet(b, s, arrival{seq: 20 + uint64(n), generation: 2, at: 3}); v != want {
+			t.Errorf("event %d: verdict %d, want %d", n, v, want)
+		}
+	}
+	changed := set(acme, grant("seats", 200, 20))
+	if b, v := commit(b, changed, arrival{seq: 30, generation: 2, at: 4}); v != advanced || !b.Told {
+		t.Errorf("a fetch that finds a change: verdict %d, told %v; want that it is told at once", v, b.Told)
+	} else if _, v := applySet(b, changed, arrival{seq: 31, generation: 2, at: 5}); v != confirmed {
+		t.Errorf("its event: verdict %d, want a confirmation: it has been told", v)
+	}
+}
+
 func TestEventsOfSets(t *testing.T) {
 	at := arrival{seq: 20, generation: 2, at: 2}
 	for _, row := range []struct {
