@@ -257,8 +257,9 @@ type Status struct {
 	ErrAt time.Time
 	// Pending is how many customers and resources that are being read are waiting to be confirmed.
 	Pending int
-	// Bound is how soon everything that is being read (in the last ten minutes; being loaded counts) equals Stigg once that is quiet and reachable, even if the stream lost
-	// events: the poll interval in force, or the time that the request budget needs for all that is resident, if longer.
+	// Bound is how soon everything that is being read (in the last ten minutes; being loaded counts) equals Stigg once that is
+	// quiet and reachable, even if the stream lost events: the poll interval in force, or, if longer, fifteen sixteenths of it and
+	// the time that the request budget needs for all that is resident.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
 	LastFrame time.Time

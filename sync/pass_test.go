@@ -180,8 +180,8 @@ func TestFiftyThousandAfterAReconnectStayInsideTheBudget(t *testing.T) {
 		dials := w.server.dialed()
 		began := dials[len(dials)-1]
 		rate := DefaultRequestsPerMinute / time.Minute.Seconds()
-		if got, want := w.Status().Bound, time.Duration(customers/rate*float64(time.Second)); got != want {
-			t.Errorf("Bound = %v, want %v: what the budget needs for all of them", got, want)
+		if got, want := w.Status().Bound, 10*DefaultPollInterval*15/16+time.Duration(customers/rate*float64(time.Second)); got != want {
+			t.Errorf("Bound = %v, want %v: until they are due, and what the budget needs for all of them", got, want)
 		}
 		pending, misses := customers, 0
 		for s := 0; w.Status().State != Live; s++ {
@@ -285,7 +285,7 @@ func TestQuestionsWithoutEndDoNotStarveTheRest(t *testing.T) {
 				for _, k := range keys[noisy:] {
 					w.live(k, true)
 				}
-				if b, want := w.Status().Bound, 10*DefaultPollInterval+passShare*customers*time.Minute/perMinute; b != want {
+				if b, want := w.Status().Bound, 10*DefaultPollInterval*15/16+passShare*customers*time.Minute/perMinute; b != want {
 					t.Errorf("Bound = %v while questions wait, want %v: when it is due, and a quarter of the budget for everything", b, want)
 				}
 
@@ -310,12 +310,48 @@ func TestQuestionsWithoutEndDoNotStarveTheRest(t *testing.T) {
 
 				asking = false
 				w.wait(2 * time.Minute)
-				if b, want := w.Status().Bound, 10*DefaultPollInterval; b != want {
+				if b, want := w.Status().Bound, 10*DefaultPollInterval*15/16+customers*time.Minute/perMinute; b != want {
 					t.Errorf("Bound = %v when nothing is asked any more, want %v", b, want)
 				}
 			})
 		})
 	}
+}
+
+// When the budget needs a good part of the interval for all that is resident, an entry that is due waits for the others.
+func TestBoundHoldsWhenThePassIsAsLongAsTheInterval(t *testing.T) {
+	const n = 250 // at one request a second: 250 of the 300 seconds of the interval
+	inWorld(t, func(c *Config, s *server) { c.RequestsPerMinute, c.Burst = 60, 1 }, func(w *world) {
+		keys := w.many(n)
+		rnd := rand.New(rand.NewPCG(1, 1))
+		longest := time.Duration(0)
+		for round := range 6 {
+			// At first all of them were confirmed at once, and become due at once; later one by one.
+			end := time.Now().Add(time.Duration(round*rnd.IntN(300)) * time.Second)
+			for time.Now().Before(end) {
+				w.readEach(keys)
+				w.wait(5 * time.Second)
+			}
+			stamp := entitlements.InstantOf(time.Now())
+			for _, k := range keys {
+				w.server.set(k, grant("seats", stamp, float64(20+round))) // and nobody tells
+			}
+			changed, bound, behind := time.Now(), w.Status().Bound, n
+			for ; behind > 0; w.wait(time.Second) {
+				behind = 0
+				for _, k := range keys {
+					if b, _ := w.read(k); limitOf(b, "seats") != float64(20+round) {
+						behind++
+					}
+				}
+				if took := time.Since(changed); behind > 0 && took > bound {
+					t.Fatalf("round %d: %d of %d are behind after the bound of %v", round, behind, n, bound)
+				}
+			}
+			longest = max(longest, time.Since(changed))
+		}
+		t.Logf("the longest took %v of %v", longest, w.Status().Bound)
+	})
 }
 
 // Somebody who knows nothing goes before somebody who knows what was so a while ago: misses without end leave nothing for the

@@ -162,19 +162,34 @@ func (s *Syncer) collect() {
 		return
 	}
 	type candidate struct {
-		key  entitlements.Key
-		age  int // power of two of the seconds since the last read
-		read uint32
+		key       entitlements.Key
+		stale     bool
+		age       int // power of two of the seconds since the last read
+		read      uint32
+		confirmed entitlements.Instant
 	}
 	var list []candidate
 	s.cfg.Store.Range(func(e Resident) bool {
 		if readLately(e.LastRead, now) && s.needs(e.Belief, now) {
-			list = append(list, candidate{e.Key, bits.Len64(uint64(max(0, now-e.LastRead)) / uint64(time.Second)), e.Reads})
+			list = append(list, candidate{
+				e.Key, s.stale(e.Belief, now), bits.Len64(uint64(max(0, now-e.LastRead)) / uint64(time.Second)), e.Reads, e.Belief.ConfirmedAt,
+			})
 		}
 		return true
 	})
-	slices.SortFunc(list, func(a, b candidate) int { // hottest last
-		return cmp.Or(cmp.Compare(b.age, a.age), cmp.Compare(a.read, b.read))
+	// What is to be fetched first stands last. What is Stale goes before what is only due: the hottest of it first, because a reader
+	// sees it. What is due goes by when it was confirmed: by heat, one that cools down would be the first of one pass and the last of
+	// the next, and wait for twice the time that Status.Bound names.
+	slices.SortFunc(list, func(a, b candidate) int {
+		switch {
+		case a.stale && !b.stale:
+			return 1
+		case b.stale && !a.stale:
+			return -1
+		case a.stale:
+			return cmp.Or(cmp.Compare(b.age, a.age), cmp.Compare(a.read, b.read), cmp.Compare(b.confirmed, a.confirmed))
+		}
+		return cmp.Compare(b.confirmed, a.confirmed)
 	})
 	queue := make([]entitlements.Key, len(list))
 	for i, c := range list {
@@ -187,12 +202,15 @@ func readLately(lastRead, now entitlements.Instant) bool {
 	return lastRead != 0 && now-lastRead < entitlements.Instant(idleAfter)
 }
 
+// stale reports whether nothing vouches for a belief any more; age apart.
+func (s *Syncer) stale(b *entitlements.Belief, now entitlements.Instant) bool {
+	g := s.live.Load()
+	return b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt <= now) || (g != 0 && b.Generation != g)
+}
+
 // needs reports whether a belief is worth a fetch.
 func (s *Syncer) needs(b *entitlements.Belief, now entitlements.Instant) bool {
-	if b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt <= now) {
-		return true
-	}
-	if g := s.live.Load(); g != 0 && b.Generation != g {
+	if s.stale(b, now) {
 		return true
 	}
 	age := now - b.ConfirmedAt

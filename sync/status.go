@@ -47,9 +47,10 @@ type Status struct {
 	// Pending is how many keys that are being read are waiting to be fetched again, or are being fetched.
 	Pending int
 	// Bound is how soon every resident entry that is being read equals a server that is quiet and reachable, whatever the stream
-	// lost: the poll interval in force, or the time the budget needs for all that is resident, whichever is longer. While
-	// questions, or reads of Stale keys, wait for the budget, it is the sum of both, and the budget is counted at the quarter that
-	// everything else is sure of. Misses go first: for as long as they use up the budget there is no bound.
+	// lost: the poll interval in force (ten times the configured one while a stream is Live), or, when that is longer, fifteen
+	// sixteenths of it and the time the budget needs for all that is resident: an entry becomes due by then, and all others may
+	// have become so before it. Four times that time while there are more questions than the budget has requests. There is no
+	// bound while misses use up the budget.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
 	LastFrame time.Time
@@ -68,9 +69,11 @@ func (s *Syncer) Status() Status {
 	st.Pending = s.refresh.pending()
 	st.LastFrame = entitlements.Instant(s.lastFrame.Load()).Time()
 	all := time.Duration(float64(st.Resident) / budget.perMinute * float64(time.Minute))
-	if st.Bound = max(s.interval(), all); s.refresh.contended() {
-		st.Bound = s.interval() + passShare*all
+	if s.refresh.contended() {
+		all *= passShare
 	}
+	interval := s.interval()
+	st.Bound = max(interval, interval*15/16+all)
 	return st
 }
 
