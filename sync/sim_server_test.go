@@ -84,9 +84,9 @@ func (g *stigg) put(k key, feature string) {
 	e.UsageLimit, e.EntitlementUpdatedAt = 1e6+g.next(), g.stamp()
 	a.grants[feature] = e
 	if feature == tier { // what belongs to the customer belongs to its resources
-		for r, b := range g.accounts {
-			if r.CustomerID == k.CustomerID && r.ResourceID != "" && k.ResourceID == "" {
-				b.grants[tier] = e
+		for _, r := range g.sim.keys {
+			if r.CustomerID == k.CustomerID && r.ResourceID != "" && k.ResourceID == "" && g.accounts[r] != nil {
+				g.accounts[r].grants[tier] = e
 				g.record(r)
 			}
 		}
@@ -109,7 +109,8 @@ func (g *stigg) use(k key, feature string) (entitlements.Usage, bool) {
 
 // rollover begins a usage period for everybody. Nobody is told.
 func (g *stigg) rollover() {
-	for k, a := range g.accounts {
+	for _, k := range g.sim.keys {
+		a := g.accounts[k]
 		if e, ok := a.grants[calls]; ok {
 			e.CurrentUsage = 0
 			e.UsagePeriodStart, e.UsagePeriodEnd, _ = entitlements.PeriodAt(g.roll, entitlements.ResetHour, g.now())
