@@ -41,7 +41,7 @@ type Cache struct {
 }
 
 const (
-	cellOverhead = 112 + 172 + 16 + 128 // the cell, ristretto's item and policy entry (measured), the registry's slot, the belief
+	cellOverhead = 128 + 172 + 16 + 128 // the cell, ristretto's item and policy entry (measured), the registry's slot, the belief
 	// A typical customer's set, for the size of ristretto's frequency sketch: ten counters for each that fits.
 	typicalBytes = 4 << 10
 	// The waiting room has an eighth of MaxBytes, ristretto the rest. Half of it follows a change of who is popular more slowly,
@@ -133,11 +133,20 @@ func (c *Cache) Lookup(customerID, resourceID string, now entitlements.Instant) 
 	if s == nil {
 		return nil, false
 	}
-	h := hash(customerID, resourceID)
-	cl, ok := c.index.Get(h)
-	if !ok { // it may wait; and ristretto, which was asked, now knows that it is read
-		cl = c.registry.table.find(h)
+	cl, ok := c.index.Get(hash(customerID, resourceID))
+	if !ok || !cl.is(customerID, resourceID) {
+		return c.lookupWaiting(s, customerID, resourceID, now)
 	}
+	s.n.Add(leaveHit)
+	return cl.belief.Load(), cl.touch(now)
+}
+
+// lookupWaiting is Lookup for what ristretto, which now knows that it is read, does not hold. It is a function of its own, and hashes
+// once more, to keep the path of a hit short.
+//
+//go:noinline
+func (c *Cache) lookupWaiting(s *stripe, customerID, resourceID string, now entitlements.Instant) (b *entitlements.Belief, first bool) {
+	cl := c.registry.table.find(hash(customerID, resourceID))
 	if cl == nil || !cl.is(customerID, resourceID) {
 		s.n.Add(leaveNoHit)
 		return nil, false
@@ -254,14 +263,13 @@ func (c *Cache) enroll(key entitlements.Key, b *entitlements.Belief) (*cell, *en
 // place has a listed cell apply to ristretto, and wait in the room when it is refused. The caller holds the key's insert lock and
 // c.open.
 func (c *Cache) place(cl *cell) {
-	c.registry.unwait(cl)
 	for !c.index.Set(cl.hash, cl, cl.cost.Load()) {
 		c.index.Wait() // the queue is full: a false return means that the value was dropped
 	}
 	c.index.Wait()
-	// An eviction that was under way before may have sent it to the room since, though it is in; and it may give way to somebody
-	// at any time. First take it out of the room, then look: if it is there now, whatever evicts it comes later, and sends it
-	// back. GetTTL looks without telling ristretto that somebody read it.
+	// It may be in the room, where it came from or where an eviction that was under way before has sent it since; and it may give
+	// way to somebody at any time. First take it out, then look: if ristretto holds it now, whatever evicts it comes later, and
+	// sends it back. GetTTL looks without telling ristretto that somebody read it.
 	c.registry.unwait(cl)
 	if _, in := c.index.GetTTL(cl.hash); in {
 		cl.admitted = true

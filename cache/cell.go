@@ -28,6 +28,8 @@ type cell struct {
 	older, newer *cell // neighbours in the room; guarded by registry.mu
 	waiting      bool  // is in the room; guarded by registry.mu
 	admitted     bool  // ristretto has held it; guarded by the key's insert lock
+
+	_ [16]byte // to 128 bytes, so that what a hit touches is one cache line
 }
 
 func newCell(key entitlements.Key, hash uint64, b *entitlements.Belief) *cell {

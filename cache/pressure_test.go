@@ -163,6 +163,11 @@ func TestTableFindsWhatIsListed(t *testing.T) {
 		if !r.remove(cells[gone]) || r.remove(cells[gone]) {
 			t.Error("a listed cell is struck off once")
 		}
+		for c := cells[gone]; c != cells[0]; c = c.next.Load() { // the first to be added is the end of the chain
+			if c == nil {
+				t.Fatalf("a reader who stands on %d when it leaves does not reach the rest", gone)
+			}
+		}
 		for i := range cells {
 			want := cells[i]
 			if i == gone {

@@ -71,9 +71,8 @@ func shifting(keys, reads int) []int {
 }
 
 // BenchmarkHitRatio plays traces against the cache and against an LRU for as many keys as the cache may hold, a miss being
-// inserted. It reports the part of the second half that was answered, for the cache and for the LRU.
-// What ristretto learns of the reads depends on the scheduler, so the figures move in the
-// third decimal.
+// inserted, and reports for both the part of the second half that was answered. What ristretto learns of the reads depends on the
+// scheduler, so the figures move in the third decimal.
 func BenchmarkHitRatio(b *testing.B) {
 	const keys, reads, perTick = 100_000, 1_000_000, 100
 	for _, tr := range traces {

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,7 @@ func TestHotNewcomerGetsIntoRistretto(t *testing.T) {
 		for range 200 {
 			c.read(k)
 		}
+		runtime.Gosched() // ristretto counts reads on a goroutine of its own
 		c.read(newcomer(i))
 		if _, waiting := c.registry.state(cl); !waiting {
 			if held, ok := c.index.Get(cl.hash); !ok || held != cl {
@@ -216,6 +218,108 @@ func TestPlacedCellsThatGrowKeepToTheBound(t *testing.T) {
 	if s := c.Stats(); s.Resident+l.count() != 140 || s.Resident < 40 {
 		t.Errorf("Stats = %+v, %d told of; want 140 together, and 160 thirds resident", s, l.count())
 	}
+}
+
+// Whoever outgrew all there is room for goes, and nobody with it.
+func TestCellThatOutgrowsEverythingLeavesAlone(t *testing.T) {
+	var l leavers
+	c := full(t, &l)
+	for i := range 20 {
+		c.read(newcomer(i))
+	}
+	size := int(c.placeable)
+	c.Update(customer(7), func(*entitlements.Belief) *entitlements.Belief { return belief(customer(7), size) })
+	if _, ok := c.Peek(customer(7)); ok || len(l.told) != 1 || len(l.told[customer(7)]) != 1 {
+		t.Errorf("resident: %v; told of %d keys, %d times of this one; want it gone, once and alone", ok, len(l.told), len(l.told[customer(7)]))
+	}
+	agree(t, c.Cache)
+}
+
+// It cannot wait, so its reads are all that it has to get in with.
+func TestNewcomerLargerThanTheRoomApplies(t *testing.T) {
+	c := full(t, nil)
+	k := newcomer(1)
+	b := belief(k, int(c.registry.room.max))
+	for range 100 {
+		for range 200 {
+			c.now++
+			c.Lookup(k.CustomerID, "", c.now)
+		}
+		runtime.Gosched() // ristretto counts reads on a goroutine of its own
+		if _, ok := c.Insert(k, b); ok {
+			if got, _ := c.Lookup(k.CustomerID, "", c.now); got != b {
+				t.Errorf("Lookup = %p, want %p", got, b)
+			}
+			agree(t, c.Cache)
+			return
+		}
+	}
+	t.Errorf("asked for 20,000 times, and never got in; Stats = %+v", c.Stats())
+}
+
+func TestWhoGivesWayWaits(t *testing.T) {
+	var l leavers
+	c := full(t, &l)
+	k := entitlements.Key{CustomerID: "hot"}
+	c.read(k)
+	cl := c.registry.table.findKey(k)
+	for i := 0; ; i++ {
+		if i == 1000 {
+			t.Fatal("it does not get in")
+		}
+		for range 200 {
+			c.read(k)
+		}
+		runtime.Gosched()
+		c.place(cl)
+		if _, waiting := c.registry.state(cl); !waiting {
+			break
+		}
+	}
+	if s := c.Stats(); s.Resident != 141 || s.Waiting != 1 || l.count() != 0 {
+		t.Errorf("Stats = %+v, %d told of; want all 141 resident, and the one that gave way waiting", s, l.count())
+	}
+	agree(t, c.Cache)
+}
+
+// Between ristretto's letting go of a cell and our hearing of it, somebody may have had it apply again, for its new price.
+func TestLateFarewellDoesNotUndoAnApplication(t *testing.T) {
+	c := full(t, nil)
+	k := customer(3)
+	cl := c.registry.table.findKey(k)
+	c.index.Del(cl.hash) // it has let go
+	settle(c.Cache)
+	c.yielded(cl)
+	c.place(cl)
+	if e, ok := c.Peek(k); !ok || e.Key != k {
+		t.Errorf("Peek = %+v, %v", e, ok)
+	}
+	agree(t, c.Cache)
+}
+
+// What was read before it began to wait, this time, does not keep it.
+func TestOnlyReadsSinceItBeganToWaitCount(t *testing.T) {
+	c := full(t, nil)
+	k := newcomer(1)
+	c.read(k)
+	cl := c.registry.table.findKey(k)
+	for range 2 {
+		c.read(k)
+		if c.registry.drop(cl) {
+			t.Fatal("struck off, though nobody has to go")
+		}
+		c.registry.room.max = 0
+		if at, read := c.registry.overdue(); at != cl || !read {
+			t.Errorf("at the door: %p, read %v; want %p, true", at, read, cl)
+		}
+		c.registry.unwait(cl)
+		c.registry.wait(cl)
+		if at, read := c.registry.overdue(); at != cl || read {
+			t.Errorf("at the door again: %p, read %v; want %p, false", at, read, cl)
+		}
+		c.registry.room.max = c.maxBytes / roomShare
+	}
+	agree(t, c.Cache)
 }
 
 func TestCloseTellsOnceOfWhoWaits(t *testing.T) {
