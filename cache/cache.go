@@ -45,7 +45,7 @@ const (
 	// A typical customer's set, for the size of ristretto's frequency sketch: ten counters for each that fits.
 	typicalBytes = 4 << 10
 	// The waiting room has an eighth of MaxBytes, ristretto the rest. Half of it follows a change of who is popular more slowly,
-	// twice it gains nothing more where nothing changes; see BenchmarkHitRatio.
+	// and of twice it those who are popular have less; see BenchmarkHitRatio.
 	roomShare = 8
 	// How many of those that wait may apply for one that comes. Each takes ristretto some microseconds.
 	applications = 4

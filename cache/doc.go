@@ -21,7 +21,8 @@
 // Question: who waits? Choices: nobody (whom ristretto refuses is fetched for each read, and it refuses in error, too: it counts
 // reads in a sketch and loses some); those whom it refuses; all who come when it is full. **Decision**: all, see
 // BenchmarkHitRatio. It also spares ristretto, and whoever fetched, the handling of keys that are read once. What is lost:
-// popularity that moves on quickly, where frequency is slow to forget. Traffic that does that would change the decision.
+// popularity that moves on quickly, where frequency is slow to forget (bench/results: "shifting" at 10 %, where an LRU is better).
+// Traffic that does that would change the decision.
 //
 // Question: who leaves it? Choices: first in, first out; the least recently read; second chance. **Decision**: second chance, by
 // whether a key was read since it last came to the door: readers write nothing that they do not write anyhow.
