@@ -268,6 +268,8 @@ type Status struct {
 	// Resident is how many customers and resources are in memory, MemoryBytes the estimate of what they take.
 	Resident    int
 	MemoryBytes int64
+	// Waiting is how many of them came when memory was full, or had to make room: they stay while they are read, see WithMaxMemory.
+	Waiting int
 }
 
 // Status returns how things stand now. It takes short locks that no check takes.
@@ -276,10 +278,10 @@ func (c *Client) Status() Status {
 	if e == nil {
 		return Status{}
 	}
-	s := e.sync.Status()
+	s, held := e.sync.Status(), e.cache.Stats()
 	return Status{
 		State: s.State, Since: s.Since, Err: s.Err, ErrAt: s.ErrAt, Pending: s.Pending, Bound: s.Bound, LastFrame: s.LastFrame,
-		RequestsPerMinute: math.Round(s.BudgetPerMinute), Resident: s.Resident, MemoryBytes: e.cache.Stats().Bytes,
+		RequestsPerMinute: math.Round(s.BudgetPerMinute), Resident: s.Resident, MemoryBytes: held.Bytes, Waiting: held.Waiting,
 	}
 }
 
@@ -300,7 +302,7 @@ type Stats struct {
 	Questions   uint64 // events and answers that could not be ordered, and had to be decided by a fetch
 	Connects    uint64 // streams opened
 	Evicted     uint64 // keys that gave way to others
-	Refused     uint64 // keys that did not get in
+	Refused     uint64 // keys that memory was too full to keep for longer than they waited, unread, for a place
 }
 
 // Stats returns the counters. They stand still after Close.

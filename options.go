@@ -203,7 +203,8 @@ func WithRequestBudget(perMinute, burst int) Option {
 }
 
 // WithMaxMemory bounds the estimated memory of what is resident, in bytes. Beyond it, the customers that are read least give
-// way. Default 256 MiB; it must be positive.
+// way; an eighth of it is for newcomers, which stay there for as long as they are read. A set of entitlements larger than that
+// may have to be fetched for each check. Default 256 MiB; it must be positive.
 func WithMaxMemory(bytes int64) Option {
 	return func(c *config) error {
 		if bytes < 1 {

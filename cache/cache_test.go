@@ -33,26 +33,44 @@ func belief(key entitlements.Key, size int) *entitlements.Belief {
 // settle waits until ristretto has done everything it was told.
 func settle(c *Cache) { c.index.Wait() }
 
-// agree checks that the registry lists exactly what ristretto holds, and that the bytes are the sum of the listed costs.
+// agree checks that every listed cell is either in ristretto or in the room and nothing else is in either, that each can be found,
+// that the bytes are the sums of the costs, and that all of it keeps to its bounds.
 func agree(t *testing.T, c *Cache) {
 	t.Helper()
 	settle(c)
+	queued := map[*cell]bool{}
+	var before *cell
+	for cl := c.registry.room.first; cl != nil; before, cl = cl, cl.newer {
+		if cl.older != before {
+			t.Errorf("%v waits behind %p, and says %p", cl.key, before, cl.older)
+		}
+		queued[cl] = true
+	}
+	if c.registry.room.last != before {
+		t.Errorf("the last that waits is %p, the queue ends with %p", c.registry.room.last, before)
+	}
 	listed := map[*cell]bool{}
-	var bytes int64
+	var bytes, waiting int64
 	for _, cl := range c.registry.all() {
 		listed[cl] = true
 		bytes += cl.cost.Load()
-		if held, ok := c.index.Get(hashKey(cl.key)); !ok || held != cl {
-			t.Errorf("%v is listed, ristretto holds %v", cl.key, held)
+		if held, ok := c.index.Get(cl.hash); ok == queued[cl] || (ok && held != cl) {
+			t.Errorf("%v is listed and waits (%v), ristretto holds %v", cl.key, queued[cl], held)
 		}
-		if found := c.registry.find(cl.key); found != cl {
+		if queued[cl] {
+			waiting += cl.cost.Load()
+		}
+		if cl.waiting != queued[cl] {
+			t.Errorf("%v waits: %v; is in the queue: %v", cl.key, cl.waiting, queued[cl])
+		}
+		if found := c.registry.table.findKey(cl.key); found != cl {
 			t.Errorf("find(%v) = %p, want the listed cell %p", cl.key, found, cl)
 		}
 		if cl.key.ResourceID != "" && !contains(c.Resources(cl.key.CustomerID), cl.key) {
 			t.Errorf("%v is listed, and not among its customer's resources", cl.key)
 		}
 	}
-	held := 0
+	held := len(queued)
 	c.index.IterValues(func(cl *cell) bool {
 		held++
 		if !listed[cl] {
@@ -60,11 +78,21 @@ func agree(t *testing.T, c *Cache) {
 		}
 		return false
 	})
-	if n, total := c.registry.size(); n != held || total != bytes {
-		t.Errorf("size = %d keys, %d bytes; want %d, %d", n, total, held, bytes)
+	if n, waits, total := c.registry.size(); n != held || waits != len(queued) || total != bytes || c.registry.room.bytes != waiting {
+		t.Errorf("size = %d keys, %d waiting, %d bytes, %d waiting; want %d, %d, %d, %d",
+			n, waits, total, c.registry.room.bytes, held, len(queued), bytes, waiting)
 	}
-	if n := len(c.registry.byHash); n != held {
-		t.Errorf("byHash has %d entries, want %d", n, held)
+	if waiting > c.registry.room.max || bytes > c.maxBytes {
+		t.Errorf("%d bytes, %d of them waiting; want at most %d and %d", bytes, waiting, c.maxBytes, c.registry.room.max)
+	}
+	found := 0
+	for i := range c.registry.table.buckets {
+		for cl := c.registry.table.buckets[i].Load(); cl != nil; cl = cl.next.Load() {
+			found++
+		}
+	}
+	if found != held {
+		t.Errorf("the table has %d cells, want %d", found, held)
 	}
 }
 
@@ -197,15 +225,23 @@ func TestUpdateSaysWhatStands(t *testing.T) {
 func TestCollidingKeysAreNeverConfused(t *testing.T) {
 	c := open(t, Config{})
 	mine, other := customer(1), customer(2)
-	planted := &cell{key: other, slot: -1}
-	planted.belief.Store(belief(other, 0))
-	h := hashKey(mine)
-	c.index.Set(h, planted, 1)
-	settle(c)
-	c.registry.mu.Lock()
-	c.registry.byHash = map[uint64]*cell{h: planted}
-	c.registry.mu.Unlock()
+	planted := newCell(other, hashKey(mine), belief(other, 0))
+	c.registry.add(planted, c.placeable)
+	for _, where := range []string{"in the room", "in ristretto"} {
+		if where == "in ristretto" {
+			c.place(planted)
+		} else {
+			c.registry.wait(planted)
+		}
+		if _, waiting := c.registry.state(planted); waiting != (where == "in the room") {
+			t.Fatalf("the planted cell is not %s", where)
+		}
+		collide(t, c, mine, other)
+	}
+}
 
+func collide(t *testing.T, c *Cache, mine, other entitlements.Key) {
+	t.Helper()
 	if b, _ := c.Lookup(mine.CustomerID, "", 1); b != nil {
 		t.Errorf("Lookup(%v) = the belief about %v", mine, b.Snapshot.Key())
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// cell is the one place where the belief about a key lives while the key is resident.
+// cell is the one place where the belief about a key lives while the key is resident, in ristretto or in the waiting room.
 type cell struct {
 	key    entitlements.Key // compared on every read: two keys may share a hash
+	hash   uint64           // of key
 	belief atomic.Pointer[entitlements.Belief]
 
 	// lastRead is the reader's clock at the last Lookup; reads counts the ticks of that clock in which there was one. Both are
@@ -19,8 +20,24 @@ type cell struct {
 	lastRead atomic.Int64
 	reads    atomic.Uint32
 
+	seen uint32 // reads when it began to wait; guarded by registry.mu
 	cost atomic.Int64
-	slot int // position in registry.cells, -1 when not there; guarded by registry.mu
+	slot int                  // position in registry.cells, -1 when not there; guarded by registry.mu
+	next atomic.Pointer[cell] // in its chain of the table
+
+	older, newer *cell // neighbours in the room; guarded by registry.mu
+	waiting      bool  // is in the room; guarded by registry.mu
+	admitted     bool  // ristretto has held it; guarded by the key's insert lock
+
+	_ [16]byte // to 128 bytes, so that what a hit touches is one cache line
+}
+
+func newCell(key entitlements.Key, hash uint64, b *entitlements.Belief) *cell {
+	c := &cell{key: key, hash: hash, slot: -1}
+	c.belief.Store(b)
+	c.lastRead.Store(int64(b.ConfirmedAt)) // whoever had it fetched counts as its first reader
+	c.cost.Store(costOf(b))
+	return c
 }
 
 func (c *cell) is(customerID, resourceID string) bool {

@@ -1,18 +1,38 @@
 // Package cache knows who is resident and what we believe of them, readable without locks.
 //
-// It is an index over ristretto, and its only importer. Ristretto decides who is resident, never which value is current: its
-// Set only ever inserts a cell, and every later change is a compare-and-swap inside that cell ([Cache.Update]). So none of the
-// ways in which ristretto loses or reorders values (a second Set before the first is applied, Del against a queued insert, an
-// update of a key being evicted) can lose or reorder a belief. Ristretto's TTL, Clear and per-hit metrics are not used, and Del
-// only to have a cell that grew past the bound apply again.
+// It is an index over ristretto, and its only importer. Ristretto decides who stays, never which value is current: its Set only
+// ever inserts a cell, and every later change is a compare-and-swap inside that cell ([Cache.Update]). So none of the ways in
+// which ristretto loses or reorders values (a second Set before the first is applied, Del against a queued insert, an update of a
+// key being evicted) can lose or reorder a belief. Ristretto's TTL, Clear and per-hit metrics are not used, and Del only to have a
+// cell that grew past the bound apply again.
 //
 // What it is not: it does not know which of two beliefs is newer, when one is too old, or how to get another. That is package
 // syncer, which supplies the function that [Cache.Update] applies.
+//
+// # The waiting room
+//
+// A key is resident while its one cell is listed in the registry, be it in ristretto or in the waiting room, and every method
+// treats both alike. The room has an eighth of MaxBytes and ristretto the rest. Who comes when ristretto is full waits, and so
+// does who gave way to another. When the room is full, those that have waited longest come to the door: a key that was read
+// meanwhile applies to ristretto, which has counted its reads all along, and waits anew when it is refused; a key that was not
+// leaves. So a key that is read once in the time that a newcomer takes to get to the door stays resident, whatever ristretto
+// thinks of it; what is read more than others gets in; and a scan passes through the room without touching what is read.
+//
+// Question: who waits? Choices: nobody (whom ristretto refuses is fetched for each read, and it refuses in error, too: it counts
+// reads in a sketch and loses some); those whom it refuses; all who come when it is full. **Decision**: all, see
+// BenchmarkHitRatio. It also spares ristretto, and whoever fetched, the handling of keys that are read once. What is lost:
+// popularity that moves on quickly, where frequency is slow to forget (bench/results: "shifting" at 10 %, where an LRU is better).
+// Traffic that does that would change the decision.
+//
+// Question: who leaves it? Choices: first in, first out; the least recently read; second chance. **Decision**: second chance, by
+// whether a key was read since it last came to the door: readers write nothing that they do not write anyhow.
 //
 // # Concurrency
 //
 // All methods may be called from any number of goroutines, Close included. [Cache.Lookup] takes no lock of ours, does not
 // allocate, and writes only to a counter striped by goroutine and, once per tick of the caller's clock, to the cell it found.
+// That holds for a key that waits as well: it is found in a table of chains that readers follow without a lock. Who inserts moves
+// cells in and out of the room; readers never do.
 //
 // # Close against readers
 //

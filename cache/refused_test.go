@@ -1,46 +1,50 @@
 //go:build !race
 
+// Under the race detector sync.Pool forgets at random, and with it ristretto the reads that it had not counted yet: whom it refuses
+// there is the detector's doing.
+
 package cache
 
 import "testing"
 
-// Under the race detector sync.Pool forgets at random, and with it ristretto the reads that it had not counted yet.
 func TestNewcomersAreRefusedByKeysThatAreReadMore(t *testing.T) {
 	var l leavers
-	one := costOf(belief(customer(1000), 0))
-	c := open(t, Config{MaxBytes: 10 * one, OnEvict: l.gone})
-	for i := range 10 {
-		c.Insert(customer(i), belief(customer(i), 0))
-	}
-	// Ristretto counts reads in batches, behind its back, and forgets some: read until they tell.
-	refused := uint64(0)
-	for i := 1000; refused < 5; i++ {
+	c := full(t, &l)
+	for i := 0; c.Stats().Refused < 20; i++ {
 		if i == 20_000 {
-			t.Fatal("nobody was refused by keys that are read all the time")
+			t.Fatalf("Stats = %+v: nobody was refused by keys that are read all the time", c.Stats())
 		}
-		for range 64 {
-			c.Range(func(e Entry) bool {
-				c.Lookup(e.Key.CustomerID, "", 1)
-				return true
-			})
+		c.read(newcomer(i))
+		c.read(newcomer(i))  // so that it applies
+		for n := range 140 { // who has given way by now does not come back
+			c.Lookup(customer(n).CustomerID, "", c.now)
 		}
-		b, ok := c.Insert(customer(i), belief(customer(i), 0))
-		if ok {
-			continue
-		}
-		refused++
-		if b != nil {
-			t.Fatal("a refused newcomer has a belief that stands")
-		}
-		if got, _ := c.Lookup(customer(i).CustomerID, "", 1); got != nil {
-			t.Fatal("a refused newcomer is found")
-		}
-		if n := len(l.told[customer(i)]); n != 1 {
-			t.Errorf("OnEvict told %d times of a refused newcomer, want once", n)
+		b, ok := c.Peek(newcomer(i))
+		if !ok || len(l.told[newcomer(i)]) != 0 {
+			t.Fatalf("newcomer %d: resident %v (%v), told of %d times; want it waiting", i, ok, b, len(l.told[newcomer(i)]))
 		}
 	}
-	if s := c.Stats(); s.Refused != refused || s.Resident != 10 {
-		t.Errorf("Stats = %+v; want %d refused and 10 resident", s, refused)
+	for k, told := range l.told {
+		if _, resident := c.Peek(k); len(told) != 1 && !resident {
+			t.Errorf("%v: told of %d times", k, len(told))
+		}
 	}
-	agree(t, c)
+	agree(t, c.Cache)
+}
+
+// Without the waiting room, each of these reads that ristretto refuses is a fetch. An LRU does not refuse.
+func TestSkewedTrafficAtCapacityCostsFewerFetchesThanAnLRU(t *testing.T) {
+	const keys, size, reads = 20_000, 800, 200_000
+	c, l, misses := newLoader(open(t, Config{MaxBytes: size * costOf(belief(customer(10_000), 0))})), newLRU(size), 0
+	for _, k := range zipf(1.01, keys, reads) {
+		c.read(customer(k))
+		if !l.read(k) {
+			misses++
+		}
+	}
+	t.Logf("%d reads of %d customers, %d of which fit: %d fetches, with an LRU %d", reads, keys, size, c.total, misses)
+	if c.total > misses*95/100 {
+		t.Errorf("%d fetches, want at least a twentieth fewer than the %d of an LRU", c.total, misses)
+	}
+	agree(t, c.Cache)
 }

@@ -85,7 +85,7 @@ type Store interface {
 	Peek(entitlements.Key) (Resident, bool)
 	// Update replaces a resident belief with what next makes of it, atomically; nil when the key is not resident.
 	Update(key entitlements.Key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief
-	// Insert makes a key resident unless it is; it returns the belief that stands, nil when there is no room.
+	// Insert makes a key resident unless it is; it returns the belief that stands, nil when there is no room for it.
 	Insert(entitlements.Key, *entitlements.Belief) (*entitlements.Belief, bool)
 	// Range visits what is resident, in no order, holding no lock.
 	Range(yield func(Resident) bool)

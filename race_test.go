@@ -1,0 +1,5 @@
+//go:build race
+
+package entcache_test
+
+const bulk = 20_000 // customers
