@@ -24,8 +24,9 @@ type budget struct {
 	rate    float64
 	tokens  float64 // negative: reserved by misses that are waiting
 	last    time.Time
-	paused  time.Time // no request before this moment: the server said so
-	halved  time.Time // when the rate last halved
+	paused  time.Time     // no request before this moment: the server said so
+	standby time.Duration // how long all pauses have lasted together, the rest of the present one included
+	halved  time.Time     // when the rate last halved
 	granted uint64
 	halves  uint64
 }
@@ -41,9 +42,14 @@ func newBudget(perMinute, burst int) *budget {
 	return &budget{ceiling: r, rate: r, burst: float64(burst), tokens: float64(burst), last: time.Now()}
 }
 
-// fill brings the bucket up to now. The caller holds mu.
+// fill brings the bucket up to now. In a pause the clock stands still: what would have been granted meanwhile must not follow it
+// all at once. The caller holds mu.
 func (b *budget) fill(now time.Time) {
-	elapsed := now.Sub(b.last).Seconds()
+	from := b.last
+	if b.paused.After(from) {
+		from = b.paused
+	}
+	elapsed := now.Sub(from).Seconds()
 	if elapsed <= 0 {
 		return
 	}
@@ -56,23 +62,24 @@ func (b *budget) fill(now time.Time) {
 	b.tokens = min(b.burst, b.tokens+gained)
 }
 
-// reserve takes the next token, and returns how long to wait until it is there. It fails when that is longer than limit.
-func (b *budget) reserve(limit time.Duration) (time.Duration, error) {
+// reserve takes the next token, and returns how long to wait until it is there, and how long all pauses have lasted of which the
+// wait takes account. It fails when the wait is longer than limit.
+func (b *budget) reserve(limit time.Duration) (wait, standby time.Duration, err error) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fill(now)
-	wait := max(0, b.paused.Sub(now))
+	wait = max(0, b.paused.Sub(now))
 	if b.tokens < 1 {
-		// At the present rate: it only ever recovers meanwhile, unless it is halved, and then the pause applies too.
-		wait = max(wait, time.Duration((1-b.tokens)/b.rate*float64(time.Second)))
+		// At the present rate: it only ever recovers meanwhile, unless it is halved, and then a pause is added.
+		wait += time.Duration((1 - b.tokens) / b.rate * float64(time.Second))
 	}
 	if wait > limit {
-		return 0, fmt.Errorf("%w: the next request may start in %v", ErrBudget, wait.Round(time.Millisecond))
+		return 0, 0, fmt.Errorf("%w: the next request may start in %v", ErrBudget, wait.Round(time.Millisecond))
 	}
 	b.tokens--
 	b.granted++
-	return wait, nil
+	return wait, b.standby, nil
 }
 
 // tryLeftover takes a token that no miss has reserved. Otherwise it returns how long to wait before trying again.
@@ -95,14 +102,17 @@ func (b *budget) tryLeftover() (ok bool, wait time.Duration) {
 // forMiss waits for a token of its own, for at most limit and as long as ctx allows.
 func (b *budget) forMiss(ctx context.Context, limit time.Duration) error {
 	end := time.Now().Add(limit)
-	wait, err := b.reserve(limit)
+	wait, standby, err := b.reserve(limit)
 	for err == nil && wait > 0 {
 		if err = sleep(ctx, wait); err != nil {
 			b.refund() // whoever waits behind finds it
 			break
 		}
-		// The server may have asked for a pause in the meantime.
-		if wait = b.pause(); wait > time.Until(end) {
+		// The server may have asked for a pause in the meantime: everybody who waits is put off by as much, and the distance
+		// between them stays.
+		total := b.pauses()
+		wait, standby = total-standby, total
+		if wait > time.Until(end) {
 			b.refund()
 			err = fmt.Errorf("%w: the server asked for a pause of %v", ErrBudget, wait.Round(time.Millisecond))
 		}
@@ -110,10 +120,10 @@ func (b *budget) forMiss(ctx context.Context, limit time.Duration) error {
 	return err
 }
 
-func (b *budget) pause() time.Duration {
+func (b *budget) pauses() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return time.Until(b.paused)
+	return b.standby
 }
 
 // forRefresh waits until misses leave a token over.
@@ -147,6 +157,11 @@ func (b *budget) throttled(retryAfter time.Duration) {
 	if retryAfter > 0 {
 		// Jitter upwards only: the server named the earliest moment, and every process of the fleet heard the same.
 		if until := now.Add(retryAfter + retry.Jitter(retryAfter/10, 1)/2); until.After(b.paused) {
+			begins := now
+			if b.paused.After(now) {
+				begins = b.paused
+			}
+			b.standby += until.Sub(begins)
 			b.paused = until
 		}
 	}

@@ -189,7 +189,7 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 		return
 	}
 	at := s.arrive()
-	v, resident := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
+	v, _ := s.change(key, at, set.EntitlementUpdatedAt(), func(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 		n, v := applySet(b, set, at)
 		if v == questioned {
 			n = await(n, at)
@@ -197,9 +197,8 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 		return n, v
 	})
 	s.countVerdict(v)
-	if !resident || v == advanced || v == questioned {
-		s.doubtResources(key, await)
-	}
+	// Also when it is no news here: a fetch of this key may have seen the write before its answer came, and one of a resource not.
+	s.doubtResources(key, await)
 }
 
 // WroteUsage applies the usage that the answer to this client's own report carried.
