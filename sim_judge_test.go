@@ -12,11 +12,12 @@ import (
 // tail is how long a message may take that nothing keeps up but the way: it takes several reads.
 const tail = 4 * longestWay
 
-// settle waits, reading all the time, for as long as the client says that it may need. Live is promised for after the longest
-// wait for a reconnect, the longest handshake and the longest backoff of a key; equality for Status().Bound after that, and after
-// the server has become quiet.
+// settle waits, reading all the time, for as long as the client says that it may need. A key that failed is left alone for up to
+// backoff. Live is promised for after the longest wait for a reconnect, the longest handshake and that backoff; equality for
+// Status().Bound after both, and after the server has become quiet.
 func (s *sim) settle() {
-	const reconnected = 30*time.Second + 30*time.Second + 30*time.Second
+	const backoff = 30 * time.Second
+	const reconnected = 30*time.Second + 30*time.Second + backoff
 	r := rand.New(rand.NewPCG(s.seed, 50))
 	look := func() {
 		for range 4 {
@@ -27,7 +28,8 @@ func (s *sim) settle() {
 		}
 		time.Sleep(700 * time.Millisecond)
 	}
-	end := time.Now().Add(reconnected)
+	healed := time.Now()
+	end := healed.Add(reconnected)
 	for s.client.Status().State != entcache.StateLive {
 		if st := s.client.Status(); time.Now().After(end) {
 			s.fail("state %v (%v) %v after the network healed", st.State, st.Err, reconnected)
@@ -35,8 +37,10 @@ func (s *sim) settle() {
 		look()
 	}
 	end = time.Now()
-	if end.Before(s.promised) {
-		end = s.promised // until then the server is not quiet
+	for _, t := range []time.Time{healed.Add(backoff), s.promised} { // until then the server is not quiet
+		if end.Before(t) {
+			end = t
+		}
 	}
 	for end = end.Add(s.client.Status().Bound + tail); time.Now().Before(end); {
 		look()
@@ -294,6 +298,14 @@ func (s *sim) budget() {
 		}
 		last = at
 		if tokens--; tokens < -0.01 {
+			for _, f := range fetches {
+				if f.After(at.Add(-8*time.Second)) && f.Before(at.Add(3*time.Second)) {
+					s.note("  fetch at %v", clockOf(f))
+				}
+			}
+			for _, p := range pauses {
+				s.note("  pause asked for at %v until %v", clockOf(p.from), clockOf(p.until))
+			}
 			s.fail("a fetch at %v is one more than a burst of %d and %d a minute allow", clockOf(at), simBurst, simPerMinute)
 		}
 	}

@@ -68,8 +68,9 @@ func (n *network) hush() {
 // farAway is one connection.
 type farAway struct {
 	net.Conn
-	net *network
-	rnd *rand.Rand
+	net     *network
+	rnd     *rand.Rand
+	arrived time.Time // what was read last
 
 	mu       sync.Mutex
 	fetching bool // the last request on it was a fetch
@@ -90,11 +91,15 @@ func (c *farAway) Read(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	way := time.Duration(c.rnd.Int64N(int64(30 * time.Millisecond)))
-	if c.rnd.IntN(15) == 0 {
-		way = time.Duration(c.rnd.Int64N(int64(longestWay)))
+	// What was sent in one go arrives in one go: this is a long way, not a narrow one.
+	if time.Since(c.arrived) > 5*time.Millisecond {
+		way := time.Duration(c.rnd.Int64N(int64(30 * time.Millisecond)))
+		if c.rnd.IntN(10) == 0 {
+			way = time.Duration(c.rnd.Int64N(int64(longestWay)))
+		}
+		time.Sleep(way)
+		c.arrived = time.Now()
 	}
-	time.Sleep(way)
 	c.mu.Lock()
 	fetching := c.fetching
 	c.mu.Unlock()
