@@ -133,10 +133,22 @@ func (s *sim) operate(r *rand.Rand) {
 	if k.CustomerID == s.mine {
 		return
 	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if r.IntN(3) == 0 { // the change meets a fetch in the air
+		wg.Go(func() { s.client.Reload(context.Background(), k) })
+		time.Sleep(time.Duration(r.IntN(100)) * time.Millisecond)
+	}
 	for {
 		what, err := s.change(r, k)
 		s.note("%v: %s (%v)", k, what, err)
-		if r.IntN(3) > 0 {
+		switch r.IntN(6) {
+		case 0: // and is told again
+			time.Sleep(time.Duration(r.IntN(3000)) * time.Millisecond)
+			s.stigg.Faults().ReplayEvents(1+r.IntN(3), r.IntN(3))
+			return
+		case 1, 2:
+		default:
 			return
 		}
 		time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond) // and once more, so soon that the stamps may be the same

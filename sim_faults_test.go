@@ -75,11 +75,7 @@ func (s *sim) sabotage(r *rand.Rand) {
 		}
 		f.HalfOpen(false)
 	case 19, 20: // answers that are well-formed and say nothing
-		f.FailNext(1+r.IntN(3), emulator.Reply{Body: []string{
-			`{"data":null}`, `{}`, `{"data":{}}`, `{"data":{"entitlementsState":null}}`, `{"data":{"entitlementsState":{}}}`,
-			`{"data":{"entitlementsState":{"accessDeniedReason":null,"entitlementsV2":null}}}`,
-			`{"data":{"entitlementsState":{"accessDeniedReason":null}}}`,
-		}[r.IntN(7)]})
+		f.FailNext(1+r.IntN(3), emulator.Reply{Body: sayNothing[r.IntN(len(sayNothing))]})
 	case 21:
 		s.missed(r)
 	case 22:
@@ -105,22 +101,27 @@ func (s *sim) sabotage(r *rand.Rand) {
 	}
 }
 
-// missed lets a customer change twice while the stream is dead, and tells of the first change again once there is another stream,
-// while nothing can be fetched.
+// missed lets a customer get something while the stream is dead and lose it while there is none, and tells of the first change
+// again and again once there is another stream: with what is true to be fetched meanwhile, or with nothing to be fetched.
 func (s *sim) missed(r *rand.Rand) {
 	f, who := s.stigg.Faults(), []string{"b", "c"}[r.IntN(2)]
 	f.HalfOpen(true)
-	s.stigg.SetEntitlement(who, "", emulator.Entitlement{Feature: "seats", Limit: new(float64(60 + r.IntN(10)))})
+	err := s.stigg.SetEntitlement(who, "", emulator.Entitlement{Feature: "audit-log"})
 	time.Sleep(time.Duration(100+r.IntN(3000)) * time.Millisecond)
-	s.stigg.ClearEntitlement(who, "", "seats", "")
-	s.note("missed: %s, twice", who)
-	time.Sleep(time.Duration(r.IntN(5000)) * time.Millisecond)
-	f.FailOperation("entitlementsState", "OperationTimeout")
+	f.Refuse(true)
 	f.CutSockets()
 	f.HalfOpen(false)
-	for range 40 {
+	time.Sleep(100 * time.Millisecond)
+	s.stigg.ClearEntitlement(who, "", "audit-log", "")
+	s.note("missed: %s, twice (%v)", who, err)
+	f.Refuse(false)
+	if r.IntN(2) == 0 {
+		s.note("nothing can be fetched")
+		f.FailOperation("entitlementsState", "OperationTimeout")
+	}
+	for range 30 {
 		time.Sleep(time.Second)
-		f.ReplayEvents(1, 1)
+		f.ReplayEvents(12, 0)
 	}
 	f.FailOperation("entitlementsState", "")
 }

@@ -95,6 +95,34 @@ func (s *sim) calm() {
 		}
 	}
 
+	// What this client writes is waited for where the answer does not show it.
+	plan := "growth"
+	if _, ok := s.stigg.Snapshot(s.mine, "").Find("sso"); ok {
+		plan = "free"
+	}
+	_, err := s.client.Subscriptions.Provision(s.Context(), entcache.ProvisionSubscriptionInput{CustomerId: s.mine, PlanId: plan, SkipTrial: new(true)})
+	must(err)
+	for _, id := range []string{"", "site"} {
+		past := s.stigg.HistoryOf(s.mine, id, 0)
+		if d := s.see(theWriter, ask(entcache.Key{CustomerID: s.mine, ResourceID: id}, "seats"), len(past)-1, 0, false); d.Origin == entcache.Stale {
+			s.fail("after the plan %s had been provisioned, a read of resource %q does not wait for it: %v", plan, id, d.Origin)
+		}
+	}
+	told("an own plan")
+
+	// Answers that are well-formed and say nothing change nothing.
+	for _, body := range sayNothing {
+		f.ReplaceReply("entitlementsState", emulator.Reply{Body: body})
+		if got, err := s.client.Reload(s.Context(), entcache.Key{CustomerID: "b"}); err == nil {
+			s.fail("%s was taken for %d entitlements", body, got.Len())
+		}
+	}
+	f.RestoreReply("entitlementsState")
+	if _, err := s.client.Reload(s.Context(), entcache.Key{CustomerID: "b"}); err != nil { // which also ends the key's backoff
+		s.fail("calm: %v", err)
+	}
+	told("answers that say nothing")
+
 	f.DropEventsIf(setsOf(""))
 	must(s.stigg.UpdateCatalog(s.catalog(7), emulator.AllCustomers))
 	f.DropEventsIf(nil)
@@ -113,6 +141,7 @@ func (s *sim) calm() {
 
 	// A promotion ends: nobody tells, but the set said when.
 	must(s.stigg.Provision("b", "", "free"))
+	must(s.stigg.ClearEntitlement("b", "", "audit-log", ""))
 	promote := func() (until time.Time) {
 		until = time.Now().Add(tail + 4*time.Second).Truncate(time.Millisecond)
 		must(s.stigg.GrantPromotional("b", emulator.Entitlement{Feature: "audit-log"}, until))
@@ -135,6 +164,12 @@ func (s *sim) calm() {
 		s.fail("a promotion ended at %v, and without a fetch the next read is %v", until, d.Origin)
 	}
 	f.Clear()
+}
+
+var sayNothing = []string{
+	`{"data":null}`, `{}`, `{"data":{}}`, `{"data":{"entitlementsState":null}}`, `{"data":{"entitlementsState":{}}}`,
+	`{"data":{"entitlementsState":{"accessDeniedReason":null,"entitlementsV2":null}}}`,
+	`{"data":{"entitlementsState":{"accessDeniedReason":null}}}`,
 }
 
 // grantIs reports whether a state holds the grant that x shows, stamps apart or not.

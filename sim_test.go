@@ -134,7 +134,7 @@ type sim struct {
 func newSim(t *testing.T, seed uint64) *sim {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := &sim{
-		seed: seed, traits: newTraits(r), mine: "mine", features: []string{"seats", "api-calls", "sso", "themes", "ai-answers"},
+		seed: seed, traits: newTraits(r), mine: "mine", features: []string{"seats", "api-calls", "sso", "themes", "ai-answers", "audit-log"},
 		quiet: make(chan struct{}), broken: make(chan struct{}),
 	}
 	s.net.seed = seed
