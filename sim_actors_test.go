@@ -148,6 +148,13 @@ func (s *sim) operate(r *rand.Rand) {
 			s.stigg.Faults().ReplayEvents(1+r.IntN(3), r.IntN(3))
 			return
 		case 1, 2:
+		case 3: // twice within what may be one stamp, and the first told again
+			s.stigg.Report(k.CustomerID, k.ResourceID, "seats", 1)
+			time.Sleep(50 * time.Millisecond)
+			s.stigg.Report(k.CustomerID, k.ResourceID, "seats", 1)
+			time.Sleep(50 * time.Millisecond)
+			s.stigg.Faults().ReplayEvents(1, 1)
+			return
 		default:
 			return
 		}

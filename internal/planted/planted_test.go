@@ -61,12 +61,16 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binaries := map[string]string{}
+	binaries, missing := map[string]string{}, map[string]bool{}
 	for _, b := range bugs {
 		if binaries[b.sim] == "" {
 			binaries[b.sim] = compile(t, dir, root, path, b.sim)
-			if !simulates(t, binaries[b.sim]) {
+			missing[b.sim] = !simulates(t, binaries[b.sim])
+			switch {
+			case missing[b.sim] && os.Getenv("CI") != "":
 				t.Errorf("%s has no TestSim, and bugs are listed for it", b.sim)
+			case missing[b.sim]:
+				t.Logf("%s has no TestSim: the bugs listed for it are NOT RUN", b.sim)
 			}
 		}
 	}
@@ -74,6 +78,9 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		return simulate(ctx, binaries[sim], filepath.Join(root, sim), name, seeds)
 	}
 	for sim := range binaries {
+		if missing[sim] {
+			continue
+		}
 		if out := run(t.Context(), sim, "no such bug", 1); out.err == nil || !strings.Contains(out.text, "names no bug") {
 			t.Errorf("%s with a bug that does not exist: %v, want a panic that says so\n%s", sim, out.err, out.text)
 		}
@@ -86,6 +93,9 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // each run takes one processor
 	var wg sync.WaitGroup
 	for i, b := range bugs {
+		if missing[b.sim] {
+			continue
+		}
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -98,7 +108,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	wg.Wait()
 	for i, b := range bugs {
 		out := found[i]
-		if caught, _ := out.caught(); !caught {
+		if caught, _ := out.caught(); !caught && !missing[b.sim] {
 			t.Errorf("%q, which breaks %s, is not found by %s: %v\n%s", b.name, b.breaks, b.sim, out.err, out.tail())
 		}
 	}
