@@ -164,13 +164,15 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key, b *entitlements
 		if fetched, err = e.sync.Load(ctx, key, since); err != nil {
 			break
 		}
-		if !fetched.AwaitRefresh {
+		if !fetched.AwaitRefresh && e.servable(fetched.ConfirmedAt, e.clock.load()) {
 			return fetched, Fetched, nil
 		}
-		// This client wrote something while the fetch was in the air. Whether before or after this read began is not known here,
-		// so the read waits for a fetch that began after it.
-		b, since = fetched, fetched.QuestionSeq
+		// Either this client wrote something while the fetch was in the air; whether before or after this read began is not known
+		// here, so the read waits for a fetch that began after it. Or a late event overtook the fetch, and leaves what is held
+		// older than may be served.
+		b, since = fetched, max(fetched.QuestionSeq, fetched.GrantSeq)
 	}
+	now = e.clock.load()
 	if held, ok := e.cache.Peek(key); ok {
 		b = held.Belief // it may have moved on meanwhile
 	}

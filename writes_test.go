@@ -1,11 +1,14 @@
 package entcache_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -303,5 +306,56 @@ func TestPaymentRequiredChangesNothing(t *testing.T) {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		w.want(w.check("acme", "sso", 0), false, entcache.Live)
+	})
+}
+
+// lateAnswer is a connection on which the answer to one operation takes two seconds.
+type lateAnswer struct {
+	net.Conn
+	operation string
+	asked     atomic.Bool
+}
+
+func (c *lateAnswer) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(c.operation)) {
+		c.asked.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lateAnswer) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.asked.Swap(false) {
+		time.Sleep(2 * time.Second)
+	}
+	return n, err
+}
+
+// A fetch of the customer saw what was written before the answer to the write came. The answer was then no news, and the
+// customer's resources were believed to be as before.
+func TestWriteIsSeenInAResourceAlthoughAFetchSawItFirst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var w *world
+		w = newWorld(t, entcache.WithoutRealtime(), entcache.WithDialContext(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := w.pipe.DialContext(ctx, network, addr)
+			return &lateAnswer{Conn: c, operation: `"operationName":"ProvisionSubscription"`}, err
+		}))
+		w.start(w.client)
+		if err := w.stigg.Provision("globex", "site", "starter"); err != nil {
+			t.Fatal(err)
+		}
+		customer, site := entcache.Key{CustomerID: "globex"}, entcache.Query{CustomerID: "globex", ResourceID: "site", FeatureID: "sso"}
+		w.check("globex", "sso", 0)
+		if d, err := w.client.GetEntitlement(t.Context(), site); d.HasAccess || err != nil {
+			t.Fatalf("before: access %v, %v", d.HasAccess, err)
+		}
+		time.AfterFunc(time.Second, func() { w.client.Reload(t.Context(), customer) })
+		if _, err := w.client.Subscriptions.Provision(t.Context(), entcache.ProvisionSubscriptionInput{CustomerId: "globex", PlanId: "growth", SkipTrial: new(true)}); err != nil {
+			t.Fatal(err)
+		}
+		w.want(w.check("globex", "sso", 0), true, entcache.Live)
+		if d, err := w.client.GetEntitlement(t.Context(), site); !d.HasAccess || err != nil {
+			t.Errorf("the resource, after the write to its customer: access %v, %v, %v; want what was written", d.HasAccess, d.Origin, err)
+		}
 	})
 }

@@ -121,7 +121,7 @@ func (s *sim) race(pick func(int) int) {
 	if k := s.keys[pick(len(s.keys))]; pick(2) == 0 {
 		switch {
 		case s.Late:
-			s.blink(k)
+			s.blink()
 			return
 		case s.Lossy:
 			s.haunt(k, false)
@@ -151,16 +151,20 @@ func (s *sim) race(pick func(int) int) {
 	s.check(k, tier)
 }
 
-// blink cuts the stream between two changes: the next stream begins with the first, and nobody tells of the second.
-func (s *sim) blink(k key) {
+// blink cuts the stream between two changes of each key: the next stream begins with the first, and nobody tells of the second.
+func (s *sim) blink() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stigg.put(k, seats)
-	s.network.backlog = append(s.network.backlog, event(s.stigg.record(k)))
-	s.note("the socket is cut before the event")
+	for _, k := range s.keys {
+		s.stigg.put(k, seats)
+		s.network.backlog = append(s.network.backlog, event(s.stigg.record(k)))
+	}
+	s.note("the socket is cut before the events")
 	s.network.cut(errCut)
-	s.stigg.put(k, seats)
-	s.stigg.record(k)
+	for _, k := range s.keys {
+		s.stigg.put(k, seats)
+		s.stigg.record(k)
+	}
 }
 
 // haunt gives something and takes it away again, or everything with it, and delivers the event when a fetch has seen that it is

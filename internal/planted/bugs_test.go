@@ -3,8 +3,8 @@ package planted
 // bug is something that this library must not do.
 type bug struct {
 	name    string
-	breaks  string // which of the rules in sync/doc.go, or what else has to hold
-	sim     string // the package whose TestSim must find it
+	breaks  string   // which of the rules in sync/doc.go, or what else has to hold
+	sims    []string // the packages whose TestSim must find it, each
 	changes []change
 }
 
@@ -12,15 +12,16 @@ type bug struct {
 // one did when the answer is no.
 type change struct{ file, old, new string }
 
-// Which simulation: the one of the whole client reaches whatever Stigg, as the emulator has it, and the network can do to it; the
-// one of package syncer also what a server could say that the emulator never does.
-const (
-	client  = "."
-	ordered = "./sync"
+// Which simulations: the one of the whole client reaches whatever Stigg, as the emulator has it, and the network can do to it; the
+// one of package syncer also what a server could say that the emulator never does, but no other package.
+var (
+	client  = []string{"."}
+	ordered = []string{"./sync"}
+	both    = []string{".", "./sync"}
 )
 
 var bugs = []bug{
-	{"a change is computed first and stored later", "rule 1", client, []change{{
+	{"a change is computed first and stored later", "rule 1", both, []change{{
 		"sync/events.go",
 		"\ts.mu.Lock()\n\tb, v := s.ledger.take(key, in)\n",
 		`	if planted("a change is computed first and stored later") {
@@ -52,22 +53,22 @@ var bugs = []bug{
 		if cl.belief.CompareAndSwap(old, b) {
 `,
 	}}},
-	{"an older set is taken", "rule 2", client, []change{{
+	{"an older set is taken", "rule 2", both, []change{{
 		"sync/order.go",
 		"\tcase stamp > b.Newest:\n",
 		"\tcase stamp > b.Newest || (stamp < b.Newest && planted(\"an older set is taken\")):\n",
 	}}},
-	{"a late newer set is taken", "rule 2", client, []change{{
+	{"a late newer set is taken", "rule 2", both, []change{{
 		"sync/order.go",
 		"\tcase stamp > b.Newest && a.before(stamp, b.LearnedAt):\n",
 		"\tcase stamp > b.Newest && a.before(stamp, b.LearnedAt) && !planted(\"a late newer set is taken\"):\n",
 	}}},
-	{"a question is not asked", "rule 3", client, []change{{
+	{"a question is not asked", "rule 3", both, []change{{
 		"sync/order.go",
 		"\tn.Suspect, n.QuestionSeq = true, a.seq\n",
 		"\tif planted(\"a question is not asked\") {\n\t\treturn b\n\t}\n\tn.Suspect, n.QuestionSeq = true, a.seq\n",
 	}}},
-	{"an empty set is taken", "rule 3", client, []change{{
+	{"an empty set is taken", "rule 3", both, []change{{
 		"sync/order.go",
 		"\tcase s.Len() == 0 || stamp == 0 || b.Snapshot.Len() == 0:",
 		`	case s.Len() == 0 && planted("an empty set is taken"):
@@ -76,47 +77,47 @@ var bugs = []bug{
 		return &n, advanced
 	case s.Len() == 0 || stamp == 0 || (b.Snapshot.Len() == 0 && !planted("a set over an empty one is taken")):`,
 	}}},
-	{"a set over an empty one is taken", "rule 3", client, []change{{
+	{"a set over an empty one is taken", "rule 3", ordered, []change{{
 		"sync/order.go",
 		"// an empty set has no stamp to be newer than\n",
 		"// planted(\"a set over an empty one is taken\"): see the entry of the empty set\n",
 	}}},
-	{"the same stamp with other content is taken", "rule 3", client, []change{{
+	{"the same stamp with other content is taken", "rule 3", both, []change{{
 		"sync/order.go",
 		"\tcase stamp == b.Newest && s.SameGrants(b.Snapshot):\n",
 		"\tcase stamp == b.Newest && (s.SameGrants(b.Snapshot) || planted(\"the same stamp with other content is taken\")):\n",
 	}}},
-	{"an overtaken fetch is taken", "rule 4", client, []change{{
+	{"an overtaken fetch is taken", "rule 4", both, []change{{
 		"sync/order.go",
 		"\tif a.seq > b.GrantSeq && !unclear {\n",
 		"\tif a.seq > b.GrantSeq && !unclear || planted(\"an overtaken fetch is taken\") {\n",
 	}}},
-	{"a fetch is ordered by its end", "rule 4", client, []change{{
+	{"a fetch is ordered by its end", "rule 4", both, []change{{
 		"sync/flight.go",
 		"\tat.landed = entitlements.InstantOf(time.Now())\n",
 		"\tat.landed = entitlements.InstantOf(time.Now())\n\tif planted(\"a fetch is ordered by its end\") {\n\t\tat.seq = s.seq.Add(1)\n\t}\n",
 	}}},
-	{"a fetch has no authority", "rule 4", client, []change{{
+	{"a fetch has no authority", "rule 4", both, []change{{
 		"sync/order.go",
 		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n",
 		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
 	}}},
-	{"older usage is taken", "rule 5", client, []change{{
+	{"older usage is taken", "rule 5", both, []change{{
 		"sync/order.go",
 		"\tcase u.UpdatedAt < held.UpdatedAt:\n\t\treturn usageOlder\n",
 		"\tcase u.UpdatedAt < held.UpdatedAt:\n\t\tif planted(\"older usage is taken\") {\n\t\t\treturn usageNewer\n\t\t}\n\t\treturn usageOlder\n",
 	}}},
-	{"usage of the same stamp is taken", "rule 5", client, []change{{
+	{"usage of the same stamp is taken", "rule 5", both, []change{{
 		"sync/order.go",
 		"(u.PeriodEnd != 0 && held.PeriodEnd != 0 && u.PeriodEnd != held.PeriodEnd):\n\t\treturn usageTied\n",
 		"(u.PeriodEnd != 0 && held.PeriodEnd != 0 && u.PeriodEnd != held.PeriodEnd):\n\t\tif planted(\"usage of the same stamp is taken\") {\n\t\t\treturn usageNewer\n\t\t}\n\t\treturn usageTied\n",
 	}}},
-	{"own usage behind what is held is not awaited", "rule 5", client, []change{{
+	{"own usage behind what is held is not awaited", "rule 5", ordered, []change{{
 		"sync/order.go",
 		"(o == usageOlder && own):\n",
 		"(o == usageOlder && own && !planted(\"own usage behind what is held is not awaited\")):\n",
 	}}},
-	{"stamps are forgotten at eviction", "rule 6", client, []change{{
+	{"stamps are forgotten at eviction", "rule 6", ordered, []change{{
 		"sync/ledger.go",
 		"\tl.stamps.note(key, b.Newest, b.LearnedAt)\n",
 		"\tif !planted(\"stamps are forgotten at eviction\") {\n\t\tl.stamps.note(key, b.Newest, b.LearnedAt)\n\t}\n",
@@ -136,7 +137,7 @@ var bugs = []bug{
 		"\ts.doubtResources(key, awaited) // even",
 		"\tif planted(\"an own write is not told to the resources\") {\n\t\treturn\n\t}\n\ts.doubtResources(key, awaited) // even",
 	}}},
-	{"resources are not doubted", "rule 7", client, []change{{
+	{"resources are not doubted", "rule 7", both, []change{{
 		"sync/events.go",
 		"\tif key.ResourceID != \"\" {\n\t\treturn\n\t}\n",
 		"\tif key.ResourceID != \"\" || planted(\"resources are not doubted\") {\n\t\treturn\n\t}\n",
@@ -149,44 +150,44 @@ var bugs = []bug{
 	{"a state that is null is an empty set", "rule 8", client, []change{{
 		"gql/decode.go",
 		"\t\tif d.Null() {\n\t\t\td.Fail(errMissing)\n\t\t\treturn nil\n\t\t}\n\t\tsnap = d.state(key)\n",
-		"\t\tif d.Null() {\n\t\t\tif planted(\"a state that is null is an empty set\") {\n\t\t\t\treturn entitlements.NewSnapshot(key, \"\", nil)\n\t\t\t}\n\t\t\td.Fail(errMissing)\n\t\t\treturn nil\n\t\t}\n\t\tsnap = d.state(key)\n",
+		"\t\tif d.Null() {\n\t\t\tif planted(\"a state that is null is an empty set\") {\n\t\t\t\tsnap = entitlements.NewSnapshot(key, \"\", nil)\n\t\t\t\tcontinue\n\t\t\t}\n\t\t\td.Fail(errMissing)\n\t\t\treturn nil\n\t\t}\n\t\tsnap = d.state(key)\n",
 	}}},
 	{"a state without its list is an empty set", "rule 8", client, []change{{
 		"gql/set.go",
 		"\tif !s.seen || s.isNull && s.reason == \"\" {\n",
 		"\tif (!s.seen || s.isNull && s.reason == \"\") && !planted(\"a state without its list is an empty set\") {\n",
 	}}},
-	{"usage goes on after its period", "rule 9", client, []change{{
+	{"usage goes on after its period", "rule 9", both, []change{{
 		"entitlements/entitlement.go",
 		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit\n",
 		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit && !planted(\"usage goes on after its period\")\n",
 	}}},
-	{"not granted and no reason is access", "rule 10", client, []change{{
+	{"not granted and no reason is access", "rule 10", both, []change{{
 		"entitlements/decision.go",
 		"\tif r.flags&flagGranted == 0 {\n",
 		"\tif r.flags&flagGranted == 0 && !planted(\"not granted and no reason is access\") {\n",
 	}}},
-	{"a set is Live past its validUntil", "rule 10", client, []change{{
+	{"a set is Live past its validUntil", "rule 10", both, []change{{
 		"sync/syncer.go",
 		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {\n\t\treturn s.lastLive",
 		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now && !planted(\"a set is Live past its validUntil\")) {\n\t\treturn s.lastLive",
 	}}},
-	{"validUntil makes no refresh due", "rule 10", client, []change{{
+	{"validUntil makes no refresh due", "rule 10", both, []change{{
 		"sync/refresh.go",
 		"\tif at == 0 {\n\t\treturn\n\t}\n",
 		"\tif at == 0 || planted(\"validUntil makes no refresh due\") {\n\t\treturn\n\t}\n",
 	}}},
-	{"a lost stream leaves everything Live", "generation bump", client, []change{{
+	{"a lost stream leaves everything Live", "generation bump", both, []change{{
 		"sync/syncer.go",
 		"\tif g := s.live.Swap(0); g != 0 && s.freshFor.Load() == math.MaxInt64 {\n",
 		"\tif planted(\"a lost stream leaves everything Live\") {\n\t\treturn\n\t}\n\tif g := s.live.Swap(0); g != 0 && s.freshFor.Load() == math.MaxInt64 {\n",
 	}}},
-	{"a new stream has no new generation", "generation bump", client, []change{{
+	{"a new stream has no new generation", "generation bump", both, []change{{
 		"sync/syncer.go",
 		"\ts.live.Store(s.generation.Add(1))\n",
 		"\tif planted(\"a new stream has no new generation\") {\n\t\ts.live.Store(1)\n\t\treturn\n\t}\n\ts.live.Store(s.generation.Add(1))\n",
 	}}},
-	{"a late event claims the new generation", "generation bump", client, []change{{
+	{"a late event claims the new generation", "generation bump", both, []change{{
 		"sync/order.go",
 		"\t\tif a.after(stamp, a.since) {\n\t\t\t// A state",
 		"\t\tif a.after(stamp, a.since) || planted(\"a late event claims the new generation\") {\n\t\t\t// A state",
@@ -200,12 +201,12 @@ var bugs = []bug{
 		"\treturn c.ws.SetReadDeadline(deadline)\n",
 		"\tif planted(\"silence is no sign of a dead peer\") {\n\t\treturn nil\n\t}\n\treturn c.ws.SetReadDeadline(deadline)\n",
 	}}},
-	{"misses do not wait for the budget", "budget", client, []change{{
+	{"misses do not wait for the budget", "budget", both, []change{{
 		"sync/budget.go",
 		"\tend := time.Now().Add(limit)\n",
 		"\tif planted(\"misses do not wait for the budget\") {\n\t\treturn nil\n\t}\n\tend := time.Now().Add(limit)\n",
 	}}},
-	{"refreshes do not wait for the budget", "budget", client, []change{{
+	{"refreshes do not wait for the budget", "budget", both, []change{{
 		"sync/budget.go",
 		"\tfor {\n\t\tok, wait := b.tryLeftover()\n",
 		"\tfor !planted(\"refreshes do not wait for the budget\") {\n\t\tok, wait := b.tryLeftover()\n",
@@ -214,7 +215,7 @@ var bugs = []bug{
 		"\t\tif err := sleep(ctx, wait+time.Millisecond); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n",
 		"\t\tif err := sleep(ctx, wait+time.Millisecond); err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n\treturn nil // planted(\"refreshes do not wait for the budget\")\n",
 	}}},
-	{"Retry-After is not heeded", "budget", client, []change{{
+	{"Retry-After is not heeded", "budget", both, []change{{
 		"sync/budget.go",
 		"\tif retryAfter > 0 {\n",
 		"\tif retryAfter > 0 && !planted(\"Retry-After is not heeded\") {\n",
@@ -243,29 +244,4 @@ var bugs = []bug{
 		"\t\tif !b.AwaitRefresh {\n",
 		"\t\tif !b.AwaitRefresh || planted(\"a read does not wait for what was written\") {\n",
 	}}},
-}
-
-// survivors are not found yet.
-var survivors = map[string]bool{
-	"a change is computed first and stored later":  true,
-	"a late newer set is taken":                    true,
-	"an empty set is taken":                        true,
-	"a set over an empty one is taken":             true,
-	"the same stamp with other content is taken":   true,
-	"usage of the same stamp is taken":             true,
-	"own usage behind what is held is not awaited": true,
-	"stamps are forgotten at eviction":             true,
-	"resources are not doubted":                    true,
-	"a reply without data is an empty set":         true,
-	"a state that is null is an empty set":         true,
-	"a state without its list is an empty set":     true,
-	"usage goes on after its period":               true,
-	"not granted and no reason is access":          true,
-	"a set is Live past its validUntil":            true,
-	"validUntil makes no refresh due":              true,
-	"a late event claims the new generation":       true,
-	"misses do not wait for the budget":            true,
-	"refreshes do not wait for the budget":         true,
-	"Retry-After is not heeded":                    true,
-	"a read does not wait for what was written":    true,
 }
