@@ -2,11 +2,14 @@ package entcache_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/entitlements"
 )
 
 // A fetch has said that the customer is archived. A set from before, which an event brings late, must not bring it back.
@@ -74,3 +77,101 @@ func TestLateUsageAfterThePeriodMovedBack(t *testing.T) {
 		}
 	})
 }
+
+// A check waits because what is held is too old to be served. Its fetch is overtaken by an event that comes late: what that says
+// was so before the bound, too. It must not be passed off as Fetched; the check waits for another fetch.
+func TestFetchThatALateEventOvertakesIsNotServedBeyondMaxStale(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const maxStale = time.Minute
+		s := &slowSource{open: true, cut: make(chan struct{}), events: make(chan entitlements.Event, 1)}
+		w := newWorld(t)
+		s.say(1)
+		w.client = w.newClient(entcache.WithSource(s), entcache.WithMaxStale(maxStale), entcache.WithPollInterval(time.Hour))
+		defer w.client.Close()
+		w.start(w.client)
+		w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
+		w.after(time.Second)
+		late := s.say(2)
+		w.after(time.Second)
+		s.mu.Lock()
+		s.open = false
+		s.mu.Unlock()
+		close(s.cut) // nothing is followed, and what is held becomes too old
+		w.after(maxStale)
+		s.say(3)
+		go func() { // joined by the bubble
+			time.Sleep(s.latency() / 2)
+			s.mu.Lock()
+			s.open, s.cut = true, make(chan struct{})
+			s.mu.Unlock()
+			s.events <- entitlements.Event{Kind: entitlements.EventEntitlements, Key: entcache.Key{CustomerID: "acme"}, Snapshot: late}
+			w.client.SetAPIKey("another") // the stream is opened again at once
+		}()
+		d := w.check("acme", "seats", 0)
+		if limit, _ := d.Entitlement.UsageLimit(); d.Origin != entcache.Fetched || d.Age() > maxStale || limit != 3 {
+			t.Errorf("%v and %v old, limit %v; want fetched, younger than %v, and the limit of 3", d.Origin, d.Age(), limit, maxStale)
+		}
+	})
+}
+
+// slowSource has one customer with one feature. Its answers are as of the moment of the question, and take their time.
+type slowSource struct {
+	mu     sync.Mutex // guards the following
+	set    *entitlements.Snapshot
+	open   bool
+	cut    chan struct{} // closed: the stream ends
+	events chan entitlements.Event
+}
+
+func (s *slowSource) latency() time.Duration { return 400 * time.Millisecond }
+
+// say changes the limit, now.
+func (s *slowSource) say(limit float64) *entitlements.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set = entitlements.NewSnapshot(entcache.Key{CustomerID: "acme"}, "", []entcache.Grant{{
+		ID: "seats", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterFluctuating, IsGranted: true,
+		UsageLimit: limit, HasUsageLimit: true, EntitlementUpdatedAt: entitlements.InstantOf(time.Now()),
+	}})
+	return s.set
+}
+
+func (s *slowSource) Fetch(context.Context, entcache.Key) (*entitlements.Snapshot, error) {
+	s.mu.Lock()
+	set := s.set
+	s.mu.Unlock()
+	time.Sleep(s.latency())
+	return set, nil
+}
+
+func (s *slowSource) Subscribe(context.Context, func(entcache.Key) bool) (entcache.Stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.open {
+		return nil, errors.New("no stream for now")
+	}
+	return &slowStream{slowSource: s, cut: s.cut}, nil
+}
+
+type slowStream struct {
+	*slowSource
+	cut  chan struct{}
+	told bool
+}
+
+func (s *slowStream) Next(ctx context.Context) (entitlements.Event, error) {
+	if !s.told {
+		s.told = true
+		return entitlements.Event{Kind: entitlements.EventSubscribed}, nil
+	}
+	select {
+	case e := <-s.events:
+		return e, nil
+	case <-s.cut:
+		return entitlements.Event{}, errors.New("cut")
+	case <-ctx.Done():
+		return entitlements.Event{}, ctx.Err()
+	}
+}
+
+func (s *slowStream) Close() error { return nil }

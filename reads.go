@@ -164,8 +164,8 @@ func (c *Client) belief(ctx context.Context, e *engine, key Key, b *entitlements
 		if fetched, err = e.sync.Load(ctx, key, since); err != nil {
 			break
 		}
-		if !fetched.AwaitRefresh && e.servable(fetched.ConfirmedAt, e.clock.load()) {
-			return fetched, Fetched, nil
+		if !fetched.AwaitRefresh && (fetched.ConfirmedAt >= now || e.servable(fetched.ConfirmedAt, e.clock.load())) {
+			return fetched, Fetched, nil // of this call, however long it took; or of one that was under way, and young enough
 		}
 		// Either this client wrote something while the fetch was in the air; whether before or after this read began is not known
 		// here, so the read waits for a fetch that began after it. Or a late event overtook the fetch, and leaves what is held

@@ -72,8 +72,9 @@ type farAway struct {
 	rnd     *rand.Rand
 	arrived time.Time // what was read last
 
-	mu       sync.Mutex
-	fetching bool // the last request on it was a fetch
+	mu       sync.Mutex // guards the following
+	fetching bool       // the last request on it was a fetch
+	closed   bool
 }
 
 const longestWay = 2 * time.Second
@@ -101,8 +102,11 @@ func (c *farAway) Read(p []byte) (int, error) {
 		c.arrived = time.Now()
 	}
 	c.mu.Lock()
-	fetching := c.fetching
+	fetching, closed := c.fetching, c.closed
 	c.mu.Unlock()
+	if closed {
+		return 0, net.ErrClosed // what was on its way arrives nowhere
+	}
 	if fetching && bytes.HasPrefix(p[:n], throttled) {
 		if m := retryAfter.FindSubmatch(p[:n]); m != nil {
 			seconds, _ := strconv.Atoi(string(m[1]))
@@ -138,5 +142,8 @@ func (c *farAway) Close() error {
 	c.net.mu.Lock()
 	delete(c.net.open, c)
 	c.net.mu.Unlock()
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -73,7 +73,7 @@ func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool)
 	b, v := s.ledger.take(key, in)
 	s.mu.Unlock()
 	if b != nil {
-		s.refresh.expires(key, b.ExpiresAt)
+		s.refresh.expires(key, justAfter(b.ExpiresAt))
 		if b.Suspect && v == questioned {
 			s.refresh.urgent(key)
 		}

@@ -215,7 +215,7 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 		s.doubtResources(f.key, doubted) // whoever told of the change, it was not heard
 	}
 	if resident {
-		s.refresh.expires(f.key, b.ExpiresAt)
+		s.refresh.expires(f.key, justAfter(b.ExpiresAt))
 		switch g := s.live.Load(); {
 		case b.Suspect:
 			s.refresh.urgent(f.key)

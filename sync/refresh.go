@@ -109,6 +109,9 @@ func (r *refresher) forget(key entitlements.Key) {
 	delete(r.failed, key)
 }
 
+// justAfter is when to ask about a set that is valid until the moment at: at the moment itself it still is what it was.
+func justAfter(at entitlements.Instant) entitlements.Instant { return at.Add(time.Millisecond) }
+
 // fifo is a queue in which a key stands once.
 type fifo struct {
 	keys []entitlements.Key

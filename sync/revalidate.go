@@ -151,7 +151,7 @@ func (s *Syncer) collect() {
 			r.wanted(key)
 		}
 		if e.Belief.ExpiresAt > now { // this was something else
-			r.expires(key, e.Belief.ExpiresAt)
+			r.expires(key, justAfter(e.Belief.ExpiresAt))
 		}
 	}
 	r.mu.Lock()

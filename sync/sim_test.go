@@ -225,7 +225,7 @@ func simulate(t *testing.T, seed uint64) {
 			t.Error(err)
 		}
 		show(t, s.lines, s.states, err)
-		t.Fatalf("FOUND: %v\nseed %d; go through %s again with ENTCACHE_SIM_TRACE=%s go test -run TestReplay ./sync", err, seed, file, file)
+		t.Fatalf("found: %v\nseed %d; go through %s again with ENTCACHE_SIM_TRACE=%s go test -run TestReplay ./sync", err, seed, file, file)
 	}
 }
 
