@@ -181,7 +181,8 @@ func TestReadmeListsEveryOption(t *testing.T) {
 // TestEveryFaultNamesItsTest: a row of the table of faults without a test is a promise that nothing holds.
 func TestEveryFaultNamesItsTest(t *testing.T) {
 	rows := 0
-	for line := range strings.Lines(read(t, "docs/reliability.md")) {
+	faults, _, _ := strings.Cut(read(t, "docs/reliability.md"), "\n## ") // what follows is how they are proven
+	for line := range strings.Lines(faults) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if len(cells) != 7 || cells[1] == " Fault " || strings.HasPrefix(cells[1], "---") {
 			continue
