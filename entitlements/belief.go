@@ -29,3 +29,6 @@ type Belief struct {
 	ConfirmSeq  uint64
 	QuestionSeq uint64
 }
+
+// Expired reports whether the server wanted the set recalculated before the moment at. At ExpiresAt itself it is not yet expired.
+func (b *Belief) Expired(at Instant) bool { return b.ExpiresAt != 0 && b.ExpiresAt < at }

@@ -5,8 +5,8 @@
 //
 // # The order of things
 //
-// What a reader sees of one key never goes back. These rules decide what may replace what; order.go is their text as code, and
-// comments there give the numbers.
+// What a reader sees of one key never goes back. These rules decide what may replace what. Rules 2 to 5 and 10 are order.go, 1 and
+// 4 ledger.go, 6 stamps.go, 7 events.go; comments there give the numbers.
 //
 //  1. The store decides who is resident, never which value is current. Every change is a compare-and-swap of the belief.
 //  2. A full set is a state, ordered by its newest entitlementUpdatedAt against the newest ever held for that key. Newer
@@ -25,11 +25,13 @@
 //  6. The newest stamp of a key, and when its last set arrived, survive its eviction for a while, so that a late older event is
 //     a question, not news.
 //  7. A change of a customer's own set makes the sets of its resources suspect, once, whoever brings it: an event, a fetch that
-//     finds another set than the one held, or the first event that confirms what a first fetch had brought. After a write of
-//     this client to the customer, the next read of each resource waits for a fetch.
+//     finds another set than the one held, or the first event that confirms what a first fetch had brought. So does each
+//     question about the customer's set. After a write of this client to the customer, the next read of each resource waits for
+//     a fetch.
 //  8. A reply without data, or without a required part, is an error and changes nothing. (Package gql.)
 //  9. A usage period that has ended reads as zero. (Package entitlements.)
-//  10. validUntil ahead makes a refresh due at that moment; past it, until a fetch has confirmed the set, it is Stale.
+//  10. An entitlement that is not granted is denied, with a reason or without. (Package entitlements.) validUntil ahead makes a
+//     refresh due just after that moment; past it, until a fetch has confirmed the set, it is Stale.
 //
 // "Began after" is a local sequence number, not a clock: everything that arrives, and every fetch that begins, takes the next.
 //
@@ -52,8 +54,6 @@
 // is one generation, and a confirmation is good for the poll interval.
 //
 // # Failure scenarios
-//
-// The code refers to these by number.
 //
 //  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
 //     dead-peer deadline): what is resident is Stale and served; backoff with full jitter, each wait uniform between
@@ -85,6 +85,6 @@
 // # Concurrency
 //
 // One goroutine opens, reads and closes the stream and applies its events; one chooses what to fetch again. Each fetch has a
-// goroutine of its own, on the syncer's lifetime. [Syncer.Fresh] is the only method on the path of a hit. Callers' code is
+// goroutine of its own, on the syncer's lifetime, and each of those that were chosen a second one that takes note of its end. [Syncer.Fresh] is the only method on the path of a hit. Callers' code is
 // never called while a lock is held, except the store's.
 package syncer

@@ -6,9 +6,9 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// wanted tells the stream which events are worth decoding: those about keys that are resident, or being fetched, and
+// relevant tells the stream which events are worth decoding: those about keys that are resident, or being fetched, and
 // those about the customers of such resources.
-func (s *Syncer) wanted(key entitlements.Key) bool {
+func (s *Syncer) relevant(key entitlements.Key) bool {
 	if _, ok := s.cfg.Store.Peek(key); ok {
 		return true
 	}
@@ -45,7 +45,7 @@ func (s *Syncer) handle(e entitlements.Event) {
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
 		s.lag.note(e.Usage.UpdatedAt, entitlements.InstantOf(time.Now()))
-		s.takeUsage(e.Key, e.Usage, usageArrived)
+		s.takeUsage(e.Key, e.Usage, inUsage)
 	case entitlements.EventPackagePublished:
 		s.counts.events.Add(1)
 		if e.AllCustomers {
@@ -58,8 +58,8 @@ func (s *Syncer) handle(e entitlements.Event) {
 	case entitlements.EventUnreadable:
 		s.counts.unreadable.Add(1)
 		if e.Key.CustomerID != "" {
-			s.doubt(e.Key, doubted)
-			s.doubtResources(e.Key, doubted)
+			s.doubt(e.Key, inDoubt)
+			s.doubtResources(e.Key, inDoubt)
 		} else {
 			s.doubtEverything("an event could not be read")
 		}
@@ -73,7 +73,7 @@ func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool)
 	b, v := s.ledger.take(key, in)
 	s.mu.Unlock()
 	if b != nil {
-		s.refresh.expires(key, justAfter(b.ExpiresAt))
+		s.refresh.lookAgain(key, justAfter(b.ExpiresAt))
 		if b.Suspect && v == questioned {
 			s.refresh.urgent(key)
 		}
@@ -83,14 +83,20 @@ func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool)
 
 // takeSet applies a full set that came as an event.
 func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
-	v, _ := s.take(key, input{kind: setArrived, set: set, at: s.arrive()})
+	v, _ := s.take(key, input{kind: inSet, set: set, at: s.arrive()})
 	s.countVerdict(v)
 	if v != confirmed { // of a set that is not held, nobody knows whether it changed
-		s.doubtResources(key, doubted)
+		s.doubtResources(key, inDoubt)
 	}
 }
 
-// doubt makes one key suspect; how is doubted, or awaited.
+// takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
+func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
+	v, _ := s.take(key, input{kind: kind, usage: u, at: s.arrive()})
+	s.countVerdict(v)
+}
+
+// doubt makes one key suspect; how is inDoubt, or inAwait.
 func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
 	s.take(key, input{kind: how, at: s.arrive()})
 }
@@ -134,32 +140,4 @@ func (s *Syncer) countVerdict(v verdict) {
 	case questioned:
 		s.counts.questions.Add(1)
 	}
-}
-
-// Wrote applies the set that the answer to this client's own write carried. A nil set, as when a payment is still required,
-// changes nothing; call [Syncer.AwaitRefresh] when the write may have changed what the answer does not show.
-func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
-	if set == nil {
-		return
-	}
-	v, _ := s.take(key, input{kind: setWritten, set: set, at: s.arrive()})
-	s.countVerdict(v)
-	s.doubtResources(key, awaited) // even if a fetch has brought the set already: that told the resources nothing
-}
-
-// WroteUsage applies the usage that the answer to this client's own report carried.
-func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
-	s.takeUsage(key, u, usageWritten)
-}
-
-// takeUsage applies the usage of one entitlement; kind is usageArrived or usageWritten.
-func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, input{kind: kind, usage: u, at: s.arrive()})
-	s.countVerdict(v)
-}
-
-// AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
-func (s *Syncer) AwaitRefresh(key entitlements.Key) {
-	s.doubt(key, awaited)
-	s.doubtResources(key, awaited)
 }

@@ -34,22 +34,13 @@ type flight struct {
 	err       error
 }
 
-// failed is a key whose last fetch failed: until then, a miss is answered with the same error instead of another fetch.
-type failed struct {
-	until   time.Time
-	backoff *retry.Backoff
-	err     error
-}
-
-// maxFailures bounds the keys that back off; beyond it an arbitrary one is forgotten.
-const maxFailures = 1 << 12
-
 // Now returns the place in the local order as of this call: a Load after it, with this number, waits for a fetch that begins
 // later.
 func (s *Syncer) Now() uint64 { return s.seq.Add(1) }
 
 // Load waits for a fetch of key that began after the place since in the local order (0: any that is under way will do) and
-// returns the belief it left, resident or not. ctx bounds the wait, not the fetch. The error is the fetch's own, or ctx's.
+// returns the belief it left, resident or not. ctx bounds the wait, not the fetch. The error is the fetch's own (it may wrap
+// [ErrBudget]), ctx's, [ErrClosed] or [ErrNotStarted].
 func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (*entitlements.Belief, error) {
 	called := s.seq.Load()
 	for {
@@ -102,8 +93,11 @@ func wait(ctx context.Context, f *flight) error {
 func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return nil, ErrClosed
+	case s.cancel == nil:
+		return nil, ErrNotStarted
 	}
 	if f := s.ledger.flights[key]; f != nil {
 		f.awaited = true
@@ -161,7 +155,7 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 }
 
 // throttled tells the budget when a request was answered that there are too many.
-func (s *Syncer) throttled(fail failure) {
+func (s *Syncer) throttled(fail Failure) {
 	if fail.RateLimited() {
 		s.counts.rateLimited.Add(1)
 		s.budget.throttled(leaveAlone(fail))
@@ -212,16 +206,16 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	case overtaken:
 		s.counts.overtaken.Add(1)
 	case advanced:
-		s.doubtResources(f.key, doubted) // whoever told of the change, it was not heard
+		s.doubtResources(f.key, inDoubt) // whoever told of the change, it was not heard
 	}
 	if resident {
-		s.refresh.expires(f.key, justAfter(b.ExpiresAt))
+		s.refresh.lookAgain(f.key, justAfter(b.ExpiresAt))
 		switch g := s.live.Load(); {
 		case b.Suspect:
 			s.refresh.urgent(f.key)
 		case g != 0 && b.Generation != g:
 			// What was in the air while a generation began is not of it, and the pass may have met it there.
-			s.refresh.wanted(f.key)
+			s.refresh.readStale(f.key)
 			s.refresh.poke()
 		}
 	}
@@ -249,56 +243,4 @@ func (s *Syncer) crash(f *flight, err error) {
 	s.mu.Unlock()
 	s.status.fetched(err)
 	close(f.done)
-}
-
-// forgetFailures makes room for one more key that failed: those that nobody asks for any more go, and in a pinch others. The
-// caller holds mu.
-func (s *Syncer) forgetFailures() {
-	const cold = 5 * time.Minute
-	if now := time.Now(); now.Sub(s.swept) > cold {
-		s.swept = now
-		for k, x := range s.failures {
-			if now.Sub(x.until) > cold {
-				delete(s.failures, k)
-			}
-		}
-	}
-	for k := range s.failures {
-		if len(s.failures) < maxFailures {
-			break
-		}
-		delete(s.failures, k)
-	}
-}
-
-// forgive forgets which keys failed: the server is back.
-func (s *Syncer) forgive() {
-	s.mu.Lock()
-	clear(s.failures)
-	s.mu.Unlock()
-	s.release()
-}
-
-// Allow waits until the budget has a token that no miss wants, for one [Syncer.LoadAllowed].
-func (s *Syncer) Allow(ctx context.Context) error { return s.budget.forRefresh(ctx) }
-
-// LoadAllowed is Load for a bulk load: its first request is paid for by Allow.
-func (s *Syncer) LoadAllowed(ctx context.Context, key entitlements.Key) (*entitlements.Belief, error) {
-	s.mu.Lock()
-	var f *flight
-	if s.ledger.flights[key] == nil && s.failures[key] == nil && !s.closed && s.status.refused() == nil {
-		f = s.takeOff(key, true, true)
-	}
-	s.mu.Unlock()
-	if f == nil {
-		s.budget.refund()
-		return s.Load(ctx, key, 0)
-	}
-	if err := wait(ctx, f); err != nil {
-		return nil, err
-	}
-	if f.err == nil && f.belief.AwaitRefresh {
-		return s.Load(ctx, key, f.belief.QuestionSeq)
-	}
-	return f.belief, f.err
 }

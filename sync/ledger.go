@@ -22,20 +22,20 @@ func newLedger(store Store) ledger {
 type step struct {
 	kind  stepKind
 	key   entitlements.Key
-	input input                  // of took
-	set   *entitlements.Snapshot // of landed: the answer
-	at    arrival                // of began and landed
+	input input                  // of stepTook
+	set   *entitlements.Snapshot // of stepLanded: the answer
+	at    arrival                // of stepBegan and stepLanded
 }
 
 type stepKind uint8
 
 const (
-	took    stepKind = iota // an arrival
-	tookOff                 // a flight
-	began                   // an attempt of it
-	landed                  // its answer
-	crashed                 // it ended without one
-	gone                    // a key was evicted
+	stepTook    stepKind = iota // an arrival
+	stepTookOff                 // a flight
+	stepBegan                   // an attempt of it
+	stepLanded                  // its answer
+	stepCrashed                 // it ended without one
+	stepGone                    // a key was evicted
 )
 
 func (l *ledger) note(s step) {
@@ -47,7 +47,7 @@ func (l *ledger) note(s step) {
 // take applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
 // resident belief that stands, nil when there is none, and the verdict on it.
 func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v verdict) {
-	l.note(step{kind: took, key: key, input: in})
+	l.note(step{kind: stepTook, key: key, input: in})
 	b = l.store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
 		var next *entitlements.Belief
 		next, v = in.next(held)
@@ -68,7 +68,7 @@ func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v
 	case len(f.pending) < maxPending:
 		f.pending = append(f.pending, in)
 	default:
-		f.pending = append(f.pending[:0], input{kind: awaited, at: in.at})
+		f.pending = append(f.pending[:0], input{kind: inAwait, at: in.at})
 	}
 	return b, v
 }
@@ -78,7 +78,7 @@ const maxPending = 32
 
 // takeOff registers a flight. It begins with what is held now, which may be evicted before it lands.
 func (l *ledger) takeOff(key entitlements.Key) *flight {
-	l.note(step{kind: tookOff, key: key})
+	l.note(step{kind: stepTookOff, key: key})
 	f := &flight{key: key, done: make(chan struct{})}
 	if r, ok := l.store.Peek(key); ok {
 		f.held = r.Belief
@@ -89,31 +89,31 @@ func (l *ledger) takeOff(key entitlements.Key) *flight {
 
 // begin notes that an attempt begins at the place seq of the local order.
 func (l *ledger) begin(f *flight, seq uint64) {
-	l.note(step{kind: began, key: f.key, at: arrival{seq: seq}})
+	l.note(step{kind: stepBegan, key: f.key, at: arrival{seq: seq}})
 	f.began = seq
 }
 
 // crash ends a flight that brought nothing.
 func (l *ledger) crash(f *flight) {
-	l.note(step{kind: crashed, key: f.key})
+	l.note(step{kind: stepCrashed, key: f.key})
 	delete(l.flights, f.key)
 }
 
 // evicted remembers the stamps of a key that is no longer resident. Unlike the rest it may be called by anybody at any time.
 func (l *ledger) evicted(key entitlements.Key, b *entitlements.Belief) {
-	l.note(step{kind: gone, key: key})
+	l.note(step{kind: stepGone, key: key})
 	l.stamps.note(key, b.Newest, b.LearnedAt)
 }
 
 // land ends a flight with an answer: it is ordered against what is resident, or becomes it. It returns what is believed now,
 // the verdict on the answer, and whether the key is resident.
 func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
-	l.note(step{kind: landed, key: f.key, set: answer, at: at})
+	l.note(step{kind: stepLanded, key: f.key, set: answer, at: at})
 	delete(l.flights, f.key)
 	for {
 		b = l.store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
 			var next *entitlements.Belief
-			next, v = commit(held, answer, at)
+			next, v = applyAnswer(held, answer, at)
 			return next
 		})
 		if b != nil {
@@ -130,7 +130,7 @@ func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *
 // first is what the answer makes of a key that is not resident, with what arrived during the flight.
 func (l *ledger) first(f *flight, answer *entitlements.Snapshot, at arrival) (*entitlements.Belief, verdict) {
 	if f.held != nil {
-		b, v := commit(f.held, answer, at)
+		b, v := applyAnswer(f.held, answer, at)
 		n := *b
 		n.Newest = max(b.Newest, f.newest)
 		return &n, v

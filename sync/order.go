@@ -27,9 +27,10 @@ type arrival struct {
 	seq        uint64               // local order of arrival
 	generation uint64               // the stream that follows from here on; 0 when none does
 	since      entitlements.Instant // when that stream began to follow, by this machine's clock
-	at         entitlements.Instant // now, by this machine's clock
-	landed     entitlements.Instant // of a fetch: when its answer arrived; at is when it began
-	// lag is how far the server's clock is ahead of this machine's, as a negative duration; noLag when its stamps are no moments.
+	at         entitlements.Instant // when it arrived, or of a fetch: when it began; by this machine's clock
+	landed     entitlements.Instant // of a fetch: when its answer arrived
+	// lag is what to add to a stamp of the server to get a moment of this machine's clock, never positive; noLag when its stamps
+	// are no moments.
 	lag time.Duration
 }
 
@@ -60,35 +61,35 @@ func (a arrival) moment(stamp entitlements.Instant) entitlements.Instant {
 type input struct {
 	kind  inputKind
 	at    arrival
-	set   *entitlements.Snapshot // of setArrived and setWritten
-	usage entitlements.Usage     // of usageArrived and usageWritten
+	set   *entitlements.Snapshot // of inSet and inOwnSet
+	usage entitlements.Usage     // of inUsage and inOwnUsage
 }
 
 type inputKind uint8
 
 const (
-	setArrived   inputKind = iota // a full set, as an event
-	setWritten                    // a full set, in the answer to this client's own write
-	usageArrived                  // the usage of one entitlement, as an event
-	usageWritten                  // the same, in the answer to this client's own report
-	doubted                       // something that cannot be ordered: a fetch must decide
-	awaited                       // a write of this client whose effect is not known: the next read waits for a fetch
+	inSet      inputKind = iota // a full set, as an event
+	inOwnSet                    // a full set, in the answer to this client's own write
+	inUsage                     // the usage of one entitlement, as an event
+	inOwnUsage                  // the same, in the answer to this client's own report
+	inDoubt                     // something that cannot be ordered: a fetch must decide
+	inAwait                     // a write of this client whose effect is not known: the next read waits for a fetch
 )
 
 // next returns the belief that follows from b, and what the arrival did to it.
 func (in *input) next(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 	switch in.kind {
-	case setArrived:
+	case inSet:
 		return applySet(b, in.set, in.at)
-	case setWritten:
+	case inOwnSet:
 		n, v := applySet(b, in.set, in.at)
 		if v == questioned {
 			n = await(n, in.at)
 		}
 		return n, v
-	case usageArrived, usageWritten:
-		return applyUsage(b, in.usage, in.at, in.kind == usageWritten)
-	case doubted:
+	case inUsage, inOwnUsage:
+		return applyUsage(b, in.usage, in.at, in.kind == inOwnUsage)
+	case inDoubt:
 		return question(b, in.at), questioned
 	}
 	return await(b, in.at), questioned
@@ -178,9 +179,9 @@ func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
 	return n
 }
 
-// commit orders the answer to a fetch against a resident belief (rule 4). a tells when the fetch began, and which stream was
+// applyAnswer orders the answer to a fetch against what is held (rule 4). a tells when the fetch began, and which stream was
 // open then: the answer is at least that recent, and no more is claimed for it.
-func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
+func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
 	n := *b
 	same := s.SameGrants(b.Snapshot)
 	// An event that arrived since the fetch began and confirmed what is held may be late, or it may tell that something else came

@@ -64,7 +64,7 @@ func TestFirstEventAfterAFetchReveals(t *testing.T) {
 		}
 	}
 	changed := set(acme, grant("seats", 200, 20))
-	if b, v := commit(b, changed, arrival{seq: 30, generation: 2, at: 4}); v != advanced || !b.Told {
+	if b, v := applyAnswer(b, changed, arrival{seq: 30, generation: 2, at: 4}); v != advanced || !b.Told {
 		t.Errorf("a fetch that finds a change: verdict %d, told %v; want that it is told at once", v, b.Told)
 	} else if _, v := applySet(b, changed, arrival{seq: 31, generation: 2, at: 5}); v != confirmed {
 		t.Errorf("its event: verdict %d, want a confirmation: it has been told", v)
@@ -288,7 +288,7 @@ func TestFetches(t *testing.T) {
 			if row.held != nil {
 				row.held(b)
 			}
-			got, v := commit(b, row.answer, arrival{seq: row.began, generation: 2, at: 2})
+			got, v := applyAnswer(b, row.answer, arrival{seq: row.began, generation: 2, at: 2})
 			if v != row.verdict || limitOf(got, "seats") != row.limit || usageOf(got, "seats") != row.usage || got.Suspect != row.suspect || got.Newest != row.newest || got.Generation != row.gen {
 				t.Errorf("verdict %d limit %v usage %v suspect %v newest %d generation %d; want %+v", v, limitOf(got, "seats"), usageOf(got, "seats"), got.Suspect, got.Newest, got.Generation, row)
 			}
@@ -296,7 +296,7 @@ func TestFetches(t *testing.T) {
 				t.Error("awaits a refresh, and is not suspect")
 			}
 			if got.Suspect { // whatever the question, the next fetch answers it
-				next, v := commit(got, row.answer, arrival{seq: 30, generation: 2, at: 3})
+				next, v := applyAnswer(got, row.answer, arrival{seq: 30, generation: 2, at: 3})
 				if next.Suspect || next.AwaitRefresh || v == overtaken {
 					t.Errorf("the next fetch: verdict %d suspect %v await %v; want it to decide", v, next.Suspect, next.AwaitRefresh)
 				}

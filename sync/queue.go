@@ -23,8 +23,8 @@ func (q *fifo) push(key entitlements.Key, urgent bool) bool {
 	return !ok
 }
 
-// leave takes out what is not urgent and the pass comes to.
-func (q *fifo) leave(pass map[entitlements.Key]struct{}) {
+// yieldTo takes out what is not urgent and the pass comes to.
+func (q *fifo) yieldTo(pass map[entitlements.Key]struct{}) {
 	q.keys = slices.DeleteFunc(q.keys, func(key entitlements.Key) bool {
 		_, ok := pass[key]
 		if ok = ok && !q.has[key]; ok {

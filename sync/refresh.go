@@ -24,13 +24,13 @@ type refresher struct {
 	flying  int                                       // refreshes in flight
 	inPass  int                                       // those of them that are of the pass
 	ahead   int                                       // refreshes in a row that began before the pass, which waited
-	done    int                                       // of this pass
-	failed  map[entitlements.Key]struct{}             // of this pass, and not made good yet
+	done    int                                       // fetches of this pass that succeeded
+	failed  map[entitlements.Key]struct{}             // keys of this pass whose fetch failed, and that nothing has settled since
 }
 
 // passShare is the share of the refreshes that the pass is sure of: while both wait, at most three that somebody asked for begin
-// before the next one of the pass. One in two would halve what questions get through in a long pass, and save a bound that only
-// a flood stretches; none, and whoever asks often enough keeps everybody else Stale for ever.
+// before the next one of the pass. With one in two, a long pass would let through half as many questions, for the sake of a bound
+// that only a flood stretches. Without a share, whoever asks often enough would keep everybody else Stale for ever.
 const passShare = 4
 
 func (r *refresher) init() {
@@ -58,9 +58,9 @@ func (r *refresher) urgent(key entitlements.Key) {
 	}
 }
 
-// wanted is urgent for a key that was just read while Stale, unless the pass will come to it: what is read most must not have to
+// readStale is urgent for a key that was just read while Stale, unless the pass will come to it: what is read most must not have to
 // queue behind whatever else is read.
-func (r *refresher) wanted(key entitlements.Key) {
+func (r *refresher) readStale(key entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := r.queued[key]; !ok {
@@ -77,9 +77,9 @@ func (r *refresher) pass() {
 	r.poke()
 }
 
-// expires has a key looked at again at the moment at, or earlier if that was asked for; zero means never. Who looks asks again
+// lookAgain has a key looked at again at the moment at, or earlier if that was asked for; zero means never. Who looks asks again
 // for what is later.
-func (r *refresher) expires(key entitlements.Key, at entitlements.Instant) {
+func (r *refresher) lookAgain(key entitlements.Key, at entitlements.Instant) {
 	if at == 0 {
 		return
 	}
@@ -147,7 +147,7 @@ func (r *refresher) draw(queue []entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.queue, r.queued = queue, queued
-	r.asked.leave(queued)
+	r.asked.yieldTo(queued)
 }
 
 // next takes out the key to fetch next: what somebody looks at, then the hottest of the pass, which has its turn first when
@@ -220,10 +220,13 @@ func (r *refresher) landed(key entitlements.Key, ofPass, ok bool) {
 	if ofPass {
 		r.inPass--
 	}
-	if ok {
-		r.done++
+	switch {
+	case ok:
 		delete(r.failed, key)
-	} else {
+		if ofPass {
+			r.done++
+		}
+	case ofPass:
 		r.failed[key] = struct{}{}
 	}
 }
@@ -235,15 +238,16 @@ func (r *refresher) skipped(key entitlements.Key) {
 	r.failed[key] = struct{}{}
 }
 
-// made is told of a key that needs nothing any more, whoever saw to it.
-func (r *refresher) made(key entitlements.Key) {
+// settled is told of a key that needs nothing any more, whoever saw to it.
+func (r *refresher) settled(key entitlements.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.failed, key)
 }
 
-// complete reports, once, that the pass is through and that more of it succeeded than failed. One that failed is drawn up
-// again at the next tick. What is asked for meanwhile is not waited for: there may be no end to it.
+// complete reports, once, that the pass is through and that no more of it failed than succeeded. What failed stays Stale and is
+// tried again at the next tick; when most of it did, so is the pass. What is asked for meanwhile counts neither way and is not
+// waited for: there may be no end to it.
 func (r *refresher) complete() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -252,6 +256,15 @@ func (r *refresher) complete() bool {
 	}
 	r.passing = false
 	return true
+}
+
+// takeBuild reports whether the queue must be drawn up anew, which the caller does then.
+func (r *refresher) takeBuild() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	build := r.build
+	r.build = false
+	return build
 }
 
 // rebuild has the queue drawn up anew.

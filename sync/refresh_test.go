@@ -114,6 +114,31 @@ func TestPassWhoseKeysAllBackOffIsNotComplete(t *testing.T) {
 	})
 }
 
+// One fetch that somebody asked for succeeded, all of the pass failed, and the state became Live.
+func TestWhatIsAskedForMeanwhileDoesNotMakeThePassComplete(t *testing.T) {
+	var r refresher
+	r.init()
+	r.pass()
+	r.takeBuild()
+	r.draw([]key{acme})
+	if _, ofPass, ok := r.next(); !ofPass || !ok {
+		t.Fatal("acme is not of the pass")
+	}
+	other := key{CustomerID: "other"}
+	r.lift(true)
+	r.lift(false)
+	r.landed(acme, true, false)
+	r.landed(other, false, true)
+	if r.complete() {
+		t.Error("complete, and its only fetch failed")
+	}
+	r.landed(other, false, false)
+	r.settled(acme)
+	if !r.complete() {
+		t.Error("not complete, and the only key that failed needs nothing any more")
+	}
+}
+
 func TestPassSurvivesASingleFailure(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		keys := customers(10)
@@ -249,8 +274,8 @@ func TestRetryAndValidUntilDoNotForgetOneAnother(t *testing.T) {
 		w.server.set(acme, grant("seats", 1, 10))
 		w.load(acme)
 		soon := entitlements.InstantOf(time.Now().Add(time.Second))
-		w.refresh.expires(acme, soon)
-		w.refresh.expires(acme, until)
+		w.refresh.lookAgain(acme, soon)
+		w.refresh.lookAgain(acme, until)
 		if got := w.dueAt(acme); got != soon {
 			t.Errorf("due at %v, want the earlier %v", got, soon)
 		}
@@ -266,10 +291,10 @@ func TestWhatIsDueDoesNotGrowWithoutBound(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		far := time.Now().Add(1000 * time.Hour)
 		for i := range 5000 { // each ends earlier than the one before
-			w.refresh.expires(acme, entitlements.InstantOf(far.Add(-time.Duration(i)*time.Second)))
+			w.refresh.lookAgain(acme, entitlements.InstantOf(far.Add(-time.Duration(i)*time.Second)))
 		}
 		for i := range 5000 { // or later
-			w.refresh.expires(acme, entitlements.InstantOf(far.Add(time.Duration(i)*time.Second)))
+			w.refresh.lookAgain(acme, entitlements.InstantOf(far.Add(time.Duration(i)*time.Second)))
 		}
 		if n, m := w.dues(); n > 100 || m != 1 {
 			t.Errorf("%d entries and %d keys for one key, want a handful and 1", n, m)

@@ -53,7 +53,7 @@ func (s *Syncer) answered(began uint64) {
 }
 
 // confirm makes the attempt that follows the one that tells whether the key is refused.
-func (s *Syncer) confirm(err error) {
+func (s *Syncer) askAgain(err error) {
 	s.mu.Lock()
 	s.refusal.confirming = true
 	s.mu.Unlock()

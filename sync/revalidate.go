@@ -41,7 +41,7 @@ func (s *Syncer) revalidate(ctx context.Context) {
 				return
 			case <-r.wake:
 			case key := <-s.wants:
-				r.wanted(key)
+				r.readStale(key)
 			case <-alarm.C:
 			case <-tick.C:
 				r.rebuild()
@@ -97,7 +97,7 @@ func (s *Syncer) hear() {
 	for {
 		select {
 		case key := <-s.wants:
-			s.refresh.wanted(key)
+			s.refresh.readStale(key)
 		default:
 			return
 		}
@@ -115,20 +115,6 @@ func (s *Syncer) hold(ctx context.Context, d time.Duration) error {
 	}
 	return ctx.Err()
 }
-
-// release says that the server answers again.
-func (s *Syncer) release() {
-	s.failedAttempts.Store(0)
-	if s.failuresInARow.Swap(0) >= brakeAfter {
-		select {
-		case s.relief <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// brakeAfter is how many fetches in a row must have failed for revalidation to slow down.
-const brakeAfter = 3
 
 // pollTick is how often the resident keys are looked through: an eighth of the interval, so that three quarters of it plus a
 // tick stay inside, give or take a quarter so that processes do not poll in step.
@@ -148,17 +134,13 @@ func (s *Syncer) collect() {
 		case b.Suspect || b.ExpiresAt != 0 && b.ExpiresAt <= now:
 			r.urgent(key)
 		default: // it failed, and may be tried again: that makes it no more urgent than its reads
-			r.wanted(key)
+			r.readStale(key)
 		}
 		if e.Belief.ExpiresAt > now { // this was something else
-			r.expires(key, justAfter(e.Belief.ExpiresAt))
+			r.lookAgain(key, justAfter(e.Belief.ExpiresAt))
 		}
 	}
-	r.mu.Lock()
-	build := r.build
-	r.build = false
-	r.mu.Unlock()
-	if !build {
+	if !r.takeBuild() {
 		return
 	}
 	type candidate struct {
@@ -177,9 +159,9 @@ func (s *Syncer) collect() {
 		}
 		return true
 	})
-	// What is to be fetched first stands last. What is Stale goes before what is only due: the hottest of it first, because a reader
-	// sees it. What is due goes by when it was confirmed: by heat, one that cools down would be the first of one pass and the last of
-	// the next, and wait for twice the time that Status.Bound names.
+	// What is to be fetched first stands last. What is Stale goes before what is only due: the hottest of it first, because a
+	// reader sees it. What is due goes by when it was confirmed: by heat, one that cools down would be the first of one pass and
+	// the last of the next, and wait for twice the time that Status.Bound names.
 	slices.SortFunc(list, func(a, b candidate) int {
 		switch {
 		case a.stale && !b.stale:
@@ -205,7 +187,7 @@ func readLately(lastRead, now entitlements.Instant) bool {
 // stale reports whether nothing vouches for a belief any more; age apart.
 func (s *Syncer) stale(b *entitlements.Belief, now entitlements.Instant) bool {
 	g := s.live.Load()
-	return b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt <= now) || (g != 0 && b.Generation != g)
+	return b.Suspect || b.Expired(now) || (g != 0 && b.Generation != g)
 }
 
 // needs reports whether a belief is worth a fetch.
@@ -230,7 +212,7 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 		now := time.Now()
 		e, resident := s.cfg.Store.Peek(key)
 		if !resident || !s.needs(e.Belief, entitlements.InstantOf(now)) {
-			s.refresh.made(key)
+			s.refresh.settled(key)
 			continue
 		}
 		s.mu.Lock()
@@ -240,7 +222,7 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 		case f != nil:
 			s.budget.refund() // it has its own
 		case s.failures[key] != nil && now.Before(s.failures[key].until):
-			s.refresh.expires(key, entitlements.InstantOf(s.failures[key].until))
+			s.refresh.lookAgain(key, entitlements.InstantOf(s.failures[key].until))
 			s.refresh.skipped(key)
 		default:
 			f = s.takeOff(key, false, true)
@@ -265,7 +247,7 @@ func (s *Syncer) refreshed(f *flight, ofPass bool) {
 	}
 	s.mu.Unlock()
 	if !until.IsZero() {
-		s.refresh.expires(f.key, entitlements.InstantOf(until))
+		s.refresh.lookAgain(f.key, entitlements.InstantOf(until))
 	}
 	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
 		// Without a stream, this is how an interruption shows.

@@ -7,8 +7,9 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// stamps remembers the newest stamp of keys that were evicted, and when their last set arrived (rule 6), so that a late event which meets the key while it is
-// being fetched again is not taken for news. It is a direct-mapped table: bounded, and best effort once a slot is taken over.
+// stamps remembers the newest stamp of keys that were evicted, and when their last set arrived (rule 6), so that a late event
+// which meets the key while it is being fetched again is not taken for news. It is a direct-mapped table: bounded, and best
+// effort once a slot is taken over.
 type stamps struct {
 	seed maphash.Seed
 
@@ -22,7 +23,8 @@ type stampSlot struct {
 	learned entitlements.Instant // Belief.LearnedAt
 }
 
-// stampSlots is a power of two; 24 bytes each, so 1.5 MiB. At the default budget, what it forgets was evicted 20 minutes ago.
+// stampSlots is a power of two; 24 bytes each, so 1.5 MiB. At the default budget, what it forgets was evicted 20
+// minutes ago on average; two keys that share a slot forget one another at once.
 const stampSlots = 1 << 16
 
 func newStamps() *stamps {

@@ -30,7 +30,7 @@ func (s *Syncer) supervise(ctx context.Context) {
 			continue
 		}
 		if u, ok := errors.AsType[unconfirmed](err); ok {
-			s.confirm(u.error)
+			s.askAgain(u.error)
 			continue
 		}
 		s.off(ctx, err)
@@ -113,7 +113,7 @@ func (s *Syncer) off(ctx context.Context, err error) {
 // follow opens a stream and reads it to its end. It returns why it ended.
 func (s *Syncer) follow(ctx context.Context) error {
 	opening, cancel := context.WithTimeout(ctx, subscribeTimeout)
-	stream, err := s.cfg.Source.Subscribe(opening, s.wanted)
+	stream, err := s.cfg.Source.Subscribe(opening, s.relevant)
 	cancel()
 	switch {
 	case errors.Is(err, ErrNoStream):
@@ -154,7 +154,8 @@ func (s *Syncer) subscribed() {
 	s.refresh.pass()
 }
 
-// passed is told by the refresher that everything that is being read has been confirmed since the last interruption.
+// passed is told by the refresher that everything that is being read has been tried since the last interruption, and that no more
+// of it failed than was confirmed.
 func (s *Syncer) passed() {
 	s.mu.Lock()
 	live := s.live.Load() != 0 && s.status.set(Live, nil)

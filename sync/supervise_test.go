@@ -319,7 +319,7 @@ func TestUnknownAndSkippedEventsAreCounted(t *testing.T) {
 func TestEventsAreForWhatIsResidentOrBeingFetched(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		resource := key{CustomerID: "acme", ResourceID: "r"}
-		if w.wanted(acme) {
+		if w.relevant(acme) {
 			t.Error("wanted a key that nobody asked for")
 		}
 		w.server.publish(acme, grant("seats", 1, 10))
@@ -330,13 +330,13 @@ func TestEventsAreForWhatIsResidentOrBeingFetched(t *testing.T) {
 		release := w.server.hold(resource)
 		go w.Load(w.t.Context(), resource, 0)
 		synctest.Wait()
-		if !w.wanted(resource) || !w.wanted(acme) {
-			t.Errorf("wanted(resource in the air) = %v, wanted(its customer) = %v; want both", w.wanted(resource), w.wanted(acme))
+		if !w.relevant(resource) || !w.relevant(acme) {
+			t.Errorf("wanted(resource in the air) = %v, wanted(its customer) = %v; want both", w.relevant(resource), w.relevant(acme))
 		}
 		release()
 		w.wait(time.Second)
-		if !w.wanted(resource) || !w.wanted(acme) || w.wanted(key{CustomerID: "other"}) {
-			t.Errorf("with the resource resident: wanted(resource) = %v, wanted(its customer) = %v, wanted(other) = %v", w.wanted(resource), w.wanted(acme), w.wanted(key{CustomerID: "other"}))
+		if !w.relevant(resource) || !w.relevant(acme) || w.relevant(key{CustomerID: "other"}) {
+			t.Errorf("with the resource resident: wanted(resource) = %v, wanted(its customer) = %v, wanted(other) = %v", w.relevant(resource), w.relevant(acme), w.relevant(key{CustomerID: "other"}))
 		}
 	})
 }

@@ -47,8 +47,8 @@ const (
 	safetyFactor = 10
 	// idleAfter is how long after its last read a key is no longer kept current: its next read revalidates it.
 	idleAfter = 10 * time.Minute
-	// clockSlack is how far ahead of a reader's coarse clock a confirmation may be, in nanoseconds. One further ahead is from before
-	// the machine's clock was set back: how old it is cannot be known, so it is fetched again.
+	// clockSlack is how far ahead of a reader's coarse clock a confirmation may be, in nanoseconds. One further ahead is from
+	// before the machine's clock was set back: how old it is cannot be known, so it is fetched again.
 	clockSlack = int64(2 * time.Second)
 	// workers bounds the revalidating fetches in flight. At 100 ms a fetch, 16 make 160 a second, over three times the budget.
 	workers = 16
@@ -58,7 +58,8 @@ const (
 	stableAfter = time.Minute
 )
 
-// Syncer obtains beliefs, orders them, keeps them current, and says how far they can be trusted. Use New, then Start.
+// Syncer obtains beliefs, orders them, keeps them current, and says how far they can be trusted. Use New, then Start. Its methods
+// may be called from any goroutine.
 type Syncer struct {
 	cfg    Config
 	log    *slog.Logger
@@ -99,8 +100,11 @@ type Syncer struct {
 	failedAttempts atomic.Int32  // of all fetches, since one succeeded
 }
 
-// ErrClosed is returned once Close has begun.
-var ErrClosed = errors.New("syncer is closed")
+// ErrClosed is returned once Close has begun, ErrNotStarted before Start.
+var (
+	ErrClosed     = errors.New("syncer is closed")
+	ErrNotStarted = errors.New("syncer is not started")
+)
 
 // New checks the configuration and fills in its defaults. It starts nothing.
 func New(cfg Config) (*Syncer, error) {
@@ -154,11 +158,11 @@ func New(cfg Config) (*Syncer, error) {
 	return s, nil
 }
 
-// Start starts the syncer's goroutines. Call it once; Close ends them.
+// Start starts the syncer's goroutines, once; Close ends them.
 func (s *Syncer) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.cancel != nil {
 		return
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // the lifetime; no caller's ctx bounds it
@@ -199,7 +203,7 @@ func (s *Syncer) Close() {
 // Fresh reports whether the belief is Live as of now, and as of when it is confirmed. It is on the path of every hit: three
 // atomic loads, no clock.
 func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf entitlements.Instant, live bool) {
-	if g := s.live.Load(); g == 0 || b.Generation != g || b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {
+	if g := s.live.Load(); g == 0 || b.Generation != g || b.Suspect || b.Expired(now) {
 		return s.lastLive(b), false
 	}
 	if age := int64(now - b.ConfirmedAt); age > s.freshFor.Load() || age < -clockSlack {
@@ -211,7 +215,7 @@ func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf e
 // lastLive is as of when a belief that is not Live is confirmed: to the end of the stream that followed it, if that was the last
 // one, and nothing has questioned it since.
 func (s *Syncer) lastLive(b *entitlements.Belief) entitlements.Instant {
-	if l := s.ended.Load(); l != nil && b.Generation == l.generation && !b.Suspect && (b.ExpiresAt == 0 || b.ExpiresAt > l.frame) {
+	if l := s.ended.Load(); l != nil && b.Generation == l.generation && !b.Suspect && !b.Expired(l.frame) {
 		return max(b.ConfirmedAt, l.frame)
 	}
 	return b.ConfirmedAt
@@ -238,7 +242,8 @@ func (s *Syncer) Want(key entitlements.Key) {
 	}
 }
 
-// Evicted is told of a key that is no longer resident; its stamp is remembered.
+// Evicted is told of a key that is no longer resident; its stamp is remembered. The store may call it while it holds locks of its
+// own: it calls nothing back.
 func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
 	s.ledger.evicted(key, b)
 	s.refresh.forget(key)

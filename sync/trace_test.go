@@ -92,13 +92,13 @@ func (s *sim) note(format string, args ...any) {
 	s.add(line{Do: "note", Text: fmt.Sprintf(format, args...)})
 }
 
-var stepNames = [...]string{took: "take", tookOff: "takeoff", began: "begin", landed: "land", crashed: "crash", gone: "evict"}
+var stepNames = [...]string{stepTook: "take", stepTookOff: "takeoff", stepBegan: "begin", stepLanded: "land", stepCrashed: "crash", stepGone: "evict"}
 
 // stepped is the ledger's tap.
 func (s *sim) stepped(st step) {
 	at := st.at
 	l := line{Do: stepNames[st.kind], Key: st.key}
-	if st.kind == took {
+	if st.kind == stepTook {
 		at, l.Input = st.input.at, st.input.kind
 		if st.input.usage.Ref.ID != "" {
 			u := st.input.usage
@@ -120,8 +120,8 @@ func (l *line) arrival() arrival {
 }
 
 var inputNames = [...]string{
-	setArrived: "event", setWritten: "answer to own write", usageArrived: "usage event", usageWritten: "answer to own report",
-	doubted: "doubt", awaited: "own write of unknown effect",
+	inSet: "event", inOwnSet: "answer to own write", inUsage: "usage event", inOwnUsage: "answer to own report",
+	inDoubt: "doubt", inAwait: "own write of unknown effect",
 }
 
 // String is for people.

@@ -99,8 +99,8 @@ var bugs = []bug{
 	}}},
 	{"a fetch has no authority", "rule 4", both, []change{{
 		"sync/order.go",
-		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n",
-		"func commit(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
+		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n",
+		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
 	}}},
 	{"older usage is taken", "rule 5", both, []change{{
 		"sync/order.go",
@@ -133,9 +133,9 @@ var bugs = []bug{
 		"\t\tif !b.Told && !planted(\"what a first fetch brought is never told to the resources\") {\n",
 	}}},
 	{"an own write is not told to the resources", "rule 7", ordered, []change{{
-		"sync/events.go",
-		"\ts.doubtResources(key, awaited) // even",
-		"\tif planted(\"an own write is not told to the resources\") {\n\t\treturn\n\t}\n\ts.doubtResources(key, awaited) // even",
+		"sync/writes.go",
+		"\ts.doubtResources(key, inAwait) // even",
+		"\tif planted(\"an own write is not told to the resources\") {\n\t\treturn\n\t}\n\ts.doubtResources(key, inAwait) // even",
 	}}},
 	{"resources are not doubted", "rule 7", both, []change{{
 		"sync/events.go",
@@ -169,8 +169,8 @@ var bugs = []bug{
 	}}},
 	{"a set is Live past its validUntil", "rule 10", both, []change{{
 		"sync/syncer.go",
-		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now) {\n\t\treturn s.lastLive",
-		"b.Suspect || (b.ExpiresAt != 0 && b.ExpiresAt < now && !planted(\"a set is Live past its validUntil\")) {\n\t\treturn s.lastLive",
+		"b.Suspect || b.Expired(now) {\n\t\treturn s.lastLive",
+		"b.Suspect || (b.Expired(now) && !planted(\"a set is Live past its validUntil\")) {\n\t\treturn s.lastLive",
 	}}},
 	{"validUntil makes no refresh due", "rule 10", both, []change{{
 		"sync/refresh.go",
