@@ -200,6 +200,13 @@ func (s *sim) operate(pick func(int) int) {
 				g.record(k) // and says nothing: it has said until when
 			}
 		})
+		if s.Calm { // somebody looks just when the fetch that is due then must have landed
+			after := time.Duration(prompt) + s.pause(pick, time.Second)
+			s.wg.Go(func() {
+				time.Sleep(time.Until(e.ValidUntil.Time()) + after)
+				s.check(k, promo)
+			})
+		}
 	case n <= 14:
 		e, ok := a.grants[beta]
 		if !ok {
