@@ -14,6 +14,8 @@ type Belief struct {
 	Suspect bool
 	// AwaitRefresh: this client wrote something that the snapshot does not show. The next read waits for one fetch.
 	AwaitRefresh bool
+	// Overtaken is how many fetches in a row something overtook (rule 4).
+	Overtaken uint8
 	// Told: the resources of the customer have been doubted since the set was learned (rule 7). A first fetch tells nobody.
 	Told bool
 	// LearnedAt is when the set arrived here, in a fetch or an event, by this machine's clock. It is not older than that.

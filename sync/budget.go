@@ -102,6 +102,7 @@ func (b *budget) forMiss(ctx context.Context, limit time.Duration) error {
 	for err == nil && wait > 0 {
 		if err = sleep(ctx, wait); err != nil {
 			b.refund() // whoever waits behind finds it
+			err = fmt.Errorf("%w: %w", ErrBudget, err)
 			break
 		}
 		// The server may have asked for a pause in the meantime. It moves everybody's turn by as much: were it merely waited

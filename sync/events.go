@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"slices"
 	"time"
 
 	"github.com/entcache/entcache/entitlements"
@@ -9,12 +10,19 @@ import (
 // relevant tells the stream which events are worth decoding: those about keys that are resident, or being fetched, and
 // those about the customers of such resources.
 func (s *Syncer) relevant(key entitlements.Key) bool {
+	// First what is in the air, then what is resident: what lands in between is found where it landed. The other way round it would
+	// be found nowhere.
+	if s.inTheAir(key) {
+		return true
+	}
 	if _, ok := s.cfg.Store.Peek(key); ok {
 		return true
 	}
-	if key.ResourceID == "" && len(s.cfg.Store.Resources(key.CustomerID)) > 0 {
-		return true // rule 7
-	}
+	return key.ResourceID == "" && len(s.cfg.Store.Resources(key.CustomerID)) > 0 // rule 7
+}
+
+// inTheAir reports whether key, or a resource of that customer, is being fetched.
+func (s *Syncer) inTheAir(key entitlements.Key) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ledger.flights[key] != nil {
@@ -44,7 +52,6 @@ func (s *Syncer) handle(e entitlements.Event) {
 		s.takeSet(e.Key, e.Snapshot)
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
-		s.lag.note(e.Usage.UpdatedAt, entitlements.InstantOf(time.Now()))
 		s.takeUsage(e.Key, e.Usage, inUsage)
 	case entitlements.EventPackagePublished:
 		s.counts.events.Add(1)
@@ -106,19 +113,21 @@ func (s *Syncer) doubtResources(key entitlements.Key, how inputKind) {
 	if key.ResourceID != "" {
 		return
 	}
-	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
-		s.doubt(k, how)
-	}
-	// And those in the air that are not resident.
+	// First those in the air, then the resident: see relevant.
 	s.mu.Lock()
-	var flying []entitlements.Key
+	var list []entitlements.Key
 	for k := range s.ledger.flights {
 		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
-			flying = append(flying, k)
+			list = append(list, k)
 		}
 	}
 	s.mu.Unlock()
-	for _, k := range flying {
+	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
+		if !slices.Contains(list, k) {
+			list = append(list, k)
+		}
+	}
+	for _, k := range list {
 		s.doubt(k, how)
 	}
 }

@@ -137,14 +137,17 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 			return
 		}
 		paid = false
+		if errors.Is(err, ErrBudget) { // nobody was asked; and no retry, because it was refused for the time limit
+			s.crash(f, err)
+			return
+		}
 		s.failedAttempts.Add(1)
 		fail := classify(err)
 		if fail.Unauthenticated() {
 			s.reject(at.seq, err)
 		}
 		s.throttled(fail)
-		// Out of budget is not worth a retry: it was refused because the time limit comes first.
-		final := !fail.Retryable() || fail.Unauthenticated() || errors.Is(err, ErrBudget)
+		final := !fail.Retryable() || fail.Unauthenticated()
 		pause := max(wait.Next(), fail.RetryAfter())
 		end, _ := ctx.Deadline()
 		if n == attempts || final || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {
@@ -181,7 +184,11 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 	s.ledger.begin(f, at.seq)
 	s.mu.Unlock()
 	s.counts.fetches.Add(1)
+	began := time.Now()
 	snapshot, err := s.cfg.Source.Fetch(ctx, f.key)
+	if err == nil {
+		s.took(time.Since(began))
+	}
 	switch {
 	case err != nil && ctx.Err() != nil && s.ctx.Err() == nil:
 		err = fmt.Errorf("fetch %v: no answer within %v: %w", f.key, s.cfg.FetchTimeout, err)
@@ -191,6 +198,15 @@ func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlemen
 		err = fmt.Errorf("fetch %v: the source answered nothing", f.key)
 	}
 	return snapshot, at, err
+}
+
+// took takes note of how long a fetch was on its way. Two at once may lose one of the two: it is an average.
+func (s *Syncer) took(d time.Duration) {
+	held := s.latency.Load()
+	if held == 0 {
+		held = int64(d)
+	}
+	s.latency.Store(held + (int64(d)-held)/16)
 }
 
 // land makes the answer the belief, in one step with what arrived meanwhile, and ends the flight.
@@ -211,6 +227,10 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	if resident {
 		s.refresh.lookAgain(f.key, justAfter(b.ExpiresAt))
 		switch g := s.live.Load(); {
+		case b.Suspect && b.Overtaken > 1:
+			// Whatever overtakes it comes faster than the answers: do not race it.
+			pause := min(50*time.Millisecond<<min(b.Overtaken, 10), 10*time.Second)
+			s.refresh.lookAgain(f.key, entitlements.InstantOf(time.Now().Add(retry.Jitter(pause, 0.2))))
 		case b.Suspect:
 			s.refresh.urgent(f.key)
 		case g != 0 && b.Generation != g:
@@ -229,7 +249,10 @@ func (s *Syncer) crash(f *flight, err error) {
 	s.mu.Lock()
 	f.err = err
 	s.ledger.crash(f)
-	if s.ctx.Err() == nil {
+	switch {
+	case s.ctx.Err() != nil:
+		f.err = fmt.Errorf("%w: %w", ErrClosed, err)
+	case !errors.Is(err, ErrBudget):
 		x := s.failures[f.key]
 		if x == nil {
 			s.forgetFailures()
@@ -237,8 +260,6 @@ func (s *Syncer) crash(f *flight, err error) {
 			s.failures[f.key] = x
 		}
 		x.err, x.until = err, time.Now().Add(x.backoff.Next())
-	} else {
-		f.err = fmt.Errorf("%w: %w", ErrClosed, err)
 	}
 	s.mu.Unlock()
 	s.status.fetched(err)

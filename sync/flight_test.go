@@ -426,3 +426,47 @@ func TestBulkLoadPaysOnceForAKey(t *testing.T) {
 		}
 	})
 }
+
+// Somebody repeats an old event faster than fetches are answered. The truth gets through, and is not fetched for ever.
+func TestOldEventThatIsRepeatedDoesNotKeepTheTruthOut(t *testing.T) {
+	inWorld(t, func(_ *Config, s *server) { s.latency = 150 * time.Millisecond }, func(w *world) {
+		old := w.server.set(acme, grant("seats", entitlements.InstantOf(time.Now()), 1))
+		w.load(acme)
+		w.wait(time.Second)
+		w.server.set(acme, grant("seats", entitlements.InstantOf(time.Now()), 2)) // and nobody tells
+		before := w.server.asked(acme)
+		w.AwaitRefresh(acme)
+		for range 600 {
+			w.wait(100 * time.Millisecond)
+			w.server.send(entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: old})
+		}
+		w.limit(acme, "seats", 2)
+		// Each copy is a question now: one fetch at a time, and there are that many round trips in a minute.
+		if n := w.server.asked(acme) - before; n > 400 {
+			t.Errorf("%d fetches in a minute", n)
+		}
+	})
+}
+
+// A miss that the budget refuses has asked nobody: neither the key nor the server has failed.
+func TestBudgetThatRefusesAMissIsNoFailureOfTheServer(t *testing.T) {
+	inWorld(t, func(c *Config, s *server) {
+		polling(c, s)
+		c.RequestsPerMinute, c.Burst, c.FetchTimeout = 60, 1, time.Second
+	}, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		for range 5 {
+			for i := range 10 {
+				w.Load(w.t.Context(), key{CustomerID: string(rune('a' + i))}, 0)
+			}
+			if _, err := w.Load(w.t.Context(), acme, 0); err == nil {
+				t.Fatal("the budget was not used up")
+			}
+		}
+		w.state(Live)
+		w.wait(3 * time.Second)
+		if _, err := w.Load(w.t.Context(), acme, 0); err != nil {
+			t.Errorf("with a request to spare: %v", err)
+		}
+	})
+}

@@ -7,7 +7,7 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// lag compares the server's stamps with this machine's clock: it is how far the server's clock is ahead of ours, seen from the
+// lag compares the server's stamps of sets with this machine's clock: it is how far the server's clock is ahead of ours, seen from the
 // least that a change has arrived after its stamp in the last one to two minutes. A server whose clock is behind cannot be told
 // from one whose events are late, so that is not made up for: its events look older than they are, which costs fetches and never
 // takes an old state for a new one. Two windows, because a clock that is set must be forgotten again.
@@ -24,8 +24,8 @@ const (
 
 // note takes in a change that arrived. It is called by the one goroutine that reads the stream.
 func (l *lag) note(stamp, at entitlements.Instant) {
-	if stamp == 0 {
-		return
+	if stamp == 0 || stamp-at > entitlements.Instant(lagMost) {
+		return // one stamp gone wrong must not make every event of the next two minutes look late
 	}
 	if w := int64(at) / int64(lagWindow); w != l.window.Load() {
 		if w == l.window.Load()+1 {

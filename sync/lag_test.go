@@ -3,6 +3,8 @@ package syncer
 import (
 	"testing"
 	"time"
+
+	"github.com/entcache/entcache/entitlements"
 )
 
 func TestLagIsHowFarTheServersClockIsAhead(t *testing.T) {
@@ -35,4 +37,32 @@ func TestLagIsHowFarTheServersClockIsAhead(t *testing.T) {
 	if got := l.least(); got != 0 {
 		t.Errorf("an event without a stamp counts: %v", got)
 	}
+}
+
+// One stamp gone wrong made every event of the next two minutes look late, and had everybody fetched.
+func TestOneStampGoneWrongDoesNotMakeOthersLate(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		now := func() instant { return entitlements.InstantOf(time.Now()) }
+		keys := customers(20)
+		for _, k := range keys {
+			w.server.set(k, used(grant("seats", now(), 1), 1, now()))
+			w.load(k)
+		}
+		w.wait(5 * time.Second)
+		tomorrow := now().Add(24 * time.Hour)
+		w.server.send(entitlements.Event{
+			Kind: entitlements.EventUsage, Key: keys[0], Usage: entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 5, UpdatedAt: tomorrow},
+		})
+		w.server.publish(keys[1], grant("seats", tomorrow, 7))
+		w.wait(time.Second)
+		before := w.Stats().Questions
+		for i, k := range keys[2:] {
+			w.wait(500 * time.Millisecond)
+			w.server.publish(k, used(grant("seats", now(), float64(i)), 1, now()))
+		}
+		w.wait(time.Second)
+		if n := w.Stats().Questions - before; n > 0 {
+			t.Errorf("%d of %d events on time were taken for late ones", n, len(keys)-2)
+		}
+	})
 }

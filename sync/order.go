@@ -179,6 +179,10 @@ func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
 	return n
 }
 
+// patientlyOvertaken is how many fetches in a row are dropped because an event confirmed what is held while they were in the air.
+// The next one decides: whoever repeats an old event all the time must not keep the truth out, nor have it fetched for ever.
+const patientlyOvertaken = 2
+
 // applyAnswer orders the answer to a fetch against what is held (rule 4). a tells when the fetch began, and which stream was
 // open then: the answer is at least that recent, and no more is claimed for it.
 func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
@@ -186,12 +190,12 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 	same := s.SameGrants(b.Snapshot)
 	// An event that arrived since the fetch began and confirmed what is held may be late, or it may tell that something else came
 	// and went (a customer is archived and restored): an answer that differs cannot be ordered against it.
-	unclear := !same && a.seq < b.ConfirmSeq
+	unclear := !same && a.seq < b.ConfirmSeq && b.Overtaken < patientlyOvertaken
 	if a.seq > b.GrantSeq && !unclear {
 		var tied bool
 		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
-		n.GrantSeq, n.LearnedAt = a.seq, a.landed
+		n.GrantSeq, n.LearnedAt, n.Overtaken = a.seq, a.landed, 0
 		n.ExpiresAt = expiry(s, a.at)
 		v := confirmed
 		if same {
@@ -222,6 +226,9 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 		tied = tied || t
 		return u
 	})
+	if n.Overtaken < math.MaxUint8 {
+		n.Overtaken++
+	}
 	again := arrival{seq: max(b.QuestionSeq, a.seq)}
 	switch {
 	case tied:

@@ -380,3 +380,51 @@ func TestMissesThatUseUpTheBudgetLeaveWhatIsHeldStaleAndServed(t *testing.T) {
 		w.limit(acme, "seats", 20)
 	})
 }
+
+// A stream that is lost again and again, before the pass is through that follows, makes what is hot Stale again each time. What is
+// cold comes round all the same: it has a share of each pass.
+func TestPassesThatAreCutShortReachTheColdKeys(t *testing.T) {
+	const n, perMinute = 300, 60 // five minutes
+	inWorld(t, func(c *Config, _ *server) { c.RequestsPerMinute, c.Burst = perMinute, 1 }, func(w *world) {
+		keys := w.many(n)
+		cold := keys[0]
+		w.server.set(cold, grant("seats", 2, 20)) // and nobody tells
+		began := time.Now()
+		for limit := 10.0; limit != 20; {
+			if took := time.Since(began); took > passShare*n*time.Minute/perMinute+DefaultPollInterval*safetyFactor {
+				t.Fatalf("behind after %v, asked for %d times", took, w.server.asked(cold))
+			}
+			w.server.cut(errCut)
+			for range 12 { // two minutes
+				w.readEach(keys[1:])
+				w.wait(10 * time.Second)
+			}
+			b, _ := w.read(cold)
+			limit = limitOf(b, "seats")
+		}
+	})
+}
+
+// The budget is not all that limits a pass: so do the fetches that may be in the air at once, when each takes its time.
+func TestBoundKnowsHowLongAFetchTakes(t *testing.T) {
+	const n = 3000
+	inWorld(t, func(_ *Config, s *server) { s.latency = 4 * time.Second }, func(w *world) {
+		keys := w.many(n)
+		w.load(acme)
+		bound := w.Status().Bound
+		if least := n * 4 * time.Second / workers; bound < least {
+			t.Errorf("Bound = %v, and %d fetches of 4s take %v with %d at once", bound, n, least, workers)
+		}
+		w.server.cut(errCut)
+		began := time.Now()
+		w.wait(time.Second)
+		for w.Status().State != Live {
+			w.readEach(keys[:10])
+			if took := time.Since(began); took > bound {
+				t.Fatalf("not live after the bound of %v", bound)
+			}
+			w.wait(time.Second)
+		}
+		t.Logf("live after %v of %v", time.Since(began), bound)
+	})
+}

@@ -21,6 +21,7 @@ type refresher struct {
 	dueAt   map[entitlements.Key]entitlements.Instant // the entry of each key in due that counts: the earliest
 	build   bool                                      // the queue must be drawn up anew
 	passing bool                                      // a pass was asked for and is not complete
+	cut     bool                                      // since a pass was last complete, one was replaced before it was through
 	flying  int                                       // refreshes in flight
 	inPass  int                                       // those of them that are of the pass
 	ahead   int                                       // refreshes in a row that began before the pass, which waited
@@ -71,6 +72,7 @@ func (r *refresher) readStale(key entitlements.Key) {
 // pass has everything that is being read, and is not Live, fetched again.
 func (r *refresher) pass() {
 	r.mu.Lock()
+	r.cut = r.cut || (r.passing && len(r.queue) > 0)
 	r.passing, r.build, r.done = true, true, 0
 	clear(r.failed)
 	r.mu.Unlock()
@@ -254,8 +256,15 @@ func (r *refresher) complete() bool {
 	if !r.passing || r.build || len(r.queue) > 0 || r.inPass > 0 || len(r.failed) > r.done {
 		return false
 	}
-	r.passing = false
+	r.passing, r.cut = false, false
 	return true
+}
+
+// wasCut reports whether passes are being replaced before they are through.
+func (r *refresher) wasCut() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cut
 }
 
 // takeBuild reports whether the queue must be drawn up anew, which the caller does then.

@@ -3,6 +3,7 @@ package syncer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 	"time"
@@ -177,7 +178,41 @@ func (s *Syncer) collect() {
 	for i, c := range list {
 		queue[i] = c.key
 	}
+	if r.wasCut() {
+		slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(b.confirmed, a.confirmed) })
+		oldest := make([]entitlements.Key, len(list))
+		for i, c := range list {
+			oldest[i] = c.key
+		}
+		queue = interleave(queue, oldest)
+	}
 	r.draw(queue)
+}
+
+// interleave has every passShare-th turn of a pass, whose first stands last, taken by the first of oldest. When passes are replaced
+// before they are through, what is hot is always first in the next: this is how what is cold comes round nevertheless.
+func interleave(hottest, oldest []entitlements.Key) []entitlements.Key {
+	order := make([]entitlements.Key, 0, len(hottest))
+	taken := make(map[entitlements.Key]struct{}, len(hottest))
+	take := func(from []entitlements.Key) []entitlements.Key {
+		for n := len(from) - 1; n >= 0; n-- {
+			if _, ok := taken[from[n]]; !ok {
+				taken[from[n]] = struct{}{}
+				order = append(order, from[n])
+				return from[:n]
+			}
+		}
+		return nil
+	}
+	for turn := 1; len(order) < cap(order); turn++ {
+		if turn%passShare == 0 {
+			oldest = take(oldest)
+		} else {
+			hottest = take(hottest)
+		}
+	}
+	slices.Reverse(order)
+	return order
 }
 
 func readLately(lastRead, now entitlements.Instant) bool {
@@ -238,6 +273,10 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 func (s *Syncer) refreshed(f *flight, ofPass bool) {
 	s.refresh.landed(f.key, ofPass, f.err == nil)
 	if f.err == nil {
+		return
+	}
+	if errors.Is(f.err, ErrBudget) { // somebody's miss that this refresh had joined
+		s.refresh.lookAgain(f.key, entitlements.InstantOf(time.Now().Add(time.Second)))
 		return
 	}
 	s.mu.Lock()

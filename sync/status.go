@@ -48,8 +48,8 @@ type Status struct {
 	Pending int
 	// Bound is how soon every resident entry that is being read equals a server that is quiet and reachable, whatever the stream
 	// lost: the poll interval in force (ten times the configured one while a stream is Live), or, when that is longer, fifteen
-	// sixteenths of it and the time the budget needs for all that is resident: an entry becomes due by then, and all others may
-	// have become so before it. Four times that time while there are more questions than the budget has requests. There is no
+	// sixteenths of it and the time that all that is resident takes, at the rate of the budget or, if that is slower, of the
+	// server's answers: an entry becomes due by then, and all others may have become so before it. Four times that time while there are more questions than the budget has requests. There is no
 	// bound while misses use up the budget.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
@@ -68,7 +68,8 @@ func (s *Syncer) Status() Status {
 	st.Resident = s.cfg.Store.Len()
 	st.Pending = s.refresh.pending()
 	st.LastFrame = entitlements.Instant(s.lastFrame.Load()).Time()
-	all := time.Duration(float64(st.Resident) / budget.perMinute * float64(time.Minute))
+	each := max(float64(time.Minute)/budget.perMinute, float64(s.latency.Load())/workers)
+	all := time.Duration(float64(st.Resident) * each)
 	if s.refresh.contended() {
 		all *= passShare
 	}
