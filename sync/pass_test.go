@@ -407,13 +407,13 @@ func TestPassesThatAreCutShortReachTheColdKeys(t *testing.T) {
 
 // The budget is not all that limits a pass: so do the fetches that may be in the air at once, when each takes its time.
 func TestBoundKnowsHowLongAFetchTakes(t *testing.T) {
-	const n = 3000
-	inWorld(t, func(_ *Config, s *server) { s.latency = 4 * time.Second }, func(w *world) {
+	const n = 6000
+	inWorld(t, func(_ *Config, s *server) { s.latency = 8 * time.Second }, func(w *world) {
 		keys := w.many(n)
 		w.load(acme)
 		bound := w.Status().Bound
-		if least := n * 4 * time.Second / workers; bound < least {
-			t.Errorf("Bound = %v, and %d fetches of 4s take %v with %d at once", bound, n, least, workers)
+		if least := n * 8 * time.Second / workers; bound < least {
+			t.Errorf("Bound = %v, and %d fetches of 8s take %v with %d at once", bound, n, least, workers)
 		}
 		w.server.cut(errCut)
 		began := time.Now()
