@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,7 +110,7 @@ type sim struct {
 	dark      bool       // no stream can be open, and the client has had time to notice
 	shut      bool       // Close has returned
 	promised  time.Time  // when the last promotion ends
-	trace     []string
+	trace     []remark
 	sightings []sighting
 }
 
@@ -182,7 +181,20 @@ func (s *sim) catalog(more float64) *emulator.Catalog {
 func (s *sim) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trace = append(s.trace, time.Now().UTC().Format("04:05.000")+" "+fmt.Sprintf(format, args...))
+	s.trace = append(s.trace, remark{time.Now(), fmt.Sprintf(format, args...)})
+}
+
+// remark is a line of the trace. What is said afterwards has no time.
+type remark struct {
+	at   time.Time
+	text string
+}
+
+func (r remark) String() string {
+	if r.at.IsZero() {
+		return r.text
+	}
+	return clockOf(r.at) + " " + r.text
 }
 
 // fail ends the simulation with what was found. It may be called from any of its goroutines, and does not return.
@@ -190,7 +202,10 @@ func (s *sim) fail(format string, args ...any) {
 	s.Helper()
 	found := fmt.Sprintf(format, args...)
 	s.mu.Lock()
-	trace := slices.Clone(s.trace)
+	var trace []string
+	for _, r := range s.trace {
+		trace = append(trace, r.String())
+	}
 	first := !s.Failed()
 	if first {
 		s.Fail()

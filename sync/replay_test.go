@@ -64,7 +64,7 @@ func (s *stepper) step(l *line) error {
 			b, v, _ := s.ledger.land(f, s.set(l.State), l.arrival())
 			s.left[l.Key], s.said = b, fmt.Sprintf("%v: %s", v, told(b, l.At))
 			if !held {
-				s.said = "not held before: " + told(b, l.At)
+				s.said = "not resident before: " + told(b, l.At)
 			}
 		case "crash":
 			s.ledger.crash(f)
