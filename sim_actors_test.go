@@ -3,8 +3,10 @@ package entcache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +40,52 @@ type sighting struct {
 	leastGrant, leastUsage int
 }
 
-const theWriter = 8 // as a reader
+// Readers beside those of the crowd of actors, who are 0, 1 and 2.
+const (
+	theWriter  = 8 // looks at what this client wrote
+	theWatcher = 9 // looks at what a healed network tells
+)
+
+// String is for people.
+func (x sighting) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "at %v: %v as of %v", clockOf(x.at), x.origin, clockOf(x.asOf))
+	if !x.exists {
+		b.WriteString(", absent")
+	} else {
+		switch {
+		case x.unlimited:
+			b.WriteString(", unlimited")
+		case len(x.enum) > 0:
+			fmt.Fprintf(&b, ", values %v", x.enum)
+		default:
+			b.WriteString(", limit " + number(x.limit))
+		}
+		b.WriteString(stamped(x.grant))
+		if counted[x.feat] {
+			b.WriteString(", usage " + number(x.usage) + stamped(x.usedAt))
+		}
+		if !x.granted {
+			b.WriteString(", not granted")
+		}
+	}
+	fmt.Fprintf(&b, ", access %v", x.access)
+	if x.reason != "" {
+		fmt.Fprintf(&b, " (%s)", x.reason)
+	}
+	return b.String()
+}
+
+// number is a limit or a usage, without an exponent.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// stamped is a stamp behind what it stamps, if there is one.
+func stamped(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " of " + clockOf(t)
+}
 
 func (s *sim) read(r *rand.Rand, reader int) {
 	k, f := s.keys[r.IntN(len(s.keys))], s.features[r.IntN(len(s.features))]

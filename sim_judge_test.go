@@ -1,6 +1,7 @@
 package entcache_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ func (s *sim) settle() {
 	r := rand.New(rand.NewPCG(s.seed, 50))
 	look := func() {
 		for range 4 {
-			s.read(r, 9)
+			s.read(r, theWatcher)
 		}
 		for _, k := range s.keys {
 			s.client.Entitlements(s.Context(), k)
@@ -149,23 +150,23 @@ func (s *sim) calm() {
 	promote := func() (until time.Time) {
 		until = time.Now().Add(tail + 4*time.Second).Truncate(time.Millisecond)
 		must(s.stigg.GrantPromotional("b", emulator.Entitlement{Feature: "audit-log"}, until))
-		s.note("calm: a promotion until %v", until)
+		s.note("calm: a promotion until %v", clockOf(until))
 		time.Sleep(tail + time.Second)
-		if d := s.see(9, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); !d.HasAccess || d.Origin == entcache.Stale {
-			s.fail("during a promotion until %v: %v, access %v (%s)", until, d.Origin, d.HasAccess, d.AccessDeniedReason)
+		if d := s.see(theWatcher, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); !d.HasAccess || d.Origin == entcache.Stale {
+			s.fail("during a promotion until %v: %v, access %v (%s)", clockOf(until), d.Origin, d.HasAccess, d.AccessDeniedReason)
 		}
 		return until
 	}
 	until := promote()
 	time.Sleep(time.Until(until) + tail + time.Second)
-	if d := s.see(9, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); d.HasAccess {
-		s.fail("a promotion ended at %v, and the next read has access, %v of %v: it was to be fetched in time", until, d.Origin, d.AsOf)
+	if d := s.see(theWatcher, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); d.HasAccess {
+		s.fail("a promotion ended at %v, and the next read has access, %v as of %v: it was to be fetched in time", clockOf(until), d.Origin, clockOf(d.AsOf.Time()))
 	}
 	until = promote()
 	f.FailOperation("entitlementsState", "OperationTimeout")
 	time.Sleep(time.Until(until) + time.Second)
-	if d := s.see(9, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); d.Origin == entcache.Live {
-		s.fail("a promotion ended at %v, and without a fetch the next read is %v", until, d.Origin)
+	if d := s.see(theWatcher, ask(entcache.Key{CustomerID: "b"}, "audit-log"), 0, 0, false); d.Origin == entcache.Live {
+		s.fail("a promotion ended at %v, and without a fetch the next read is %v", clockOf(until), d.Origin)
 	}
 	f.Clear()
 }
@@ -273,18 +274,19 @@ func (s *sim) judge() {
 				}
 			}
 			s.explain(x)
-			s.fail("reader %d at %v saw the %s of %v %s, %v as of %v, and it had ended before", x.reader, clockOf(x.at), what, x.key, x.feat, x.origin, clockOf(x.asOf))
+			s.fail("the %s of %v %s as reader %d saw it had ended before: %v", what, x.key, x.feat, x.reader, x)
 		}
 		g := find(grants[l], x.leastGrant, grantIs)
 		if g < 0 {
 			s.explain(x)
-			s.fail("reader %d at %v saw %v %s, %v as of %v: %+v; no state from %d (its own write: %d) of %d on is that", x.reader, clockOf(x.at), x.key, x.feat, x.origin, clockOf(x.asOf), x, grants[l], x.leastGrant, len(past))
+			s.fail("%v %s as reader %d saw it is none of the states %d to %d (own write: %d): %v", x.key, x.feat, x.reader, grants[l], len(past)-1, x.leastGrant, x)
 		}
 		grants[l] = g
 		truth("grant", g, grantIs)
 		e, _ := past[g].Find(x.feat)
 		if want, certain := accessIs(e, x); certain && x.access != want {
-			s.fail("reader %d at %v asked %v %s for %v %v and got access %v (%s) from usage %v; the server has %+v", x.reader, clockOf(x.at), x.key, x.feat, x.requested, x.values, x.access, x.reason, x.usage, e)
+			s.explain(x)
+			s.fail("access should be %v: reader %d asked %v %s for %v %v %v; the server had %s", want, x.reader, x.key, x.feat, x.requested, x.values, x, stateOf(past[g], x.feat))
 		}
 		if !x.exists || x.usedAt.IsZero() || !counted[x.feat] {
 			continue
@@ -292,7 +294,7 @@ func (s *sim) judge() {
 		u := find(usages[l], x.leastUsage, usageIs)
 		if u < 0 {
 			s.explain(x)
-			s.fail("reader %d at %v saw usage %v of %v in %v %s, %v; no state from %d (its own write: %d) of %d on has it", x.reader, clockOf(x.at), x.usage, x.usedAt, x.key, x.feat, x.origin, usages[l], x.leastUsage, len(past))
+			s.fail("the usage of %v %s as reader %d saw it is in none of the states %d to %d (own write: %d): %v", x.key, x.feat, x.reader, usages[l], len(past)-1, x.leastUsage, x)
 		}
 		usages[l] = u
 		truth("usage", u, usageIs)
@@ -304,23 +306,73 @@ func (s *sim) judge() {
 
 func clockOf(t time.Time) string { return t.UTC().Format("04:05.000") }
 
-// explain adds to the trace what the key of x went through.
+// explain adds to the trace what led to x: what went on, what the server had, and what the reader saw, the last of each. Judgement
+// comes when all is over: what the trace ends with is of no use to it.
 func (s *sim) explain(x sighting) {
-	s.note("the history of %v %s:", x.key, x.feat)
-	for _, st := range s.stigg.HistoryOf(x.key.CustomerID, x.key.ResourceID, 0) {
-		e, ok := st.Find(x.feat)
-		limit := 0.0
-		if e.Limit != nil {
-			limit = *e.Limit
+	const shortly = time.Second // after it: what was about to happen
+	var before, had, seen []string
+	var last string // many states say the same of this feature
+	s.mu.Lock()
+	for _, r := range s.trace {
+		if !r.at.After(x.at.Add(shortly)) {
+			before = append(before, r.String())
 		}
-		s.note("  %d at %v: %q there %v, %q limit %v of %v, usage %v of %v until %v", st.Index, clockOf(st.At), st.AccessDeniedReason, ok, e.AccessDeniedReason, limit, clockOf(e.EntitlementStamp), e.Usage, clockOf(e.UsageStamp), e.PeriodEnd.UTC())
 	}
-	s.note("what reader %d saw of it:", x.reader)
+	s.mu.Unlock()
+	for _, st := range s.stigg.HistoryOf(x.key.CustomerID, x.key.ResourceID, 0) {
+		if text := stateOf(st, x.feat); text != last && !st.At.After(x.at.Add(shortly)) {
+			had, last = append(had, fmt.Sprintf("from %v, state %d: %s", clockOf(st.At), st.Index, text)), text
+		}
+	}
 	for _, y := range s.sightings {
 		if y.reader == x.reader && y.key == x.key && y.feat == x.feat && !y.at.After(x.at) {
-			s.note("  at %v, %v as of %v: there %v, limit %v of %v, usage %v of %v", clockOf(y.at), y.origin, clockOf(y.asOf), y.exists, y.limit, clockOf(y.grant), y.usage, clockOf(y.usedAt))
+			seen = append(seen, y.String())
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, part := range []struct {
+		title string
+		most  int
+		lines []string
+	}{
+		{fmt.Sprintf("what went on until %v, when reader %d saw %v %s:", clockOf(x.at), x.reader, x.key, x.feat), 24, before},
+		{"what the server said of it:", 16, had},
+		{fmt.Sprintf("what reader %d saw of it, the last as it should not:", x.reader), 12, seen},
+	} {
+		s.trace = append(s.trace, remark{text: part.title})
+		for _, l := range part.lines[max(0, len(part.lines)-part.most):] {
+			s.trace = append(s.trace, remark{text: "  " + l})
+		}
+	}
+}
+
+// stateOf is what a state says of a feature, for people.
+func stateOf(st emulator.State, feature string) string {
+	e, ok := st.Find(feature)
+	text := "there"
+	switch {
+	case st.AccessDeniedReason != "":
+		return st.AccessDeniedReason
+	case !ok:
+		return "absent"
+	case e.Unlimited:
+		text = "unlimited"
+	case len(e.Values) > 0:
+		text = fmt.Sprintf("values %v", e.Values)
+	case e.Limit != nil:
+		text = "limit " + number(*e.Limit)
+	}
+	if text += stamped(e.EntitlementStamp); counted[feature] {
+		text += ", usage " + number(e.Usage) + stamped(e.UsageStamp)
+	}
+	if !e.PeriodEnd.IsZero() {
+		text += " until " + e.PeriodEnd.UTC().Format("Jan 2 15:04:05.000")
+	}
+	if e.AccessDeniedReason != "" {
+		text += ", denied: " + e.AccessDeniedReason
+	}
+	return text
 }
 
 // budget counts the fetches of every window against burst + rate × time, as the client sent them, and looks for any in a pause.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,10 +17,13 @@ import (
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/internal/simtest"
 )
 
-// The simulation: a whole client, a whole Stigg, and a network that does its worst, on virtual time. Each seed fixes every choice.
-// What readers saw is judged at the end against the emulator's own history, which shares no code with the client:
+// The simulation: a whole client, a whole Stigg, and a network that does its worst, on virtual time. A seed fixes what the model
+// does; it fixes neither the scheduler nor the jitter of the client's backoffs, so a failure may need -count=50 -failfast, or all
+// seeds, to show again: its trace is what you have. What readers saw is judged at the end against the emulator's own history, which
+// shares no code with the client:
 //
 //  1. every state a reader saw is one that the server had, with a usage that starts again when its period ends, and for one
 //     customer, resource and feature no reader saw the grant or the usage go back; access is what that state gives;
@@ -35,16 +37,9 @@ import (
 //  7. after Close, at any moment, nothing is sent; the bubble ends only when every goroutine, timer and connection is gone.
 //
 // ENTCACHE_SIM_SEEDS is how many seeds to run (default simSeeds), ENTCACHE_SIM_SEED the only one. Seeds run side by side, one on
-// each processor. A failure names its seed, and leaves the whole trace in the test's artifact directory (go test -artifacts
-// -outputdir DIR keeps it).
+// each processor. A failure names its seed, and with -artifacts it leaves the whole trace.
 func TestSim(t *testing.T) {
-	first, seeds := uint64(1), uint64(simSeeds)
-	if n := envUint(t, "ENTCACHE_SIM_SEEDS"); n > 0 {
-		seeds = n
-	}
-	if n := envUint(t, "ENTCACHE_SIM_SEED"); n > 0 {
-		first, seeds = n, 1
-	}
+	first, seeds := simtest.Seeds(t, simSeeds)
 	var next atomic.Uint64
 	next.Store(first)
 	var wg sync.WaitGroup
@@ -60,18 +55,6 @@ func TestSim(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func envUint(t *testing.T, name string) uint64 {
-	s := os.Getenv(name)
-	if s == "" {
-		return 0
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		t.Fatalf("%s=%q: %v", name, s, err)
-	}
-	return n
 }
 
 const (
@@ -127,7 +110,7 @@ type sim struct {
 	dark      bool       // no stream can be open, and the client has had time to notice
 	shut      bool       // Close has returned
 	promised  time.Time  // when the last promotion ends
-	trace     []string
+	trace     []remark
 	sightings []sighting
 }
 
@@ -198,7 +181,20 @@ func (s *sim) catalog(more float64) *emulator.Catalog {
 func (s *sim) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trace = append(s.trace, time.Now().UTC().Format("04:05.000")+" "+fmt.Sprintf(format, args...))
+	s.trace = append(s.trace, remark{time.Now(), fmt.Sprintf(format, args...)})
+}
+
+// remark is a line of the trace. What is said afterwards has no time.
+type remark struct {
+	at   time.Time
+	text string
+}
+
+func (r remark) String() string {
+	if r.at.IsZero() {
+		return r.text
+	}
+	return clockOf(r.at) + " " + r.text
 }
 
 // fail ends the simulation with what was found. It may be called from any of its goroutines, and does not return.
@@ -206,7 +202,10 @@ func (s *sim) fail(format string, args ...any) {
 	s.Helper()
 	found := fmt.Sprintf(format, args...)
 	s.mu.Lock()
-	trace := slices.Clone(s.trace)
+	var trace []string
+	for _, r := range s.trace {
+		trace = append(trace, r.String())
+	}
 	first := !s.Failed()
 	if first {
 		s.Fail()
@@ -216,30 +215,23 @@ func (s *sim) fail(format string, args ...any) {
 	if !first { // what else goes wrong while the simulation comes to an end is of no interest
 		runtime.Goexit()
 	}
+	s.Log("\n" + strings.Join(trace[max(0, len(trace)-60):], "\n"))
+	if !simtest.Kept() {
+		s.Fatalf("found: %s\n%s\n%s", found, simtest.Again(".", s.seed), perhaps)
+	}
 	path := filepath.Join(s.ArtifactDir(), "trace.txt")
 	if err := os.WriteFile(path, []byte(strings.Join(append(trace, "found: "+found), "\n")+"\n"), 0o600); err != nil {
 		path = err.Error()
 	}
-	s.Log("\n" + strings.Join(trace[max(0, len(trace)-60):], "\n"))
-	s.Fatalf("found: %s\nthe whole trace: %s\nseed %d; again with ENTCACHE_SIM_SEED=%d go test -run TestSim .", found, path, s.seed, s.seed)
+	s.Fatalf("found: %s\nseed %d; the whole trace: %s", found, s.seed, path)
 }
+
+const perhaps = "(the scheduler and the jitter of backoffs have a say: it may take -count=50 -failfast, or all seeds, to show again)"
 
 // actor runs step again and again until the network heals, with pauses of its own.
 func (s *sim) actor(wg *sync.WaitGroup, id uint64, longest time.Duration, step func(r *rand.Rand)) {
 	r := rand.New(rand.NewPCG(s.seed, id))
-	wg.Go(func() {
-		for {
-			// Nanoseconds, so that no two actors act at the same instant.
-			t := time.NewTimer(time.Duration(r.Int64N(int64(longest))) + 1)
-			select {
-			case <-t.C:
-				step(r)
-			case <-s.quiet:
-				t.Stop()
-				return
-			}
-		}
-	})
+	wg.Go(func() { simtest.Act(r, longest, s.quiet, func() { step(r) }) })
 }
 
 func (s *sim) run() {

@@ -115,6 +115,21 @@ func (m *memory) Len() int {
 	return len(m.cells)
 }
 
+// touch is a read: it marks the key.
+func (m *memory) touch(k key, now instant) *entitlements.Belief {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.cells[k]
+	if r == nil {
+		return nil
+	}
+	if r.LastRead != now {
+		r.LastRead = now
+		r.Reads++
+	}
+	return r.Belief
+}
+
 func (m *memory) evict(k key) {
 	m.mu.Lock()
 	r := m.cells[k]
@@ -357,17 +372,7 @@ func (w *world) load(k key) *entitlements.Belief {
 func (w *world) read(k key) (b *entitlements.Belief, live bool) {
 	w.t.Helper()
 	now := entitlements.InstantOf(time.Now())
-	w.store.mu.Lock()
-	r := w.store.cells[k]
-	if r != nil {
-		b = r.Belief
-		if r.LastRead != now {
-			r.LastRead = now
-			r.Reads++
-		}
-	}
-	w.store.mu.Unlock()
-	if b == nil {
+	if b = w.store.touch(k, now); b == nil {
 		w.t.Fatalf("%v is not resident", k)
 	}
 	if _, live = w.Fresh(b, now); !live {

@@ -1,9 +1,11 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -46,20 +48,24 @@ func (s *stepper) step(l *line) error {
 			in.usage = *l.Usage
 		}
 		b, v := s.ledger.take(l.Key, in)
-		s.said = fmt.Sprintf("%v: %s", [...]string{"unchanged", "confirmed", "revealed", "advanced", "questioned", "overtaken"}[v], told(b))
+		s.said = fmt.Sprintf("%v: %s", v, told(b, l.At))
 	case "takeoff":
 		s.ledger.takeOff(l.Key)
 	case "begin", "land", "crash":
 		f := s.ledger.flights[l.Key]
 		if f == nil {
-			return fmt.Errorf("%v is not in the air", l.Key)
+			return fmt.Errorf("%s is not in the air", short(l.Key))
 		}
 		switch l.Do {
 		case "begin":
 			s.ledger.begin(f, l.Seq)
 		case "land":
-			s.left[l.Key], _, _ = s.ledger.land(f, s.set(l.State), l.arrival())
-			s.said = told(s.left[l.Key])
+			_, held := s.store.Peek(l.Key)
+			b, v, _ := s.ledger.land(f, s.set(l.State), l.arrival())
+			s.left[l.Key], s.said = b, fmt.Sprintf("%v: %s", v, told(b, l.At))
+			if !held {
+				s.said = "not resident before: " + told(b, l.At)
+			}
 		case "crash":
 			s.ledger.crash(f)
 		}
@@ -86,22 +92,41 @@ func (s *stepper) read(l *line) error {
 		}
 	}
 	if b == nil {
-		return fmt.Errorf("%v was resident, and is not in the replay", l.Key)
+		return fmt.Errorf("%s was resident, and is not in the replay", short(l.Key))
 	}
 	want := *l.See
 	got := look(b, l.Key, l.Feature, l.At)
 	got.Origin, got.AsOf, got.Memory = want.Origin, want.AsOf, want.Memory // of the stream, which is not replayed
 	if got != want {
-		return fmt.Errorf("the replay sees %+v, the reader saw %+v", got, want)
+		return fmt.Errorf("the replay sees something else: %v", &got)
 	}
 	return nil
 }
 
-func told(b *entitlements.Belief) string {
+// told is a belief for people: what it says, and the places that the rules compare.
+func told(b *entitlements.Belief, at instant) string {
 	if b == nil {
 		return "not resident"
 	}
-	return fmt.Sprintf("%v, newest %v, learned at place %d, generation %d, suspect %v, await %v", b.Snapshot, b.Newest, b.GrantSeq, b.Generation, b.Suspect, b.AwaitRefresh)
+	var text strings.Builder
+	text.WriteString(string(b.Snapshot.Reason()))
+	if b.Snapshot.Len() == 0 {
+		text.WriteString(" nothing")
+	}
+	for e := range b.Snapshot.All(at) {
+		limit, _ := e.UsageLimit()
+		u, _ := b.Snapshot.Usage(e.Ref())
+		fmt.Fprintf(&text, " %s limit %s of %s usage %s of %s;", e.FeatureID(), number(limit), clock(entitlements.InstantOf(e.EntitlementUpdatedAt())), number(u.Current), clock(u.UpdatedAt))
+	}
+	fmt.Fprintf(&text, " GrantSeq %d ConfirmSeq %d QuestionSeq %d Newest %s LearnedAt %s Told %v generation %d", b.GrantSeq, b.ConfirmSeq, b.QuestionSeq,
+		clock(b.Newest), clock(b.LearnedAt), b.Told, b.Generation)
+	if b.Suspect {
+		text.WriteString(", suspect")
+	}
+	if b.AwaitRefresh {
+		text.WriteString(", await")
+	}
+	return strings.TrimSpace(text.String())
 }
 
 // replay goes through all lines.
@@ -109,37 +134,38 @@ func replay(states []*state, lines []line) error {
 	s := newStepper(states)
 	for i := range lines {
 		if err := s.step(&lines[i]); err != nil {
-			return &blame{i, fmt.Sprintf("replay of line %d (%v): %v", i+1, &lines[i], err)}
+			return &blame{i, "replayed on one thread: " + err.Error(), &lines[i]}
 		}
 	}
 	return nil
 }
 
-// TestReplay goes through a file that a failed simulation left, and prints each line with what is believed after it.
+// TestReplay goes through the file that a failed simulation left, or, when none is named, through one of this moment. Of the named
+// one it prints each line up to the one that breaks a promise, as far as it is about the same customer, with what is believed
+// after it.
 func TestReplay(t *testing.T) {
-	file := os.Getenv("ENTCACHE_SIM_TRACE")
-	if file == "" {
+	file, named := os.LookupEnv("ENTCACHE_SIM_TRACE")
+	if named {
+		file = found(file)
+	} else {
 		file = recorded(t)
 	}
 	m, states, lines, err := load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newStepper(states)
-	for i := range lines {
-		err := s.step(&lines[i])
-		if os.Getenv("ENTCACHE_SIM_TRACE") != "" {
-			t.Logf("%5d %v", i+1, &lines[i])
-			if s.said != "" {
-				t.Logf("      → %s", s.said)
-			}
-		}
-		if err != nil {
-			t.Fatalf("line %d: %v", i+1, err)
-		}
+	err = judge(m, states, lines)
+	if err == nil {
+		err = replay(states, lines)
 	}
-	if err := judge(m, states, lines); err != nil {
-		t.Error(err)
+	if named {
+		narrate(t, states, lines, err)
+	}
+	if err != nil {
+		t.Fatalf("found: %v", err)
+	}
+	if named {
+		t.Logf("%d lines: they break no promise, and on one thread every reader sees the same", len(lines))
 	}
 	// And it would notice: the same lines with one of them left out.
 	for i := range lines {
@@ -152,6 +178,42 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	t.Error("nothing was fetched")
+}
+
+// found is the file as it is named here, or else at the top of the repository, where the commands are typed: tests run in their
+// own directory.
+func found(file string) string {
+	if _, err := os.Stat(file); err != nil && !filepath.IsAbs(file) {
+		return filepath.Join("..", file)
+	}
+	return file
+}
+
+// narrate steps through the lines up to the one that err blames.
+func narrate(t *testing.T, states []*state, lines []line, err error) {
+	t.Helper()
+	b, ok := errors.AsType[*blame](err)
+	if !ok {
+		return
+	}
+	customer := lines[b.line].Key.CustomerID
+	s := newStepper(states)
+	var text strings.Builder
+	for i := range lines[:b.line+1] {
+		err := s.step(&lines[i])
+		if err == nil && !lines[i].concerns(customer) {
+			continue
+		}
+		fmt.Fprintf(&text, "\n%s", tell(lines, i, states, err != nil || i == b.line))
+		if s.said != "" {
+			fmt.Fprintf(&text, "\n            → %s", s.said)
+		}
+		if err != nil { // from here on the replay is another story
+			fmt.Fprintf(&text, "\n            → %v; has the code changed since?", err)
+			break
+		}
+	}
+	t.Log(text.String())
 }
 
 // recorded is the file of a simulation of this moment.

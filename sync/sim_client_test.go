@@ -26,7 +26,7 @@ func (s *sim) read(pick func(int) int) {
 	s.check(k, f)
 }
 
-// check does what the root package's GetEntitlement does.
+// check does what the root package's GetEntitlement does, and writes down what came of it.
 func (s *sim) check(k key, feature string) {
 	from := entitlements.InstantOf(time.Now())
 	b, origin, memory := s.believe(k, from)
@@ -46,6 +46,12 @@ func (s *sim) check(k key, feature string) {
 	s.add(l)
 }
 
+// awaits is the root package's: how many fetches one read waits for.
+const awaits = 4
+
+// believe does what the root package's belief does, with two differences. There is no WithMaxStale, so whatever is held may be
+// served, and an answer that came of a fetch that was under way is never too old. And what a read found, or fetched, before it
+// gave up is not served once it is no longer resident: the replay could not tell where it came from.
 func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitlements.Origin, memory bool) {
 	var since uint64
 	if b = s.store.touch(k, now); b != nil {
@@ -60,7 +66,7 @@ func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitl
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*simTimeout)
 	defer cancel()
-	for range 4 {
+	for range awaits {
 		fetched, err := s.sync.Load(ctx, k, since)
 		if err != nil {
 			break
@@ -71,27 +77,12 @@ func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitl
 			}
 			return fetched, entitlements.Fetched, false
 		}
-		since = fetched.QuestionSeq
+		since = max(fetched.QuestionSeq, fetched.GrantSeq)
 	}
 	if r, ok := s.store.Peek(k); ok {
 		return r.Belief, entitlements.Stale, true
 	}
 	return nil, entitlements.Fallback, false
-}
-
-// touch is a read of the store.
-func (m *memory) touch(k key, now instant) *entitlements.Belief {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.cells[k]
-	if r == nil {
-		return nil
-	}
-	if r.LastRead != now {
-		r.LastRead = now
-		r.Reads++
-	}
-	return r.Belief
 }
 
 // forget evicts something, or lets nothing in for a while.
@@ -138,7 +129,7 @@ func (s *sim) race(pick func(int) int) {
 	s.mu.Lock()
 	s.stigg.put(k, tier)
 	e := event(s.stigg.record(k))
-	if w := s.network.line; w != nil {
+	if w := s.network.open; w != nil {
 		w.last = time.Now().Add(simLongestWay / 2)
 		w.push(e, w.onTime())
 	}

@@ -11,12 +11,30 @@ import (
 
 // fact is what the server said of one feature, from some moment on.
 type fact struct {
+	state                  int // the first of those that say it
 	at                     instant
 	reason                 entitlements.Reason
 	exists, granted        bool
 	limit, usage           float64
 	periodStart, periodEnd instant
 	until                  instant // when the next one began; 0 for the last
+}
+
+// grant and use are for people: which state of the server it was, and how that can be told from others.
+func (x *fact) grant() string {
+	switch {
+	case x.reason != "":
+		return fmt.Sprintf("state %d (%s)", x.state, x.reason)
+	case !x.exists:
+		return fmt.Sprintf("state %d (absent)", x.state)
+	case !x.granted:
+		return fmt.Sprintf("state %d (limit %s, not granted)", x.state, number(x.limit))
+	}
+	return fmt.Sprintf("state %d (limit %s)", x.state, number(x.limit))
+}
+
+func (x *fact) use() string {
+	return fmt.Sprintf("state %d (usage %s)", x.state, number(x.usage))
 }
 
 // subject is one feature of one key.
@@ -75,11 +93,11 @@ func judge(m manner, states []*state, lines []line) error {
 	}
 	for i := range lines {
 		if text := c.hear(&lines[i]); text != "" {
-			return &blame{i, fmt.Sprintf("line %d (%v): %s", i+1, &lines[i], text)}
+			return &blame{i, text, &lines[i]}
 		}
 	}
 	if c.finals < len(simFeatures) {
-		return &blame{len(lines) - 1, "nothing was compared at the end"}
+		return &blame{len(lines) - 1, "nothing was compared at the end", &lines[len(lines)-1]}
 	}
 	return nil
 }
@@ -87,7 +105,7 @@ func judge(m manner, states []*state, lines []line) error {
 // enter takes a state into the histories.
 func (c *court) enter(st *state) {
 	for _, f := range simFeatures {
-		x := fact{at: st.at, reason: st.reason}
+		x := fact{state: st.id, at: st.at, reason: st.reason}
 		for i := range st.grants {
 			if g := &st.grants[i]; g.ID == f {
 				x.exists, x.granted, x.limit = true, g.IsGranted, g.UsageLimit
@@ -148,7 +166,7 @@ const healed = "the network heals, and the server is quiet"
 // budget: no window holds more requests than were allowed.
 func (c *court) budget(at instant) string {
 	if at < c.pause {
-		return fmt.Sprintf("the server has asked for none before %v", c.pause)
+		return fmt.Sprintf("the server has asked for none before %s", clock(c.pause))
 	}
 	c.requests = append(c.requests, at)
 	perMinute, burst := c.manner.budget()
@@ -216,7 +234,7 @@ func (c *court) read(l *line) string {
 	match := func(x *fact) bool {
 		return x.reason == v.Reason && x.exists == v.Exists && x.granted == v.Granted && x.limit == v.Limit
 	}
-	n, text := c.place(r.grants, r.seen, from, l, match)
+	n, text := c.place(r.grants, r.seen, from, l, match, (*fact).grant)
 	if text != "" {
 		return text
 	}
@@ -225,7 +243,7 @@ func (c *court) read(l *line) string {
 		return text
 	}
 	if access := v.Exists && v.Granted && v.Usage+1 <= v.Limit; v.Access != access {
-		return fmt.Sprintf("access %v", v.Access)
+		return fmt.Sprintf("access is %v, and should be %v", v.Access, access)
 	}
 	if text := c.followed(l); text != "" {
 		return text
@@ -237,14 +255,14 @@ func (c *court) read(l *line) string {
 func (c *court) followed(l *line) string {
 	v := l.See
 	if v.Origin == entitlements.Live && !c.Poll && !c.open {
-		return "no stream is open"
+		return "Live, and no stream is open"
 	}
 	if v.Until != 0 && v.Until < l.At && v.Confirmed < v.Until {
 		if v.Origin == entitlements.Live {
-			return fmt.Sprintf("the set was valid until %v", v.Until)
+			return fmt.Sprintf("Live, and the set was valid until %s", clock(v.Until))
 		}
 		if c.Calm && !c.Tight && v.Until+prompt < l.At {
-			return fmt.Sprintf("the set was valid until %v, and has not been fetched since", v.Until)
+			return fmt.Sprintf("the set was valid until %s, and has not been fetched since", clock(v.Until))
 		}
 	}
 	return ""
@@ -252,7 +270,7 @@ func (c *court) followed(l *line) string {
 
 // place returns the first version that a view may be of: one that the server had by then, no older than what a reader had seen
 // before, and not over at the moment as of which the view claims it.
-func (c *court) place(facts []fact, seen []progress, from int, l *line, match func(*fact) bool) (version int, complaint string) {
+func (c *court) place(facts []fact, seen []progress, from int, l *line, match func(*fact) bool, name func(*fact) string) (version int, complaint string) {
 	v, matched := l.See, -1
 	for i := 0; i < len(facts) && facts[i].at <= l.At; i++ {
 		if !match(&facts[i]) {
@@ -263,15 +281,17 @@ func (c *court) place(facts []fact, seen []progress, from int, l *line, match fu
 			return i, ""
 		}
 	}
-	switch far := upTo(seen, l.From); {
-	case matched < 0:
+	if matched < 0 {
 		return 0, "the server never had that"
-	case matched < far:
-		return 0, fmt.Sprintf("version %d at most, after a reader had seen version %d: back", matched, far)
-	case matched < from:
-		return 0, fmt.Sprintf("version %d at most, and this client's own write led to version %d", matched, from)
 	}
-	return 0, fmt.Sprintf("version %d, which ended at %v, and it claims to be as of %v", matched, facts[matched].until, c.claim(v))
+	saw := name(&facts[matched])
+	switch far := upTo(seen, l.From); {
+	case matched < far:
+		return 0, fmt.Sprintf("back to %s, after a reader had seen %s", saw, name(&facts[far]))
+	case matched < from:
+		return 0, fmt.Sprintf("%s, and this client's own write led to %s", saw, name(&facts[from]))
+	}
+	return 0, fmt.Sprintf("%s, which ended at %s, and it claims to be as of %s", saw, clock(facts[matched].until), clock(c.claim(v)))
 }
 
 // claim is the moment as of which a view is true. A fetch vouches for what it brought; an event for what it says as of its stamp,
@@ -298,7 +318,7 @@ func (c *court) usage(l *line, r *record, from int) string {
 		return ""
 	}
 	if v.PeriodEnd != 0 && v.PeriodEnd < l.At {
-		return fmt.Sprintf("the usage of a period that ended at %v", v.PeriodEnd)
+		return fmt.Sprintf("the usage of a period that ended at %s", clock(v.PeriodEnd))
 	}
 	match := func(x *fact) bool {
 		if x.periodEnd != 0 && x.periodEnd < l.At { // the reader knows when it ended, and what comes after it
@@ -306,9 +326,9 @@ func (c *court) usage(l *line, r *record, from int) string {
 		}
 		return x.usage == v.Usage && x.periodEnd == v.PeriodEnd
 	}
-	n, text := c.place(r.usages, r.seenUse, from, l, match)
+	n, text := c.place(r.usages, r.seenUse, from, l, match, (*fact).use)
 	if text != "" {
-		return "usage: " + text
+		return "of its usage: " + text
 	}
 	r.seenUse = append(r.seenUse, progress{l.At, max(n, upTo(r.seenUse, l.At))})
 	return ""
@@ -328,7 +348,7 @@ func (c *court) timely(l *line, r *record) string {
 	} else if since == 0 || l.At-c.lastRead[l.Key] > instant(2*time.Second) {
 		c.stale[l.Key] = l.At
 	} else if c.Calm && !c.Tight && l.At-since > patience {
-		return fmt.Sprintf("Stale since %v, and nothing is broken", since)
+		return fmt.Sprintf("Stale since %s, and nothing is broken", clock(since))
 	}
 	c.lastRead[l.Key] = l.At
 	if !c.final {
@@ -339,10 +359,10 @@ func (c *court) timely(l *line, r *record) string {
 		return fmt.Sprintf("%v long after the network healed", v.Origin)
 	}
 	if x := &r.grants[len(r.grants)-1]; x.reason != v.Reason || x.exists != v.Exists || x.granted != v.Granted || x.limit != v.Limit {
-		return fmt.Sprintf("the server has %+v", *x)
+		return fmt.Sprintf("the server has %s", x.grant())
 	}
 	if n := len(r.usages) - 1; v.Exists && r.usages[n].usage != v.Usage {
-		return fmt.Sprintf("the server has a usage of %v", r.usages[n].usage)
+		return fmt.Sprintf("the server has %s", r.usages[n].use())
 	}
 	return ""
 }

@@ -34,7 +34,7 @@ type network struct {
 	pace    time.Duration
 	asked   uint64
 	dials   uint64
-	line    *wire                // the stream that is open, as the server sees it
+	open    *wire                // the stream that is open, as the server sees it
 	backlog []entitlements.Event // of the stream before: they arrive right after the next is open
 }
 
@@ -117,13 +117,13 @@ func (n *network) Subscribe(ctx context.Context, wanted func(key) bool) (Stream,
 		w.push(e, w.last.Add(time.Duration(len(w.queue))))
 	}
 	n.backlog = nil
-	n.line = w
+	n.open = w
 	return w, nil
 }
 
 // send is how an event leaves the server. It is lost when no stream is open.
 func (n *network) send(e entitlements.Event) {
-	w := n.line
+	w := n.open
 	if w == nil {
 		return
 	}
@@ -158,16 +158,16 @@ const simLatest = 3 * time.Second
 
 // deliver sends an event that is late into the stream that is open by now.
 func (n *network) deliver(e entitlements.Event) {
-	if w := n.line; w != nil {
+	if w := n.open; w != nil {
 		w.push(e, time.Now().Add(1))
 	}
 }
 
 // cut ends the stream that is open, with what is on its way.
 func (n *network) cut(err error) {
-	if n.line != nil {
-		n.line.cut(err)
-		n.line = nil
+	if n.open != nil {
+		n.open.cut(err)
+		n.open = nil
 	}
 }
 
@@ -301,8 +301,8 @@ func (w *wire) receive(p parcel) (entitlements.Event, error) {
 func (w *wire) Close() error {
 	w.sim.mu.Lock()
 	defer w.sim.mu.Unlock()
-	if w.sim.network.line == w {
-		w.sim.network.line = nil
+	if w.sim.network.open == w {
+		w.sim.network.open = nil
 	}
 	close(w.ended)
 	return nil
@@ -352,8 +352,8 @@ func (s *sim) sabotage(pick func(int) int) {
 		s.sync.KeyChanged()
 	case 10:
 		do("the socket is half open", func() {
-			if n.line != nil {
-				n.line.mute, n.line.queue = true, nil
+			if n.open != nil {
+				n.open.mute, n.open.queue = true, nil
 			}
 		})
 		time.Sleep(s.pause(pick, 45*time.Second))

@@ -3,7 +3,6 @@ package syncer
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -12,46 +11,29 @@ import (
 	"time"
 
 	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/internal/simtest"
 )
 
 // The simulation: a whole Syncer, a server with a true history, and a network that does its worst, on virtual time. Its sister in
 // the root package has the whole client, the emulator and real bytes; this one has a server that is free to be worse than
 // the emulator, and can be replayed.
 //
-// A seed fixes every choice of the model, each at a virtual instant of its own. What happened is written down line by line, and
-// two things are then done with the lines, both on a single thread: they are judged (sim_judge_test.go), and they are replayed
-// step by step against a new ledger, which must believe the same at every read (replay_test.go). The lines of a seed that fails
-// are kept; ENTCACHE_SIM_TRACE=file go test -run TestReplay ./sync goes through them again.
+// A seed fixes every choice of the model, each at a virtual instant of its own. It fixes neither the scheduler nor the jitter of
+// the syncer's backoffs, so a failure may need -count=50 -failfast, or all seeds, to show again: its trace is what you have. What
+// happened is written down line by line, and two things are then done with the lines, both on a single thread: they are judged
+// (sim_judge_test.go), and they are replayed step by step against a new ledger, which must believe the same at every read
+// (replay_test.go). With -artifacts the lines of a seed that fails are kept, and TestReplay goes through them again.
 //
 // ENTCACHE_SIM_SEEDS is how many seeds to run (default 200), ENTCACHE_SIM_SEED the only one.
 func TestSim(t *testing.T) {
-	first, seeds := uint64(1), uint64(200)
-	if n := envUint(t, "ENTCACHE_SIM_SEEDS"); n > 0 {
-		seeds = n
-	}
-	if n := envUint(t, "ENTCACHE_SIM_SEED"); n > 0 {
-		first, seeds = n, 1
-	}
+	first, seeds := simtest.Seeds(t, 200)
 	for seed := first; seed < first+seeds; seed++ {
 		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
 		}) {
-			t.Fatalf("seed %d; again with ENTCACHE_SIM_SEED=%d go test -run TestSim ./sync", seed, seed)
+			return // one failure is enough to look at
 		}
 	}
-}
-
-func envUint(t *testing.T, name string) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return 0
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s=%q: %v", name, text, err)
-	}
-	return n
 }
 
 const (
@@ -156,26 +138,12 @@ func newSim(t *testing.T, seed uint64) *sim {
 
 func (s *sim) random(id uint64) *rand.Rand { return rand.New(rand.NewPCG(s.seed, id)) }
 
-// pause is a while of at most d, in nanoseconds, so that no two things happen at the same instant.
-func (s *sim) pause(pick func(int) int, d time.Duration) time.Duration {
-	return time.Duration(pick(int(d))) + 1
-}
+func (s *sim) pause(pick func(int) int, d time.Duration) time.Duration { return simtest.Rest(pick, d) }
 
 // actor does something again and again until it is quiet.
 func (s *sim) actor(id uint64, longest time.Duration, step func(pick func(int) int)) {
 	r := s.random(id)
-	s.wg.Go(func() {
-		for {
-			t := time.NewTimer(s.pause(r.IntN, longest))
-			select {
-			case <-t.C:
-				step(r.IntN)
-			case <-s.quiet:
-				t.Stop()
-				return
-			}
-		}
-	})
+	s.wg.Go(func() { simtest.Act(r, longest, s.quiet, func() { step(r.IntN) }) })
 }
 
 // later does something at the server at a given moment.
@@ -212,21 +180,25 @@ func (s *sim) run() {
 func simulate(t *testing.T, seed uint64) {
 	s := newSim(t, seed)
 	s.run()
-	if s.network.line != nil {
+	if s.network.open != nil {
 		t.Error("a stream is open after Close")
 	}
 	err := judge(s.manner, s.states, s.lines)
 	if err == nil {
 		err = replay(s.states, s.lines)
 	}
-	if err != nil {
-		file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("sim-%d.jsonl", seed))
-		if err := save(file, s.manner, s.states, s.lines); err != nil {
-			t.Error(err)
-		}
-		show(t, s.lines, s.states, err)
-		t.Fatalf("found: %v\nseed %d; go through %s again with ENTCACHE_SIM_TRACE=%s go test -run TestReplay ./sync", err, seed, file, file)
+	if err == nil {
+		return
 	}
+	show(t, s.lines, s.states, err)
+	if !simtest.Kept() {
+		t.Fatalf("found: %v\n%s", err, simtest.Again("./sync", seed))
+	}
+	file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("sim-%d.jsonl", seed))
+	if err := save(file, s.manner, s.states, s.lines); err != nil {
+		t.Error(err)
+	}
+	t.Fatalf("found: %v\nseed %d; its trace is %s\nstep through it with: ENTCACHE_SIM_TRACE=%s go test -v -count=1 -run TestReplay ./sync", err, seed, file, file)
 }
 
 // converge mends everything, and goes on reading for as long as it may take.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,14 +127,22 @@ var inputNames = [...]string{
 }
 
 // String is for people.
+func (v verdict) String() string {
+	return [...]string{
+		unchanged: "unchanged", confirmed: "confirmed", revealed: "revealed", advanced: "advanced", questioned: "questioned",
+		overtaken: "overtaken",
+	}[v]
+}
+
+// String is for people.
 func (l *line) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %-8s", l.At.Time().Format("04:05.000000"), l.Do)
 	if l.Key != (key{}) {
-		fmt.Fprintf(&b, " %s/%s", l.Key.CustomerID, l.Key.ResourceID)
+		b.WriteString(" " + short(l.Key))
 	}
 	if l.Do == "take" {
-		fmt.Fprintf(&b, " %s", inputNames[l.Input])
+		b.WriteString(" " + inputNames[l.Input])
 	}
 	if l.State != 0 {
 		fmt.Fprintf(&b, " state %d", l.State)
@@ -144,22 +154,26 @@ func (l *line) String() string {
 		fmt.Fprintf(&b, " generation %d", l.Generation)
 	}
 	if l.Usage != nil {
-		fmt.Fprintf(&b, " %s=%v as of %s", l.Usage.Ref.ID, l.Usage.Current, l.Usage.UpdatedAt.Time().Format("04:05.000"))
+		fmt.Fprintf(&b, " %s usage %s of %s", l.Usage.Ref.ID, number(l.Usage.Current), clock(l.Usage.UpdatedAt))
 	}
-	if l.Do == "read" {
+	switch l.Do {
+	case "read":
 		fmt.Fprintf(&b, " %s: ", l.Feature)
-		if v := l.See; v == nil {
+		if l.See == nil {
 			b.WriteString("fallback")
 		} else {
-			fmt.Fprintf(&b, "%v as of %s, limit %v usage %v", v.Origin, v.AsOf.Time().Format("04:05.000"), v.Limit, v.Usage)
-			for _, x := range []struct {
-				is   bool
-				text string
-			}{{!v.Exists, "absent"}, {v.Access, "access"}, {v.Suspect, "suspect"}, {v.Await, "await"}, {l.From != l.At, "waited since " + l.From.Time().Format("04:05.000")}} {
-				if x.is {
-					b.WriteString(", " + x.text)
-				}
-			}
+			b.WriteString(l.See.String())
+		}
+		if l.From != l.At {
+			b.WriteString(", waited since " + clock(l.From))
+		}
+	case "full":
+		b.WriteString([]string{" no more", " from now on"}[intOf(l.Full)])
+	case "throttle":
+		fmt.Fprintf(&b, " for %v", l.Pause)
+	case "wrote":
+		if l.Feature != "" {
+			b.WriteString(" usage of " + l.Feature)
 		}
 	}
 	if l.Text != "" {
@@ -168,53 +182,127 @@ func (l *line) String() string {
 	return b.String()
 }
 
+func intOf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// String is for people.
+func (v *view) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v as of %s", v.Origin, clock(v.AsOf))
+	if v.Exists {
+		fmt.Fprintf(&b, ", limit %s usage %s", number(v.Limit), number(v.Usage))
+	}
+	for _, x := range []struct {
+		is   bool
+		text string
+	}{
+		{!v.Exists, "absent"}, {v.Exists && !v.Granted, "not granted"}, {v.Reason != "", string(v.Reason)}, {v.Access, "access"},
+		{v.Suspect, "suspect"}, {v.Await, "await"}, {v.PeriodEnd != 0, "period until " + clock(v.PeriodEnd)},
+		{v.Until != 0, "valid until " + clock(v.Until)}, {v.Confirmed != v.AsOf, "confirmed " + clock(v.Confirmed)},
+	} {
+		if x.is {
+			b.WriteString(", " + x.text)
+		}
+	}
+	return b.String()
+}
+
 // String is for people.
 func (st *state) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "state %d:", st.id)
+	fmt.Fprintf(&b, "state %d of %s:", st.id, short(st.key))
 	if st.reason != "" {
 		fmt.Fprintf(&b, " %s", st.reason)
 	}
 	for i := range st.grants {
 		g := &st.grants[i]
-		fmt.Fprintf(&b, " %s(%v granted %v as of %s, usage %v as of %s)", g.ID, g.UsageLimit, g.IsGranted,
-			g.EntitlementUpdatedAt.Time().Format("04:05.000"), g.CurrentUsage, g.UsageUpdatedAt.Time().Format("04:05.000"))
+		if i > 0 {
+			b.WriteString(";")
+		}
+		fmt.Fprintf(&b, " %s limit %s of %s usage %s of %s", g.ID, number(g.UsageLimit), clock(g.EntitlementUpdatedAt), number(g.CurrentUsage), clock(g.UsageUpdatedAt))
+		if !g.IsGranted {
+			b.WriteString(" not granted")
+		}
+		if g.ValidUntil != 0 {
+			b.WriteString(" valid until " + clock(g.ValidUntil))
+		}
 	}
 	return b.String()
+}
+
+// short is a key for people: a customer, or customer/resource.
+func short(k key) string {
+	if k.ResourceID == "" {
+		return k.CustomerID
+	}
+	return k.CustomerID + "/" + k.ResourceID
+}
+
+// number is a limit or a usage, without an exponent.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// clock is a moment as minutes and seconds, or with the hour where there is one.
+func clock(i instant) string {
+	switch t := i.Time(); {
+	case i == 0:
+		return "never"
+	case t.Hour() > 0:
+		return t.Format("15:04:05.000")
+	default:
+		return t.Format("04:05.000")
+	}
 }
 
 // blame is a broken promise, and the line that shows it.
 type blame struct {
 	line int
 	text string
+	at   *line
 }
 
-func (b *blame) Error() string { return b.text }
+// The complaint comes first: it is what fits into a table.
+func (b *blame) Error() string { return fmt.Sprintf("%s; line %d: %v", b.text, b.line+1, b.at) }
 
-// show prints what led to err: the lines about the same customer, and the states they speak of.
+// concerns reports whether a line is about the customer, or about nobody in particular.
+func (l *line) concerns(customer string) bool {
+	return customer == "" || l.Key.CustomerID == "" || l.Key.CustomerID == customer
+}
+
+// tell is a line of the trace with its number, marked when it is the one to look at, and with what the server had at a new state.
+func tell(lines []line, i int, states []*state, marked bool) string {
+	mark := "   "
+	if marked {
+		mark = ">>>"
+	}
+	text := fmt.Sprintf("%s %5d %v", mark, i+1, &lines[i])
+	if lines[i].Do == "state" {
+		_, content, _ := strings.Cut(states[lines[i].State-1].String(), ":")
+		text += ":" + content
+	}
+	return text
+}
+
+// show prints what led to err: the last lines about the same customer, and the states they speak of.
 func show(t *testing.T, lines []line, states []*state, err error) {
 	t.Helper()
-	last := len(lines) - 1
+	last, blamed := len(lines)-1, -1
 	var customer string
 	if b, ok := errors.AsType[*blame](err); ok {
-		last, customer = b.line, lines[b.line].Key.CustomerID
+		last, blamed, customer = b.line, b.line, lines[b.line].Key.CustomerID
 	}
 	const most = 60
 	var text []string
 	for i := last; i >= 0 && len(text) < most; i-- {
-		l := &lines[i]
-		if customer != "" && l.Key.CustomerID != "" && l.Key.CustomerID != customer {
-			continue
+		if lines[i].concerns(customer) {
+			text = append(text, tell(lines, i, states, i == blamed))
 		}
-		s := l.String()
-		if l.Do == "state" {
-			s += " = " + states[l.State-1].String()
-		}
-		text = append(text, s)
 	}
-	for i := len(text) - 1; i >= 0; i-- {
-		t.Log(text[i])
-	}
+	slices.Reverse(text)
+	t.Log("\n" + strings.Join(text, "\n"))
 }
 
 // saved is one line of a file: first the manner, then the states of the server, then the lines.

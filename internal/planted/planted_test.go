@@ -130,8 +130,8 @@ func simulate(ctx context.Context, binary, dir, name string, seeds int) outcome 
 	return outcome{err, text.String(), time.Since(began)}
 }
 
-// again is the line with which a simulation names the seed that failed.
-var again = regexp.MustCompile(`seed (\d+); again with ENTCACHE_SIM_SEED=`)
+// again is the line with which a simulation names the seed that failed: simtest.Again.
+var again = regexp.MustCompile(`seed (\d+); keep its trace with: ENTCACHE_SIM_SEED=`)
 
 // caught reports whether the simulation itself found fault, and at which seed: an ordinary failure that names its seed, and no
 // crash, which would also happen to a harness that is broken.

@@ -38,7 +38,7 @@ type part struct {
 var parts = []part{
 	{dir: "entitlements"},
 	{dir: "cache", may: []string{"entitlements", ristretto}},
-	{dir: "sync", may: []string{"entitlements", "internal/retry", xsync}},
+	{dir: "sync", may: []string{"entitlements", "internal/retry", xsync}, tests: []string{"internal/simtest"}},
 	{
 		dir: "gql",
 		may: []string{"entitlements", "internal/retry", "gql/internal/graphqlws", genqlient},
@@ -56,7 +56,7 @@ var parts = []part{
 		// internal/retry is for Usage.Report, which waits for its answer; reports that do not wait are the business of usage.
 		may: []string{"entitlements", "cache", "sync", "gql", "usage", "internal/retry", xsync},
 		// ristretto for the floor that the hit is measured against.
-		tests: []string{"emulator", ristretto},
+		tests: []string{"emulator", "internal/simtest", ristretto},
 	},
 	{dir: "emulator", may: []string{"gql/schema", gorilla, graphqlGo, yaml, decimal}},
 	{dir: "cmd/stigg-emulator", may: []string{"emulator"}},
@@ -67,6 +67,7 @@ var parts = []part{
 	{dir: "bench/internal/linear", tests: []string{rootPackage, "entitlements", "emulator", porcupine}},
 	{dir: "contrib", may: []string{rootPackage, "entitlements", "emulator"}, any: true},
 	{dir: "internal/repo"},
+	{dir: "internal/simtest"},
 	{dir: "internal/tools"},
 }
 
