@@ -114,26 +114,31 @@ func (c *Cache) Peek(key entitlements.Key) (Entry, bool) {
 }
 
 // Update replaces the belief about a resident key with what next makes of it, atomically: next is called again when another
-// update came in between, so it must be pure. A nil result, or the belief itself, changes nothing. Update returns the belief
-// that stands afterwards, nil when the key is not resident.
+// update, or an eviction, came in between, so it must be pure. A nil result, or the belief itself, changes nothing. Update
+// returns the belief that stands afterwards, nil when the key is not resident, or is no longer: it gave way to others meanwhile,
+// or the new belief is larger than there is room for.
 func (c *Cache) Update(key entitlements.Key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief {
-	cl := c.registry.table.findKey(key)
-	if cl == nil {
-		return nil
-	}
-	for {
+	for cl := c.registry.table.findKey(key); cl != nil; cl = c.registry.table.findKey(key) {
 		old := cl.belief.Load()
 		b := next(old)
 		if b == nil || b == old {
-			return old
+			if c.registry.lists(cl) {
+				return old
+			}
+			continue
 		}
 		if cl.belief.CompareAndSwap(old, b) {
 			if b.Snapshot != old.Snapshot {
 				c.reprice(cl, b)
 			}
-			return b
+			// Only now: whoever strikes the cell off from here on tells OnEvict of b, or of what has replaced it. When it is gone
+			// already, OnEvict may have been told of what stood before, and the key may be resident again, without what next does.
+			if c.registry.lists(cl) {
+				return b
+			}
 		}
 	}
+	return nil
 }
 
 // Insert makes key resident with b, unless it is resident already: then it does nothing and returns false together with the
