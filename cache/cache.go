@@ -63,7 +63,7 @@ func New(cfg Config) (*Cache, error) {
 		MaxCost:            c.placeable,
 		BufferItems:        64,
 		IgnoreInternalCost: true,
-		KeyToHash:          func(h uint64) (uint64, uint64) { return h, 0 }, // hashed already; the cell's key tells keys apart
+		KeyToHash:          func(h uint64) (uint64, uint64) { return h, 0 }, // hashed already; a cell's key tells collisions apart
 		OnEvict:            func(i *ristretto.Item[*cell]) { c.yielded(i.Value) },
 		// Who is refused is asked after by whoever had it apply, see place.
 	})
