@@ -13,7 +13,7 @@ type (
 	Ref = entitlements.Ref
 	// Query is a question: may this customer use this feature? Fields and methods: [entitlements.Query].
 	Query = entitlements.Query
-	// Decision is its answer. Fields and methods: [entitlements.Decision].
+	// Decision is the answer to a Query. Fields and methods: [entitlements.Decision].
 	Decision = entitlements.Decision
 	// Entitlement is the details behind an answer. Fields and methods: [entitlements.Entitlement].
 	Entitlement = entitlements.Entitlement
@@ -27,16 +27,18 @@ type (
 	FallbackValue = entitlements.FallbackValue
 	// Grant spells out an entitlement, for the details of a fallback. Fields and methods: [entitlements.Grant].
 	Grant = entitlements.Grant
-	// FeatureType and MeterType are Stigg's words for kinds of features, for the details of a fallback.
+	// FeatureType is Stigg's word for a kind of feature, for the details of a fallback.
 	FeatureType = entitlements.FeatureType
-	MeterType   = entitlements.MeterType
+	// MeterType is Stigg's word for how the usage of a feature is counted, for the details of a fallback.
+	MeterType = entitlements.MeterType
 	// State is how the client stands to Stigg.
 	State = syncer.State
 	// Source is where entitlements are fetched from and followed; see [WithSource]. Fields and methods: [syncer.Source].
 	Source = syncer.Source
 	// Stream is what a Source follows. Fields and methods: [syncer.Stream].
 	Stream = syncer.Stream
-	// Snapshot is what a Source answers: everything about one Key. Make one with entitlements.NewSnapshot. Fields and methods: [entitlements.Snapshot].
+	// Snapshot is what a Source answers: everything about one Key. Make one with [entitlements.NewSnapshot]. Fields and methods:
+	// [entitlements.Snapshot].
 	Snapshot = entitlements.Snapshot
 	// Event is what a Stream brings. Fields and methods: [entitlements.Event].
 	Event = entitlements.Event
@@ -95,6 +97,8 @@ const (
 	UnknownReason                      = entitlements.Unknown
 )
 
-// Feature names a feature's entitlement within a set, Currency a credit wallet's.
-func Feature(id string) Ref  { return entitlements.Feature(id) }
+// Feature names the entitlement to a feature within a set.
+func Feature(id string) Ref { return entitlements.Feature(id) }
+
+// Currency names the entitlement to a credit currency, a wallet, within a set.
 func Currency(id string) Ref { return entitlements.Currency(id) }

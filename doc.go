@@ -2,8 +2,8 @@
 //
 // Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
 // of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
-// about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are visible to
-// the next check.
+// about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are
+// visible to the next check.
 //
 // # Usage
 //
@@ -28,8 +28,9 @@
 //
 // # Concurrency
 //
-// A Client may be used from any number of goroutines, Close included. New starts no goroutine; Start starts four, plus one for
-// each fetch in flight; Close ends and joins them all.
+// A Client may be used from any number of goroutines, Close included. New starts no goroutine. From Start on there are six, or
+// five without a stream (ristretto's two among them), and up to two for each fetch in flight; net/http's for its connections come
+// on top. Close ends and joins them all.
 //
 // # What it is not
 //

@@ -18,8 +18,9 @@ type Usage struct{ c *Client }
 // reportAttempts bounds how often one report is sent.
 const reportAttempts = 4
 
-// Report reports usage of a feature whose usage the program counts itself (Stigg calls it calculated usage), and waits until Stigg has counted it: Value is added
-// (the default, [UsageDelta]) or replaces what there was ([UsageSet]). It returns the usage that results.
+// Report reports usage of a feature whose usage the program counts itself (Stigg calls it calculated usage), and waits until
+// Stigg has counted it: Value is added (the default, [UsageDelta]) or replaces what there was ([UsageSet]). It returns the usage
+// that results.
 //
 // CustomerId and FeatureId are required and Value must be finite. Without an IdempotencyKey one is generated, and in is sent
 // with the same key again after a failure that may pass, so that it counts once however often it is sent. When Report returns,

@@ -221,6 +221,65 @@ func TestUpdateSaysWhatStands(t *testing.T) {
 	}
 }
 
+// A key that leaves while its update is computed is not resident when the update is done: whoever was told otherwise would wait for
+// nothing, and think that what it brought is kept.
+func TestUpdateOfAKeyThatLeavesMeanwhileSaysSo(t *testing.T) {
+	for name, last := range map[string]func(*entitlements.Belief) *entitlements.Belief{
+		"nil":    func(*entitlements.Belief) *entitlements.Belief { return nil },
+		"itself": func(b *entitlements.Belief) *entitlements.Belief { return b },
+		"new":    func(*entitlements.Belief) *entitlements.Belief { return belief(newcomer(0), 0) },
+		"larger": func(*entitlements.Belief) *entitlements.Belief { return belief(newcomer(0), 1000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l leavers
+			c := full(t, &l)
+			c.read(newcomer(0))
+			calls := 0
+			b := c.Update(newcomer(0), func(b *entitlements.Belief) *entitlements.Belief {
+				calls++
+				for n := 1; len(l.told[newcomer(0)]) == 0; n++ { // others come, until it gives way
+					c.read(newcomer(n))
+				}
+				return last(b)
+			})
+			if b != nil || calls != 1 {
+				t.Errorf("Update = %p after %d calls, want nil after one: the key is gone", b, calls)
+			}
+			if _, ok := c.Peek(newcomer(0)); ok || len(l.told[newcomer(0)]) != 1 {
+				t.Errorf("resident: %v, told of %d times; want it gone, once", ok, len(l.told[newcomer(0)]))
+			}
+			agree(t, c.Cache)
+		})
+	}
+}
+
+// And one that has left and come back is another one: the update is of what came back.
+func TestUpdateOfAKeyThatComesBackMeanwhileIsOfWhatIsResident(t *testing.T) {
+	var l leavers
+	c := full(t, &l)
+	c.read(newcomer(0))
+	back := belief(newcomer(0), 0)
+	var met []*entitlements.Belief
+	b := c.Update(newcomer(0), func(b *entitlements.Belief) *entitlements.Belief {
+		if met = append(met, b); len(met) == 1 {
+			for n := 1; len(l.told[newcomer(0)]) == 0; n++ {
+				c.read(newcomer(n))
+			}
+			c.Insert(newcomer(0), back)
+		}
+		n := *b
+		n.GrantSeq++
+		return &n
+	})
+	if len(met) != 2 || met[1] != back {
+		t.Fatalf("the update was applied to %p, want the second time to what came back, %p", met, back)
+	}
+	if e, _ := c.Peek(newcomer(0)); b == nil || e.Belief != b || b.GrantSeq != 1 {
+		t.Errorf("Update = %+v, Peek finds %+v; want what came back, updated once", b, e.Belief)
+	}
+	agree(t, c.Cache)
+}
+
 // A 64-bit collision cannot be had for the asking, so one is planted: a cell of another key under this key's hash.
 func TestCollidingKeysAreNeverConfused(t *testing.T) {
 	c := open(t, Config{})

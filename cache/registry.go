@@ -109,6 +109,9 @@ func (r *registry) drop(c *cell) bool {
 	return c.waiting && r.room.bytes > r.room.max && r.removeLocked(c)
 }
 
+// lists reports whether c is listed, without a lock.
+func (r *registry) lists(c *cell) bool { return r.table.find(c.hash) == c }
+
 // state returns whether c is listed, and whether it waits.
 func (r *registry) state(c *cell) (listed, waiting bool) {
 	r.mu.Lock()

@@ -228,7 +228,9 @@ func TestCellThatOutgrowsEverythingLeavesAlone(t *testing.T) {
 		c.read(newcomer(i))
 	}
 	size := int(c.placeable)
-	c.Update(customer(7), func(*entitlements.Belief) *entitlements.Belief { return belief(customer(7), size) })
+	if b := c.Update(customer(7), func(*entitlements.Belief) *entitlements.Belief { return belief(customer(7), size) }); b != nil {
+		t.Errorf("Update = %p of a key that it made leave, want nil", b)
+	}
 	if _, ok := c.Peek(customer(7)); ok || len(l.told) != 1 || len(l.told[customer(7)]) != 1 {
 		t.Errorf("resident: %v; told of %d keys, %d times of this one; want it gone, once and alone", ok, len(l.told), len(l.told[customer(7)]))
 	}

@@ -81,7 +81,7 @@ type Plan struct {
 	Product      string        `yaml:"product" json:"product"`
 	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
 	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
-	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`   // entitlements are inherited; own ones replace them by feature
+	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`   // inherits entitlements; its own replace them by feature
 	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"` // free (default), paid or custom
 	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`     // default: no trial
 	Version      int           `yaml:"version,omitempty" json:"version,omitempty"` // default 1
@@ -108,7 +108,7 @@ type Entitlement struct {
 	Feature  string `yaml:"feature,omitempty" json:"feature,omitempty"`
 	Currency string `yaml:"currency,omitempty" json:"currency,omitempty"`
 
-	Limit      *float64    `yaml:"limit,omitempty" json:"limit,omitempty"`           // of a number feature; credits granted per period of a currency
+	Limit      *float64    `yaml:"limit,omitempty" json:"limit,omitempty"`           // of a number feature; of a currency, credits a period
 	Unlimited  bool        `yaml:"unlimited,omitempty" json:"unlimited,omitempty"`   // number features only
 	SoftLimit  bool        `yaml:"softLimit,omitempty" json:"softLimit,omitempty"`   // going over is allowed
 	Values     []string    `yaml:"values,omitempty" json:"values,omitempty"`         // enum features only: the granted ones

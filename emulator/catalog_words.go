@@ -32,8 +32,8 @@ func inWords(err error, file *ast.File) error {
 	return ce
 }
 
-// fieldAt returns the field that is written at a token, such as "plans[2].trial": the outermost, for a mapping in lines has no token
-// but those of its first pair.
+// fieldAt returns the field that is written at a token, such as "plans[2].trial": the outermost, for a mapping in lines has no
+// token but those of its first pair.
 func fieldAt(file *ast.File, at *token.Token) string {
 	if file == nil {
 		return ""

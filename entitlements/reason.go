@@ -12,12 +12,12 @@ const (
 	CustomerIsArchived                 Reason = "CustomerIsArchived"                 // server, for the whole set
 	CustomerNotFound                   Reason = "CustomerNotFound"                   // server, for the whole set
 	CustomerResourceNotFound           Reason = "CustomerResourceNotFound"           // server
-	EntitlementNotFound                Reason = "EntitlementNotFound"                // server; Decide, for a currency the customer does not have
+	EntitlementNotFound                Reason = "EntitlementNotFound"                // server; Decide, for a currency the customer lacks
 	FeatureNotFound                    Reason = "FeatureNotFound"                    // server
 	FeatureTypeMismatch                Reason = "FeatureTypeMismatch"                // Decide, when the query names another type
 	InsufficientCredits                Reason = "InsufficientCredits"                // server; Decide, when the wallet cannot pay
 	NoActiveSubscription               Reason = "NoActiveSubscription"               // server, for the whole set
-	NoFeatureEntitlementInSubscription Reason = "NoFeatureEntitlementInSubscription" // server; Decide, for a feature the customer does not have
+	NoFeatureEntitlementInSubscription Reason = "NoFeatureEntitlementInSubscription" // server; Decide, for a feature the customer lacks
 	RequestedUsageExceedingLimit       Reason = "RequestedUsageExceedingLimit"       // server; Decide
 	RequestedValuesMismatch            Reason = "RequestedValuesMismatch"            // server; Decide
 	Revoked                            Reason = "Revoked"                            // server

@@ -13,8 +13,8 @@ import (
 	"github.com/entcache/entcache/gql/internal/graphqlws"
 )
 
-// Outcomes that callers branch on, for errors.Is. Codes are Stigg's ErrorCode (docs/stigg-behaviour.md, Appendix C), compared without
-// regard to case and underscores, because its schema says CustomerNotFound and its documentation CUSTOMER_NOT_FOUND.
+// Outcomes that callers branch on, for errors.Is. Codes are Stigg's ErrorCode (docs/stigg-behaviour.md, Appendix C), compared
+// without regard to case and underscores, because its schema says CustomerNotFound and its documentation CUSTOMER_NOT_FOUND.
 var (
 	// ErrNotFound: the thing named does not exist (any code with NotFound in it). An unknown customer is not this error when
 	// entitlements are fetched: that is a snapshot with a reason.

@@ -27,11 +27,7 @@ const healthy = 12
 
 // TestEveryRuleHasABug: none of what the simulations have to prove is left without a bug that would show it.
 func TestEveryRuleHasABug(t *testing.T) {
-	var want []string
-	for n := 1; n <= 10; n++ {
-		want = append(want, "rule "+strconv.Itoa(n))
-	}
-	want = append(want, "generation bump", "dead peer", "budget", "max stale", "own writes")
+	want := append(rules(t), "generation bump", "dead peer", "budget", "max stale", "own writes")
 	seen := map[string]bool{}
 	for _, b := range bugs {
 		if seen[b.name] {
@@ -48,6 +44,31 @@ func TestEveryRuleHasABug(t *testing.T) {
 		}
 	}
 }
+
+// rules lists the rules that sync/doc.go numbers, one to the last.
+func rules(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository(t), "sync", "doc.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n// # The order of things\n")
+	section, _, _ = strings.Cut(section, "\n// # ")
+	var list []string
+	for _, m := range numbered.FindAllStringSubmatch(section, -1) {
+		list = append(list, "rule "+m[1])
+		if want := "rule " + strconv.Itoa(len(list)); list[len(list)-1] != want {
+			t.Fatalf("sync/doc.go has %s where %s is to be", list[len(list)-1], want)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatal("sync/doc.go: no rules found under \"The order of things\"")
+	}
+	return list
+}
+
+// numbered is how gofmt has an item of a numbered list in a comment.
+var numbered = regexp.MustCompile(`(?m)^//  (\d+)\. `)
 
 // TestPlantedBugsAreFound plants every bug in turn and wants its simulation to fail, at a seed of those that run by default; and
 // wants the same binary to pass with none.
