@@ -175,7 +175,8 @@ func (s *Syncer) isAwaited(f *flight) bool {
 func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlements.Snapshot, arrival, error) {
 	if !paid {
 		end, _ := ctx.Deadline()
-		if err := s.budget.forMiss(ctx, time.Until(end)); err != nil {
+		limit := time.Until(end) - 2*time.Duration(s.latency.Load()) // a request that cannot be answered in time is not worth its token
+		if err := s.budget.forMiss(ctx, limit); err != nil {
 			return nil, arrival{}, fmt.Errorf("fetch %v: %w", f.key, err)
 		}
 	}

@@ -452,7 +452,7 @@ func TestOldEventThatIsRepeatedDoesNotKeepTheTruthOut(t *testing.T) {
 func TestBudgetThatRefusesAMissIsNoFailureOfTheServer(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) {
 		polling(c, s)
-		c.RequestsPerMinute, c.Burst, c.FetchTimeout = 60, 1, time.Second
+		c.RequestsPerMinute, c.Burst, c.FetchTimeout = 6, 1, time.Second
 	}, func(w *world) {
 		w.server.set(acme, grant("seats", 1, 10))
 		for range 5 {
@@ -464,7 +464,12 @@ func TestBudgetThatRefusesAMissIsNoFailureOfTheServer(t *testing.T) {
 			}
 		}
 		w.state(Live)
-		w.wait(3 * time.Second)
+		w.mu.Lock()
+		if n, attempts := len(w.failures), w.failedAttempts.Load(); n > 0 || attempts > 0 {
+			t.Errorf("%d keys back off, and %d attempts count as failed", n, attempts)
+		}
+		w.mu.Unlock()
+		w.wait(10 * time.Second)
 		if _, err := w.Load(w.t.Context(), acme, 0); err != nil {
 			t.Errorf("with a request to spare: %v", err)
 		}

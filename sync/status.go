@@ -49,8 +49,8 @@ type Status struct {
 	// Bound is how soon every resident entry that is being read equals a server that is quiet and reachable, whatever the stream
 	// lost: the poll interval in force (ten times the configured one while a stream is Live), or, when that is longer, fifteen
 	// sixteenths of it and the time that all that is resident takes, at the rate of the budget or, if that is slower, of the
-	// server's answers: an entry becomes due by then, and all others may have become so before it. Four times that time while there are more questions than the budget has requests. There is no
-	// bound while misses use up the budget.
+	// server's answers: an entry becomes due by then, and all others may have become so before it. Four times that time while
+	// there are more questions than the budget has requests. There is no bound while misses use up the budget.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
 	LastFrame time.Time
