@@ -44,8 +44,9 @@ func TestCustomersWhoAreReadStayWhenMemoryIsFull(t *testing.T) {
 			follow()
 		}
 		after := w.client.Stats()
-		if n := after.Fetches - before.Fetches; n != 200 {
-			t.Errorf("%d fetches for 200 passers-by and 100 checks of a customer who came when memory was full; want 200", n)
+		// One each for the passers-by, and a few for popular ones who stood at the door when enough had applied.
+		if n := after.Fetches - before.Fetches; n < 200 || n > 220 {
+			t.Errorf("%d fetches for 200 passers-by and 100 checks of a customer who came when memory was full; want 200, or little more", n)
 		}
 		if n := after.Evicted + after.Refused - before.Evicted - before.Refused; n < 150 {
 			t.Errorf("%d gave way to 200 passers-by: memory was not full", n)

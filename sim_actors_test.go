@@ -127,6 +127,9 @@ func (s *sim) see(reader int, q entcache.Query, leastGrant, leastUsage int, must
 		if err == nil {
 			s.fail("a fallback without a reason")
 		}
+		if mustNotWait && !s.closes {
+			s.fail("a check of %v, which is in memory and young enough to be served, gets the fallback: %v", k, err)
+		}
 		return d
 	}
 	// The clock that a hit reads may be a tick behind.

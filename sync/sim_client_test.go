@@ -29,10 +29,10 @@ func (s *sim) read(pick func(int) int) {
 // check does what the root package's GetEntitlement does, and writes down what came of it.
 func (s *sim) check(k key, feature string) {
 	from := entitlements.InstantOf(time.Now())
-	b, origin, memory := s.believe(k, from)
+	b, origin, memory, failed := s.believe(k, from)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := line{Do: "read", Key: k, Feature: feature, From: from}
+	l := line{Do: "read", Key: k, Feature: feature, From: from, Failed: failed, Frame: s.network.frame}
 	if b != nil {
 		at := entitlements.InstantOf(time.Now())
 		v := look(b, k, feature, at)
@@ -51,16 +51,17 @@ const awaits = 4
 
 // believe does what the root package's belief does, with two differences. There is no WithMaxStale, so whatever is held may be
 // served, and an answer that came of a fetch that was under way is never too old. And what a read found, or fetched, before it
-// gave up is not served once it is no longer resident: the replay could not tell where it came from.
-func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitlements.Origin, memory bool) {
+// gave up is not served once it is no longer resident: the replay could not tell where it came from. failed says that it waited in
+// vain, and may be behind what this client wrote.
+func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitlements.Origin, memory, failed bool) {
 	var since uint64
 	if b = s.store.touch(k, now); b != nil {
 		if !b.AwaitRefresh {
 			if _, live := s.sync.Fresh(b, now); live {
-				return b, entitlements.Live, true
+				return b, entitlements.Live, true, false
 			}
 			s.sync.Want(k)
-			return b, entitlements.Stale, true
+			return b, entitlements.Stale, true, false
 		}
 		since = b.QuestionSeq
 	}
@@ -73,16 +74,16 @@ func (s *sim) believe(k key, now instant) (b *entitlements.Belief, origin entitl
 		}
 		if !fetched.AwaitRefresh {
 			if fetched.Suspect {
-				return fetched, entitlements.Stale, false
+				return fetched, entitlements.Stale, false, false
 			}
-			return fetched, entitlements.Fetched, false
+			return fetched, entitlements.Fetched, false, false
 		}
 		since = max(fetched.QuestionSeq, fetched.GrantSeq)
 	}
 	if r, ok := s.store.Peek(k); ok {
-		return r.Belief, entitlements.Stale, true
+		return r.Belief, entitlements.Stale, true, true
 	}
-	return nil, entitlements.Fallback, false
+	return nil, entitlements.Fallback, false, true
 }
 
 // forget evicts something, or lets nothing in for a while.

@@ -78,6 +78,7 @@ type court struct {
 	stale    map[key]instant // since when readers have seen nothing of it but Stale
 	lastRead map[key]instant
 	requests []instant
+	dials    []instant
 	open     bool    // the client follows a stream
 	pause    instant // the server wants no request before this moment
 	healed   bool
@@ -142,6 +143,10 @@ func (c *court) hear(l *line) string {
 	switch l.Do {
 	case "request":
 		return c.budget(l.At)
+	case "dial":
+		return c.spaced(l.At)
+	case "after Close":
+		return "something goes on after Close"
 	case "note":
 		c.healed = c.healed || l.Text == healed
 	case "final":
@@ -178,6 +183,16 @@ func (c *court) budget(at instant) string {
 		if most := burst + int(w.Seconds()*float64(perMinute)/60) + 1; n > most {
 			return fmt.Sprintf("%d requests in %v, the budget allows %d", n, w, most)
 		}
+	}
+	return ""
+}
+
+// spaced: whatever goes on, the stream is not opened again and again.
+func (c *court) spaced(at instant) string {
+	const window, most = 10 * time.Second, 16
+	c.dials = append(c.dials, at)
+	if n := len(c.dials) - most; n > 0 && at-c.dials[n-1] < instant(window) {
+		return fmt.Sprintf("more than %d attempts at a stream in %v", most, window)
 	}
 	return ""
 }
@@ -223,12 +238,14 @@ func (c *court) read(l *line) string {
 		}
 		return ""
 	}
+	if l.Failed && v.Origin != entitlements.Stale {
+		return fmt.Sprintf("%v, and no fetch was answered", v.Origin)
+	}
 	if v.AsOf > l.At {
 		return "it is as of a moment that is still to come"
 	}
 	from, fromUse := upTo(r.seen, l.From), upTo(r.seenUse, l.From)
-	wants := v.Origin != entitlements.Stale
-	if wants {
+	if !l.Failed { // else it may be Stale, and say so
 		from, fromUse = max(from, upTo(r.wrote, l.From)), max(fromUse, upTo(r.wroteUse, l.From))
 	}
 	match := func(x *fact) bool {
@@ -254,8 +271,13 @@ func (c *court) read(l *line) string {
 // followed: Live is what a stream follows, or a poll, and no longer than the server wanted.
 func (c *court) followed(l *line) string {
 	v := l.See
-	if v.Origin == entitlements.Live && !c.Poll && !c.open {
-		return "Live, and no stream is open"
+	if v.Origin == entitlements.Live && !c.Poll {
+		if !c.open {
+			return "Live, and no stream is open"
+		}
+		if v.AsOf < l.Frame {
+			return fmt.Sprintf("it claims to be as of %s, and a frame has arrived since, at %s", clock(v.AsOf), clock(l.Frame))
+		}
 	}
 	if v.Until != 0 && v.Until < l.At && v.Confirmed < v.Until {
 		if v.Origin == entitlements.Live {

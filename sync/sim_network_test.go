@@ -36,6 +36,7 @@ type network struct {
 	dials   uint64
 	open    *wire                // the stream that is open, as the server sees it
 	backlog []entitlements.Event // of the stream before: they arrive right after the next is open
+	frame   instant // when the last frame arrived
 }
 
 // way is how long a message takes.
@@ -97,6 +98,7 @@ func (n *network) Subscribe(ctx context.Context, wanted func(key) bool) (Stream,
 	}
 	s.mu.Lock()
 	n.dials++
+	s.add(line{Do: "dial"})
 	r := rand.New(rand.NewPCG(s.seed, 2<<32+n.dials))
 	there := n.way(r)
 	s.mu.Unlock()
@@ -228,6 +230,9 @@ func (w *wire) Next(ctx context.Context) (entitlements.Event, error) {
 	e, err := w.next(ctx)
 	w.sim.mu.Lock()
 	defer w.sim.mu.Unlock()
+	if err == nil {
+		w.sim.network.frame = entitlements.InstantOf(time.Now())
+	}
 	switch {
 	case err != nil:
 		w.sim.add(line{Do: "lost", Text: err.Error()})
@@ -348,6 +353,10 @@ func (s *sim) sabotage(pick func(int) int) {
 	case 9:
 		do("the key is revoked", func() { n.revoked = true; n.cut(errRefused) })
 		time.Sleep(s.pause(pick, 20*time.Second))
+		if pick(8) == 0 { // and only the next probe finds out
+			do("the key is restored", func() { n.revoked = false })
+			break
+		}
 		do("the key is restored, and set anew", func() { n.revoked = false })
 		s.sync.KeyChanged()
 	case 10:

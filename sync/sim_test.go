@@ -175,6 +175,15 @@ func (s *sim) run() {
 	s.wg.Wait()
 	s.converge()
 	s.sync.Close()
+	s.mu.Lock()
+	done := len(s.lines)
+	s.mu.Unlock()
+	time.Sleep(time.Hour) // whatever timer is left has its way
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.lines) > done {
+		s.add(line{Do: "after Close"})
+	}
 }
 
 func simulate(t *testing.T, seed uint64) {
@@ -207,10 +216,14 @@ func (s *sim) converge() {
 	s.network.heal()
 	s.note("%s", healed)
 	s.mu.Unlock()
-	s.sync.KeyChanged()
 	r := s.random(60)
 	// What may pass before the stream is open again: the notice of a dead peer, the longest wait between attempts, the way there.
 	reconnect := simSilence + 10*time.Second + 3*simLongestWay
+	if s.sync.Status().State == Off && r.IntN(2) == 0 {
+		reconnect += keyProbe * 6 / 5 // nobody says that the key is good again
+	} else {
+		s.sync.KeyChanged()
+	}
 	for end := time.Now().Add(reconnect); time.Now().Before(end); time.Sleep(s.pause(r.IntN, 3*time.Second)) {
 		s.readAll()
 	}

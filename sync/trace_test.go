@@ -40,6 +40,8 @@ type line struct {
 	Feature string  `json:"feature,omitempty"`
 	From    instant `json:"from,omitempty"` // when it began
 	See     *view   `json:"see,omitempty"`  // nil: a fallback
+	Failed  bool    `json:"failed,omitempty"`
+	Frame   instant `json:"frame,omitempty"` // when the last frame had arrived
 
 	Full  bool          `json:"full,omitempty"`
 	Pause time.Duration `json:"pause,omitempty"` // Retry-After

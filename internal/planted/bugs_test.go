@@ -124,8 +124,8 @@ var bugs = []bug{
 	}}},
 	{"a fetch that differs from what was confirmed meanwhile is taken", "rule 4", ordered, []change{{
 		"sync/order.go",
-		"\tunclear := !same && a.seq < b.ConfirmSeq\n",
-		"\tunclear := !same && a.seq < b.ConfirmSeq && !planted(\"a fetch that differs from what was confirmed meanwhile is taken\")\n",
+		"\tunclear := !same && a.seq < b.ConfirmSeq && b.Overtaken < patientlyOvertaken\n",
+		"\tunclear := !same && a.seq < b.ConfirmSeq && b.Overtaken < patientlyOvertaken && !planted(\"a fetch that differs from what was confirmed meanwhile is taken\")\n",
 	}}},
 	{"what a first fetch brought is never told to the resources", "rule 7", ordered, []change{{
 		"sync/order.go",
@@ -234,6 +234,26 @@ var bugs = []bug{
 		"usage.go",
 		"\t\tfor _, u := range usages {\n",
 		"\t\tif planted(\"a report's answer is dropped\") {\n\t\t\tusages = nil\n\t\t}\n\t\tfor _, u := range usages {\n",
+	}}},
+	{"an own write of unknown effect is not awaited", "own writes", both, []change{{
+		"sync/order.go",
+		"\tn.AwaitRefresh = true\n\treturn n\n",
+		"\tn.AwaitRefresh = !planted(\"an own write of unknown effect is not awaited\")\n\treturn n\n",
+	}}},
+	{"what is Stale is not served", "max stale", client, []change{{
+		"reads.go",
+		"\t\t\tif e.servable(asOf, now) {\n",
+		"\t\t\tif e.servable(asOf, now) && !planted(\"what is Stale is not served\") {\n",
+	}}},
+	{"a stream is opened again at once", "generation bump", ordered, []change{{
+		"sync/supervise.go",
+		"\tpause := wait.Next()\n",
+		"\tpause := wait.Next()\n\tif planted(\"a stream is opened again at once\") {\n\t\tpause = time.Millisecond\n\t}\n",
+	}}},
+	{"the age of an answer is older than it is", "generation bump", ordered, []change{{
+		"sync/syncer.go",
+		"\treturn max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true\n",
+		"\tif planted(\"the age of an answer is older than it is\") {\n\t\treturn b.ConfirmedAt, true\n\t}\n\treturn max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true\n",
 	}}},
 	{"a read does not wait for what was written", "own writes", client, []change{{
 		"reads.go",
