@@ -58,8 +58,10 @@ func (x sighting) String() string {
 			b.WriteString(", unlimited")
 		case len(x.enum) > 0:
 			fmt.Fprintf(&b, ", values %v", x.enum)
-		default:
+		case counted[x.feat]:
 			b.WriteString(", limit " + number(x.limit))
+		default:
+			b.WriteString(", there")
 		}
 		b.WriteString(stamped(x.grant))
 		if counted[x.feat] {

@@ -65,7 +65,8 @@ func (s *sim) converged(when string) {
 			l, has := e.UsageLimit()
 			if !ok || e.CurrentUsage() != w.Usage || has != (w.Limit != nil && !w.Unlimited) || (has && l != *w.Limit) || e.HasUnlimitedUsage() != w.Unlimited ||
 				e.IsGranted() != (w.AccessDeniedReason == "") || !e.EntitlementUpdatedAt().Equal(w.EntitlementStamp) {
-				s.fail("%s: %v %v: limit %v usage %v of %v; the server has %+v", when, k, ref, l, e.CurrentUsage(), e.EntitlementUpdatedAt(), w)
+				s.fail("%s: %v %v: there %v, granted %v, limit %s%s, usage %s; the server has: %s",
+					when, k, ref, ok, e.IsGranted(), number(l), stamped(e.EntitlementUpdatedAt()), number(e.CurrentUsage()), textOf(w))
 			}
 		}
 	}
@@ -110,7 +111,8 @@ func (s *sim) calm() {
 		// Stale it may be, when an event questions what the fetch brought; old it may not.
 		e, ok := past[len(past)-1].Find("seats")
 		if d.Origin == entcache.Fallback || d.Entitlement.Exists() != ok || (ok && !d.Entitlement.EntitlementUpdatedAt().Equal(e.EntitlementStamp)) {
-			s.fail("after the plan %s had been provisioned, a read of resource %q does not wait for it: %v of %v, and the server has %+v", plan, id, d.Origin, d.Entitlement.EntitlementUpdatedAt(), e)
+			s.fail("after the plan %s had been provisioned, a read of resource %q does not wait for it: %v, there %v%s; the server has: %s",
+				plan, id, d.Origin, d.Entitlement.Exists(), stamped(d.Entitlement.EntitlementUpdatedAt()), stateOf(past[len(past)-1], "seats"))
 		}
 	}
 	told("an own plan")
@@ -279,14 +281,16 @@ func (s *sim) judge() {
 		g := find(grants[l], x.leastGrant, grantIs)
 		if g < 0 {
 			s.explain(x)
-			s.fail("%v %s as reader %d saw it is none of the states %d to %d (own write: %d): %v", x.key, x.feat, x.reader, grants[l], len(past)-1, x.leastGrant, x)
+			s.fail("%v %s as reader %d saw it is none of the states %d to %d (own write: %d): %v",
+				x.key, x.feat, x.reader, grants[l], len(past)-1, x.leastGrant, x)
 		}
 		grants[l] = g
 		truth("grant", g, grantIs)
 		e, _ := past[g].Find(x.feat)
 		if want, certain := accessIs(e, x); certain && x.access != want {
 			s.explain(x)
-			s.fail("access should be %v: reader %d asked %v %s for %v %v %v; the server had %s", want, x.reader, x.key, x.feat, x.requested, x.values, x, stateOf(past[g], x.feat))
+			s.fail("access should be %v: reader %d asked %v %s for %v %v %v; the server had %s",
+				want, x.reader, x.key, x.feat, x.requested, x.values, x, stateOf(past[g], x.feat))
 		}
 		if !x.exists || x.usedAt.IsZero() || !counted[x.feat] {
 			continue
@@ -294,7 +298,8 @@ func (s *sim) judge() {
 		u := find(usages[l], x.leastUsage, usageIs)
 		if u < 0 {
 			s.explain(x)
-			s.fail("the usage of %v %s as reader %d saw it is in none of the states %d to %d (own write: %d): %v", x.key, x.feat, x.reader, usages[l], len(past)-1, x.leastUsage, x)
+			s.fail("the usage of %v %s as reader %d saw it is in none of the states %d to %d (own write: %d): %v",
+				x.key, x.feat, x.reader, usages[l], len(past)-1, x.leastUsage, x)
 		}
 		usages[l] = u
 		truth("usage", u, usageIs)
@@ -350,12 +355,19 @@ func (s *sim) explain(x sighting) {
 // stateOf is what a state says of a feature, for people.
 func stateOf(st emulator.State, feature string) string {
 	e, ok := st.Find(feature)
-	text := "there"
 	switch {
 	case st.AccessDeniedReason != "":
 		return st.AccessDeniedReason
 	case !ok:
 		return "absent"
+	}
+	return textOf(e)
+}
+
+// textOf is an entitlement at the server, for people.
+func textOf(e emulator.EntitlementState) string {
+	text := "there"
+	switch {
 	case e.Unlimited:
 		text = "unlimited"
 	case len(e.Values) > 0:
@@ -363,7 +375,7 @@ func stateOf(st emulator.State, feature string) string {
 	case e.Limit != nil:
 		text = "limit " + number(*e.Limit)
 	}
-	if text += stamped(e.EntitlementStamp); counted[feature] {
+	if text += stamped(e.EntitlementStamp); counted[e.FeatureID] {
 		text += ", usage " + number(e.Usage) + stamped(e.UsageStamp)
 	}
 	if !e.PeriodEnd.IsZero() {

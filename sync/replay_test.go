@@ -98,7 +98,7 @@ func (s *stepper) read(l *line) error {
 	got := look(b, l.Key, l.Feature, l.At)
 	got.Origin, got.AsOf, got.Memory = want.Origin, want.AsOf, want.Memory // of the stream, which is not replayed
 	if got != want {
-		return fmt.Errorf("the replay sees something else: %v", &got)
+		return fmt.Errorf("a reader would see %v", &got)
 	}
 	return nil
 }
@@ -116,7 +116,8 @@ func told(b *entitlements.Belief, at instant) string {
 	for e := range b.Snapshot.All(at) {
 		limit, _ := e.UsageLimit()
 		u, _ := b.Snapshot.Usage(e.Ref())
-		fmt.Fprintf(&text, " %s limit %s of %s usage %s of %s;", e.FeatureID(), number(limit), clock(entitlements.InstantOf(e.EntitlementUpdatedAt())), number(u.Current), clock(u.UpdatedAt))
+		given := clock(entitlements.InstantOf(e.EntitlementUpdatedAt()))
+		fmt.Fprintf(&text, " %s limit %s of %s usage %s of %s;", e.FeatureID(), number(limit), given, number(u.Current), clock(u.UpdatedAt))
 	}
 	fmt.Fprintf(&text, " GrantSeq %d ConfirmSeq %d QuestionSeq %d Newest %s LearnedAt %s Told %v generation %d", b.GrantSeq, b.ConfirmSeq, b.QuestionSeq,
 		clock(b.Newest), clock(b.LearnedAt), b.Told, b.Generation)
@@ -144,7 +145,8 @@ func replay(states []*state, lines []line) error {
 // one it prints each line up to the one that breaks a promise, as far as it is about the same customer, with what is believed
 // after it.
 func TestReplay(t *testing.T) {
-	file, named := os.LookupEnv("ENTCACHE_SIM_TRACE")
+	file := os.Getenv("ENTCACHE_SIM_TRACE")
+	named := file != ""
 	if named {
 		file = found(file)
 	} else {

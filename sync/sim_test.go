@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -189,12 +190,12 @@ func (s *sim) run() {
 func simulate(t *testing.T, seed uint64) {
 	s := newSim(t, seed)
 	s.run()
-	if s.network.open != nil {
-		t.Error("a stream is open after Close")
-	}
 	err := judge(s.manner, s.states, s.lines)
 	if err == nil {
 		err = replay(s.states, s.lines)
+	}
+	if err == nil && s.network.open != nil {
+		err = errors.New("a stream is open after Close")
 	}
 	if err == nil {
 		return
