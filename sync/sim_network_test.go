@@ -36,7 +36,7 @@ type network struct {
 	dials   uint64
 	open    *wire                // the stream that is open, as the server sees it
 	backlog []entitlements.Event // of the stream before: they arrive right after the next is open
-	frame   instant // when the last frame arrived
+	frame   instant              // when the last frame arrived
 }
 
 // way is how long a message takes.

@@ -245,12 +245,12 @@ var bugs = []bug{
 		"\t\t\tif e.servable(asOf, now) {\n",
 		"\t\t\tif e.servable(asOf, now) && !planted(\"what is Stale is not served\") {\n",
 	}}},
-	{"a stream is opened again at once", "generation bump", ordered, []change{{
+	{"a stream is opened again at once", "reconnects", ordered, []change{{
 		"sync/supervise.go",
 		"\tpause := wait.Next()\n",
 		"\tpause := wait.Next()\n\tif planted(\"a stream is opened again at once\") {\n\t\tpause = time.Millisecond\n\t}\n",
 	}}},
-	{"the age of an answer is older than it is", "generation bump", ordered, []change{{
+	{"the age of an answer is older than it is", "age", ordered, []change{{
 		"sync/syncer.go",
 		"\treturn max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true\n",
 		"\tif planted(\"the age of an answer is older than it is\") {\n\t\treturn b.ConfirmedAt, true\n\t}\n\treturn max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true\n",

@@ -27,7 +27,7 @@ const healthy = 12
 
 // TestEveryRuleHasABug: none of what the simulations have to prove is left without a bug that would show it.
 func TestEveryRuleHasABug(t *testing.T) {
-	want := append(rules(t), "generation bump", "dead peer", "budget", "max stale", "own writes")
+	want := append(rules(t), "generation bump", "dead peer", "budget", "reconnects", "age", "max stale", "own writes")
 	seen := map[string]bool{}
 	for _, b := range bugs {
 		if seen[b.name] {
@@ -90,14 +90,14 @@ func TestPlantedBugsAreFound(t *testing.T) {
 			}
 		}
 	}
-	run := func(ctx context.Context, sim, name string, seeds int) outcome {
-		return simulate(ctx, binaries[sim], filepath.Join(root, sim), name, seeds)
+	run := func(ctx context.Context, sim, name string, which ...string) outcome {
+		return simulate(ctx, binaries[sim], filepath.Join(root, sim), name, which...)
 	}
 	for sim := range binaries {
-		if out := run(t.Context(), sim, "no such bug", 1); out.err == nil || !strings.Contains(out.text, "names no bug") {
+		if out := run(t.Context(), sim, "no such bug", "ENTCACHE_SIM_SEEDS=1"); out.err == nil || !strings.Contains(out.text, "names no bug") {
 			t.Errorf("%s with a bug that does not exist: %v, want a panic that says so\n%s", sim, out.err, out.text)
 		}
-		if out := run(t.Context(), sim, "", healthy); out.err != nil {
+		if out := run(t.Context(), sim, "", "ENTCACHE_SIM_SEEDS="+strconv.Itoa(healthy)); out.err != nil {
 			t.Fatalf("%s fails without a bug: %v\n%s", sim, out.err, out.text)
 		}
 	}
@@ -109,11 +109,16 @@ func TestPlantedBugsAreFound(t *testing.T) {
 			wg.Go(func() {
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				out := run(t.Context(), sim, b.name, 0)
+				out := run(t.Context(), sim, b.name)
 				caught, seed := out.caught()
 				t.Logf("%-16s %-66s %-6s seed %4s %6.1fs  %s", b.breaks, b.name, sim, seed, out.took.Seconds(), out.said())
 				if !caught {
 					t.Errorf("%q, which breaks %s, is not found by %s: %v\n%s", b.name, b.breaks, sim, out.err, out.tail())
+					return
+				}
+				// It is the bug that the seed shows, and nothing else.
+				if out := run(t.Context(), sim, "", "ENTCACHE_SIM_SEED="+seed); out.err != nil {
+					t.Errorf("%s: seed %s, which found %q, fails without it: %v\n%s", sim, seed, b.name, out.err, out.tail())
 				}
 			})
 		}
@@ -128,8 +133,8 @@ type outcome struct {
 	took time.Duration
 }
 
-// simulate runs TestSim of a binary with one bug acting; seeds is how many to run, 0 for as many as without us.
-func simulate(ctx context.Context, binary, dir, name string, seeds int) outcome {
+// simulate runs TestSim of a binary with one bug acting, over the seeds that run by default unless which says others.
+func simulate(ctx context.Context, binary, dir, name string, which ...string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestSim$", "-test.failfast")
@@ -138,9 +143,7 @@ func simulate(ctx context.Context, binary, dir, name string, seeds int) outcome 
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "ENTCACHE_SIM_") || strings.HasPrefix(v, env+"=") || strings.HasPrefix(v, "GOMAXPROCS=")
 	}), env+"="+name, "GOMAXPROCS=1")
-	if seeds > 0 {
-		cmd.Env = append(cmd.Env, "ENTCACHE_SIM_SEEDS="+strconv.Itoa(seeds))
-	}
+	cmd.Env = append(cmd.Env, which...)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
 	began := time.Now()
