@@ -322,6 +322,8 @@ func (c *court) place(facts []fact, seen []progress, from int, l *line, match fu
 func (c *court) claim(v *view) instant {
 	confirmed := v.Confirmed - instant(2*time.Millisecond) - instant(max(0, c.Ahead))
 	switch {
+	case v.Origin == entitlements.Fetched && c.Ahead > 0:
+		return confirmed // an event may have overtaken the fetch, and its stamp is known up to the shortest way
 	case v.Origin == entitlements.Fetched:
 		return v.AsOf
 	case c.Timeless:
