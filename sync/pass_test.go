@@ -227,8 +227,9 @@ func TestFiftyThousandAfterAReconnectStayInsideTheBudget(t *testing.T) {
 			}
 			next++
 		}
-		if next != customers || pending != 0 {
-			t.Errorf("%d customers fetched, %d pending at the end; want %d, 0", next, pending, customers)
+		// Once each, but for those whose fetch was in the air when the stream began: they may have missed something, and are fetched again.
+		if next < customers || next > customers+workers || pending != 0 {
+			t.Errorf("%d fetches of customers in memory, %d pending at the end; want %d or little more, 0", next, pending, customers)
 		}
 		for _, k := range keys {
 			w.live(k, true)
