@@ -35,6 +35,11 @@ type (
 	State = syncer.State
 	// Source is where entitlements are fetched from and followed; see [WithSource]. Fields and methods: [syncer.Source].
 	Source = syncer.Source
+	// KeyChecker is an optional power of a Source. Methods: [syncer.KeyChecker].
+	KeyChecker = syncer.KeyChecker
+	// Failure is what a Source's errors may answer, so that a refused key or a rate limit is known for one. Methods:
+	// [syncer.Failure].
+	Failure = syncer.Failure
 	// Stream is what a Source follows. Fields and methods: [syncer.Stream].
 	Stream = syncer.Stream
 	// Snapshot is what a Source answers: everything about one Key. Make one with [entitlements.NewSnapshot]. Fields and methods:

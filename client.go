@@ -248,7 +248,7 @@ func (c *Client) SetAPIKey(apiKey string) error {
 type Status struct {
 	// State is Initializing until the first synchronization, before Start, after Close and offline; then Live, Interrupted, or Off
 	// when the API key is refused. After an interruption it is Live again when everything that is being read has been tried again
-	// and more of it confirmed than failed, which takes Pending divided by the request budget. Single answers are Live before
+	// and no more of it failed than was confirmed, which takes Pending divided by the request budget. Single answers are Live before
 	// that, as soon as they are confirmed; those whose fetch failed stay Stale after it, and are tried again.
 	State State
 	// Since is when that state began; zero before Start and after Close.
@@ -260,9 +260,10 @@ type Status struct {
 	Pending int
 	// Bound is how soon everything that is being read (in the last ten minutes; being loaded counts) equals Stigg once that is
 	// quiet and reachable, even if the stream lost events: the poll interval in force (ten times the configured one while a stream
-	// is Live), or, if longer, fifteen sixteenths of it and the time that the request budget needs for all that is resident; four
-	// times that time while there are more questions than the budget has requests. While checks of unknown customers use up the
-	// budget there is no bound, whatever this says. Zero before Start, after Close and offline.
+	// is Live), or, if longer, fifteen sixteenths of it and the time that all that is resident takes at the rate of the request
+	// budget or, if that is slower, of Stigg's answers; four times that time while there are more questions than the budget has
+	// requests. While checks of unknown customers use up the budget there is no bound, whatever this says. Zero before Start,
+	// after Close and offline.
 	Bound time.Duration
 	// LastFrame is the last sign of life from the stream; zero without one.
 	LastFrame time.Time

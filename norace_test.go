@@ -2,4 +2,4 @@
 
 package entcache_test
 
-const bulk = 200_000 // customers
+const raceDetector = false

@@ -65,6 +65,10 @@ func TestCustomersWhoAreReadStayWhenMemoryIsFull(t *testing.T) {
 // TestPrefetchOfManyLeavesNoneMissing loads more customers than ristretto's queue takes at a time. The emulator takes its time to
 // answer: this many are answered by a function, and a hundredth of them by the emulator.
 func TestPrefetchOfManyLeavesNoneMissing(t *testing.T) {
+	bulk := 200_000
+	if raceDetector {
+		bulk = 20_000
+	}
 	check := func(t *testing.T, c *entcache.Client, ids []string, feature string) {
 		t.Helper()
 		keys := make([]entcache.Key, len(ids))

@@ -2,4 +2,5 @@
 
 package entcache_test
 
-const bulk = 20_000 // customers
+// raceDetector: everything takes several times as long, so that some tests do less. go test work does the whole.
+const raceDetector = true

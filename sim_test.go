@@ -37,10 +37,10 @@ import (
 //  7. after Close, at any moment, nothing is sent, however long one waits; the bubble ends only when every goroutine and
 //     connection is gone.
 //
-// ENTCACHE_SIM_SEEDS is how many seeds to run (default simSeeds), ENTCACHE_SIM_SEED the only one. Seeds run side by side, one on
-// each processor. A failure names its seed, and with -artifacts it leaves the whole trace.
+// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200, 40 under the race detector), ENTCACHE_SIM_SEED the only one. Seeds run
+// side by side, one on each processor. A failure names its seed, and with -artifacts it leaves the whole trace.
 func TestSim(t *testing.T) {
-	first, seeds := simtest.Seeds(t, simSeeds)
+	first, seeds := simtest.Seeds(t, simSeeds())
 	var next atomic.Uint64
 	next.Store(first)
 	var wg sync.WaitGroup
@@ -56,6 +56,14 @@ func TestSim(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// simSeeds is how many seeds TestSim runs unless it is told otherwise.
+func simSeeds() uint64 {
+	if raceDetector {
+		return 40
+	}
+	return 200
 }
 
 const (

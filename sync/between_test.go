@@ -86,5 +86,9 @@ func TestWriteIsAwaitedByAResourceThatLandsMeanwhile(t *testing.T) {
 		if !ok || !r.Belief.AwaitRefresh {
 			t.Errorf("resident %v, limit %v: the next read does not wait for what was written", ok, limitOf(r.Belief, "seats"))
 		}
+		s.Close()
+		if s.ledger.inTheAir(acme) || len(s.ledger.resources) > 0 {
+			t.Errorf("%v are counted as in the air when nothing flies", s.ledger.resources)
+		}
 	})
 }

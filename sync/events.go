@@ -12,30 +12,16 @@ import (
 func (s *Syncer) relevant(key entitlements.Key) bool {
 	// First what is in the air, then what is resident: what lands in between is found where it landed. The other way round it would
 	// be found nowhere.
-	if s.inTheAir(key) {
+	s.mu.Lock()
+	flying := s.ledger.inTheAir(key)
+	s.mu.Unlock()
+	if flying {
 		return true
 	}
 	if _, ok := s.cfg.Store.Peek(key); ok {
 		return true
 	}
 	return key.ResourceID == "" && len(s.cfg.Store.Resources(key.CustomerID)) > 0 // rule 7
-}
-
-// inTheAir reports whether key, or a resource of that customer, is being fetched.
-func (s *Syncer) inTheAir(key entitlements.Key) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ledger.flights[key] != nil {
-		return true
-	}
-	if key.ResourceID == "" {
-		for k := range s.ledger.flights {
-			if k.CustomerID == key.CustomerID {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // handle applies one event. It runs on the goroutine that reads the stream, never blocks, and does no I/O.
@@ -115,20 +101,15 @@ func (s *Syncer) doubtResources(key entitlements.Key, how inputKind) {
 	}
 	// First those in the air, then the resident: see relevant.
 	s.mu.Lock()
-	var list []entitlements.Key
-	for k := range s.ledger.flights {
-		if k.CustomerID == key.CustomerID && k.ResourceID != "" {
-			list = append(list, k)
-		}
-	}
+	flying := s.ledger.flyingResources(key.CustomerID)
 	s.mu.Unlock()
-	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
-		if !slices.Contains(list, k) {
-			list = append(list, k)
-		}
-	}
-	for _, k := range list {
+	for _, k := range flying {
 		s.doubt(k, how)
+	}
+	for _, k := range s.cfg.Store.Resources(key.CustomerID) {
+		if !slices.Contains(flying, k) {
+			s.doubt(k, how)
+		}
 	}
 }
 

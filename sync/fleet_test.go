@@ -202,6 +202,18 @@ func (f *fleet) covered(what string, waits []time.Duration, low, high time.Durat
 
 const processes = 100
 
+// waits returns how long each process waited before its dial of that number, from what dialed returned.
+func waits(each [][]time.Duration, step int) []time.Duration {
+	list := make([]time.Duration, len(each))
+	for i, own := range each {
+		list[i] = own[step]
+		if step > 0 {
+			list[i] -= own[step-1]
+		}
+	}
+	return list
+}
+
 // A wait is uniform between 0.25 s and a ceiling that doubles from 0.5 s to 30 s. Over a doubling of the time since the cut, a
 // process dials about once: N/(t·ln 2) dials a second in the mean, in waves of no more than twice that, and, once every ceiling
 // is at the cap, N/15.125 s.
@@ -222,15 +234,7 @@ func TestFleetReconnectsSpread(t *testing.T) {
 
 		ceiling := DefaultReconnectMin
 		for step := range 9 {
-			var waits []time.Duration
-			for _, own := range each {
-				before := time.Duration(0)
-				if step > 0 {
-					before = own[step-1]
-				}
-				waits = append(waits, own[step]-before)
-			}
-			f.covered(fmt.Sprintf("step %d", step+1), waits, DefaultReconnectMin/2, ceiling)
+			f.covered(fmt.Sprintf("step %d", step+1), waits(each, step), DefaultReconnectMin/2, ceiling)
 			ceiling = min(2*ceiling, DefaultReconnectMax)
 		}
 
@@ -304,15 +308,7 @@ func TestFleetWithARefusedKeyProbesSpreadAndReturnsWithTheNewOne(t *testing.T) {
 		all, each := f.dialed(began)
 		low, high := keyProbe*8/10, keyProbe*12/10
 		for step := range 8 {
-			var waits []time.Duration
-			for _, own := range each {
-				before := time.Duration(0)
-				if step > 0 {
-					before = own[step-1]
-				}
-				waits = append(waits, own[step]-before)
-			}
-			f.covered(fmt.Sprintf("probe %d", step+1), waits, low, high)
+			f.covered(fmt.Sprintf("probe %d", step+1), waits(each, step), low, high)
 		}
 		f.crowded(all, 0, func(time.Duration) float64 { return most(processes / (high - low).Seconds()) })
 

@@ -175,8 +175,10 @@ func (s *Syncer) isAwaited(f *flight) bool {
 func (s *Syncer) attempt(ctx context.Context, f *flight, paid bool) (*entitlements.Snapshot, arrival, error) {
 	if !paid {
 		end, _ := ctx.Deadline()
-		limit := time.Until(end) - 2*time.Duration(s.latency.Load()) // a request that cannot be answered in time is not worth its token
-		if err := s.budget.forMiss(ctx, limit); err != nil {
+		left := time.Until(end)
+		// A request that cannot be answered in time is not worth its token; but a slow server is no reason not to ask at all.
+		answer := min(2*time.Duration(s.latency.Load()), left/2)
+		if err := s.budget.forMiss(ctx, left-answer); err != nil {
 			return nil, arrival{}, fmt.Errorf("fetch %v: %w", f.key, err)
 		}
 	}

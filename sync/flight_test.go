@@ -475,3 +475,14 @@ func TestBudgetThatRefusesAMissIsNoFailureOfTheServer(t *testing.T) {
 		}
 	})
 }
+
+// A server that takes more than half of the time that a fetch has is slow, and is asked all the same: what it answers in time is
+// an answer.
+func TestSlowServerIsAskedAllTheSame(t *testing.T) {
+	inWorld(t, func(_ *Config, s *server) { s.latency = 7 * time.Second }, func(w *world) {
+		for _, k := range customers(5) {
+			w.server.set(k, grant("seats", 1, 10))
+			w.load(k)
+		}
+	})
+}

@@ -7,10 +7,10 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// lag compares the server's stamps of sets with this machine's clock: it is how far the server's clock is ahead of ours, seen from the
-// least that a change has arrived after its stamp in the last one to two minutes. A server whose clock is behind cannot be told
-// from one whose events are late, so that is not made up for: its events look older than they are, which costs fetches and never
-// takes an old state for a new one. Two windows, because a clock that is set must be forgotten again.
+// lag compares the server's stamps of sets with this machine's clock: it is how far the server's clock is ahead of ours, seen
+// from the least that a change has arrived after its stamp in the last one to two minutes. A server whose clock is behind cannot
+// be told from one whose events are late, so that is not made up for: its events look older than they are, which costs fetches
+// and never takes an old state for a new one. Two windows, because a clock that is set must be forgotten again.
 type lag struct {
 	window    atomic.Int64 // which minute now is
 	now, last atomic.Int64 // the least of this minute and the one before, plus one; 0 is none

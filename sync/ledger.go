@@ -9,13 +9,15 @@ type ledger struct {
 	store   Store
 	stamps  *stamps
 	flights map[entitlements.Key]*flight
+	// resources counts the flights of each customer's resources, so that an event of a customer costs no walk over all flights.
+	resources map[string]int
 
 	// tap is told of each step before it is taken, in order. It is nil outside of tests.
 	tap func(step)
 }
 
 func newLedger(store Store) ledger {
-	return ledger{store: store, stamps: newStamps(), flights: make(map[entitlements.Key]*flight)}
+	return ledger{store: store, stamps: newStamps(), flights: make(map[entitlements.Key]*flight), resources: make(map[string]int)}
 }
 
 // step is one of a ledger's methods together with what it was called with.
@@ -84,7 +86,41 @@ func (l *ledger) takeOff(key entitlements.Key) *flight {
 		f.held = r.Belief
 	}
 	l.flights[key] = f
+	if key.ResourceID != "" {
+		l.resources[key.CustomerID]++
+	}
 	return f
+}
+
+// ended strikes off a flight.
+func (l *ledger) ended(key entitlements.Key) {
+	delete(l.flights, key)
+	if key.ResourceID == "" {
+		return
+	}
+	if l.resources[key.CustomerID]--; l.resources[key.CustomerID] == 0 {
+		delete(l.resources, key.CustomerID)
+	}
+}
+
+// inTheAir reports whether key is being fetched, or, of a customer, one of its resources.
+func (l *ledger) inTheAir(key entitlements.Key) bool {
+	return l.flights[key] != nil || (key.ResourceID == "" && l.resources[key.CustomerID] > 0)
+}
+
+// flyingResources returns the customer's resources that are being fetched.
+func (l *ledger) flyingResources(customerID string) []entitlements.Key {
+	n := l.resources[customerID]
+	if n == 0 {
+		return nil
+	}
+	keys := make([]entitlements.Key, 0, n)
+	for k := range l.flights {
+		if k.CustomerID == customerID && k.ResourceID != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // begin notes that an attempt begins at the place seq of the local order.
@@ -96,7 +132,7 @@ func (l *ledger) begin(f *flight, seq uint64) {
 // crash ends a flight that brought nothing.
 func (l *ledger) crash(f *flight) {
 	l.note(step{kind: stepCrashed, key: f.key})
-	delete(l.flights, f.key)
+	l.ended(f.key)
 }
 
 // evicted remembers the stamps of a key that is no longer resident. Unlike the rest it may be called by anybody at any time.
@@ -109,7 +145,7 @@ func (l *ledger) evicted(key entitlements.Key, b *entitlements.Belief) {
 // the verdict on the answer, and whether the key is resident.
 func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
 	l.note(step{kind: stepLanded, key: f.key, set: answer, at: at})
-	delete(l.flights, f.key)
+	l.ended(f.key)
 	for {
 		b = l.store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
 			var next *entitlements.Belief

@@ -132,12 +132,12 @@ func (s *Syncer) collect() {
 		}
 		switch b := e.Belief; {
 		case !readLately(e.LastRead, now):
-		case b.Suspect || b.ExpiresAt != 0 && b.ExpiresAt <= now:
+		case b.Suspect || b.Expired(now):
 			r.urgent(key)
 		default: // it failed, and may be tried again: that makes it no more urgent than its reads
 			r.readStale(key)
 		}
-		if e.Belief.ExpiresAt > now { // this was something else
+		if e.Belief.ExpiresAt >= now { // this was something else
 			r.lookAgain(key, justAfter(e.Belief.ExpiresAt))
 		}
 	}
@@ -192,19 +192,20 @@ func (s *Syncer) collect() {
 // interleave has every passShare-th turn of a pass, whose first stands last, taken by the first of oldest. When passes are replaced
 // before they are through, what is hot is always first in the next: this is how what is cold comes round nevertheless.
 func interleave(hottest, oldest []entitlements.Key) []entitlements.Key {
-	order := make([]entitlements.Key, 0, len(hottest))
-	taken := make(map[entitlements.Key]struct{}, len(hottest))
+	n := len(hottest)
+	order := make([]entitlements.Key, 0, n)
+	taken := make(map[entitlements.Key]struct{}, n)
 	take := func(from []entitlements.Key) []entitlements.Key {
-		for n := len(from) - 1; n >= 0; n-- {
-			if _, ok := taken[from[n]]; !ok {
-				taken[from[n]] = struct{}{}
-				order = append(order, from[n])
-				return from[:n]
+		for i := len(from) - 1; i >= 0; i-- {
+			if _, ok := taken[from[i]]; !ok {
+				taken[from[i]] = struct{}{}
+				order = append(order, from[i])
+				return from[:i]
 			}
 		}
 		return nil
 	}
-	for turn := 1; len(order) < cap(order); turn++ {
+	for turn := 1; len(order) < n; turn++ {
 		if turn%passShare == 0 {
 			oldest = take(oldest)
 		} else {

@@ -73,9 +73,6 @@ var numbered = regexp.MustCompile(`(?m)^//  (\d+)\. `)
 // TestPlantedBugsAreFound plants every bug in turn and wants its simulation to fail, at a seed of those that run by default; and
 // wants the same binary to pass with none.
 func TestPlantedBugsAreFound(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a minute of simulation")
-	}
 	root := repository(t)
 	dir := t.TempDir()
 	path, err := overlay(dir, root, bugs)
