@@ -135,10 +135,16 @@ func TestHotKeysAreFetchedBeforeColdOnes(t *testing.T) {
 				var lastHot, firstCold, cold int
 				seen := map[key]bool{}
 				firstCold = -1
+				// One that left in the very instant of the dial did not know of the stream yet: it is of the turn before.
+				early := 0
 				for i, r := range list {
+					i -= early
 					switch {
 					case isHot[r.key] && !seen[r.key]:
 						lastHot = i
+					case !isHot[r.key] && r.at.Equal(began) && early == 0:
+						early++
+						continue // the pass makes it again
 					case !isHot[r.key] && !questioned[r.key]:
 						if cold++; firstCold < 0 {
 							firstCold = i
