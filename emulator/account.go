@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 )
 
 // newID returns an id that no other thing of the account has.
@@ -46,7 +45,7 @@ func (a *account) each() []*customer {
 
 // upsert returns the customer of that id, made if there is none; an archived one comes back.
 func (e *Emulator) upsert(id string) (c *customer, created bool) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.instant()
 	c = e.state.customers[id]
 	if c == nil {
 		c = &customer{id: id, createdAt: now, updatedAt: now, overrides: map[overrideKey]override{}, scopes: map[string]*scope{}}

@@ -82,7 +82,7 @@ func (e *Emulator) GrantPromotional(customerID string, ent Entitlement, until ti
 		return err
 	}
 	e.settle(c)
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.instant()
 	c.promos = append(c.promos, &promotion{
 		id: e.state.newID("promotion"), entitlement: ent.clone(), startedAt: now, endsAt: until.UTC().Truncate(time.Millisecond),
 	})
@@ -119,7 +119,7 @@ func (e *Emulator) override(customerID, resourceID string, ent Entitlement, deni
 		return err
 	}
 	e.settle(c)
-	c.overrides[overrideKey{resourceID, ent.ref()}] = override{ent.clone(), denied, time.Now().UTC().Truncate(time.Millisecond)}
+	c.overrides[overrideKey{resourceID, ent.ref()}] = override{ent.clone(), denied, e.instant()}
 	e.recalculateFor(c, resourceID)
 	return nil
 }

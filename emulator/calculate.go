@@ -33,7 +33,7 @@ func (e *Emulator) recalculateFor(c *customer, resourceID string) {
 }
 
 func (e *Emulator) recalculateScope(c *customer, s *scope) {
-	now := time.Now()
+	now := e.now()
 	s.updatedAt = e.state.stamp()
 	before := s.set
 	e.fill(c, s, now)
@@ -225,7 +225,7 @@ func (s *scope) find(r ref) *entitled {
 // settle brings c to the present: trials, promotions and cancellations that ended, subscriptions that began and usage
 // periods that are over take effect when somebody next looks, or acts.
 func (e *Emulator) settle(c *customer) {
-	now := time.Now()
+	now := e.now()
 	due := false
 	for _, s := range c.scopes {
 		due = due || (!s.recalcAt.IsZero() && !now.Before(s.recalcAt))
@@ -266,7 +266,7 @@ func (e *Emulator) look(c *customer, resourceID string) *scope {
 		return s
 	}
 	s := &scope{resourceID: resourceID, meters: map[ref]*meter{}, updatedAt: c.scopes[""].updatedAt}
-	e.fill(c, s, time.Now())
+	e.fill(c, s, e.now())
 	e.chargeDenials(s)
 	e.state.stampSet(s, nil)
 	return s

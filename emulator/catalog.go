@@ -14,7 +14,12 @@ type Catalog struct {
 	Products   []Product  `yaml:"products" json:"products"`
 	Plans      []Plan     `yaml:"plans" json:"plans"`
 	Addons     []Addon    `yaml:"addons,omitempty" json:"addons,omitempty"`
+	Billing    *Billing   `yaml:"billing,omitempty" json:"billing,omitempty"` // default: no payment is ever asked for
 }
+
+// Billing is the payment integration of the account. With one, who has left no payment method is sent to a checkout before a
+// paid plan.
+type Billing struct{}
 
 // FeatureType says what an entitlement to a feature can express.
 type FeatureType string

@@ -22,6 +22,7 @@ func (c *Catalog) clone() *Catalog {
 		Products:   slices.Clone(c.Products),
 		Plans:      slices.Clone(c.Plans),
 		Addons:     slices.Clone(c.Addons),
+		Billing:    clonePointer(c.Billing),
 	}
 	for i := range cp.Features {
 		cp.Features[i].Values = slices.Clone(cp.Features[i].Values)

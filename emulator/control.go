@@ -288,6 +288,9 @@ func (c *control) reads() []controlRoute {
 				Subscriptions int `json:"subscriptions"`
 			}{c.e.Sockets(), c.e.Subscriptions()}, nil
 		}),
+		get("/clock", "what time it is for the account", nil, func(func(string) string) (any, error) {
+			return clockReading{c.e.Now()}, nil
+		}),
 		get("/faults", "which faults are in force", nil, func(func(string) string) (any, error) {
 			return c.e.faults.state(), nil
 		}),

@@ -82,7 +82,7 @@ func (c *control) operations() []controlRoute {
 			case d > 0 && !in.Until.IsZero():
 				return nil, &inputError{"for", "give it or until, not both"}
 			case d > 0:
-				in.Until = time.Now().Add(d)
+				in.Until = e.now().Add(d)
 			}
 			if err := given(in.CustomerID, in.Entitlement); err != nil {
 				return nil, err
@@ -141,6 +141,28 @@ func (c *control) operations() []controlRoute {
 			}
 			return nil, e.UpdateCatalog(in.Catalog, in.Migration)
 		}),
+		post("/clock/advance", "moves the account's time forward by a duration such as \"720h\" and answers what time it is then", func(in struct {
+			By string `json:"by"`
+		}) (any, error) {
+			d, err := durationOf("by", in.By)
+			if err == nil {
+				err = need("by", in.By)
+			}
+			if err != nil {
+				return nil, err
+			}
+			err = e.AdvanceClock(d)
+			return clockReading{e.Now()}, err
+		}),
+		post("/clock/set", "moves the account's time forward to a moment", func(in struct {
+			To time.Time `json:"to"`
+		}) (any, error) {
+			if in.To.IsZero() {
+				return nil, need("to", "")
+			}
+			err := e.SetClock(in.To)
+			return clockReading{e.Now()}, err
+		}),
 		ofKey("/add-api-key", "accepts one more API key", e.AddAPIKey),
 		ofKey("/revoke-api-key", "accepts an API key no longer and closes its sockets", e.RevokeAPIKey),
 	}
@@ -162,4 +184,9 @@ func (m Migration) check() error {
 		return &inputError{"migration", fmt.Sprintf("%q: give %s or %s", string(m), AllCustomers, NewCustomers)}
 	}
 	return nil
+}
+
+// clockReading is the answer of everything about the clock.
+type clockReading struct {
+	Now time.Time `json:"now"`
 }

@@ -177,7 +177,9 @@ func TestControlOperations(t *testing.T) {
 			{"/recalculate", `{"customerId":"acme"}`, "/history?customerId=acme&since=8", `"index":8`},
 			{"/archive", `{"customerId":"acme"}`, "/snapshot?customerId=acme", `"CustomerIsArchived"`},
 			{"/unarchive", `{"customerId":"acme"}`, "/history?customerId=acme&resourceId=&since=9", `"index":10`},
-			{"/revoke-api-key", `{"key":"` + DefaultAPIKey + `"}`, "/history?customerId=acme&since=11", `[]`},
+			{"/clock/set", `{"to":"2001-02-03T00:00:00Z"}`, "/clock", `{"now":"2001-02-03T00:00:00Z"}`},
+			{"/clock/advance", `{"by":"24h"}`, "/clock", `{"now":"2001-02-04T00:00:00Z"}`},
+			{"/revoke-api-key", `{"key":"` + DefaultAPIKey + `"}`, "/history?customerId=acme&since=12", `[]`},
 			{"/add-api-key", `{"key":"fresh"}`, "/sockets", `{"sockets":0,"subscriptions":0}`},
 		} {
 			b.do(step.path, step.body)

@@ -3,14 +3,13 @@ package emulator
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // customerOf returns the customer with its subscriptions and promotions; the two point at each other, as in the API.
 func (e *Emulator) customerOf(c *customer) *wire.Customer {
-	now := time.Now()
+	now := e.now()
 	w := &wire.Customer{
 		ID: wire.ID(c.id), RefID: c.id, CustomerID: c.id,
 		Name: optional(c.name), Email: optional(c.email), BillingID: optional(c.billingID),
@@ -46,8 +45,8 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 	if w == nil {
 		w = e.customerOf(c)
 	}
-	now := time.Now()
-	start, end := Month.around(s.anchor, now)
+	now := e.now()
+	start, end := s.period.around(s.anchor, now)
 	sub := &wire.CustomerSubscription{
 		ID: wire.ID(s.id), RefID: s.id, SubscriptionID: s.id,
 		Customer: w, PayingCustomer: w,
@@ -90,7 +89,7 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 
 func (e *Emulator) promotionOf(p *promotion) *wire.PromotionalEntitlement {
 	status := wire.PromotionalEntitlementStatusActive
-	if !p.active(time.Now()) {
+	if !p.active(e.now()) {
 		status = wire.PromotionalEntitlementStatusExpired
 	}
 	w := &wire.PromotionalEntitlement{

@@ -23,8 +23,9 @@
 //
 // # Time
 //
-// It reads the clock of package time and nothing else, so that inside a testing/synctest bubble, over [Emulator.Pipe], a
-// month passes in a millisecond. Periods are counted in UTC, from their anchor, and end on the last day of a month too
+// It reads the clock of package time, so that inside a testing/synctest bubble, over [Emulator.Pipe], a month passes in a
+// millisecond; elsewhere [Emulator.AdvanceClock] and [Emulator.SetClock] move the account's time forward, and what became due
+// on the way takes effect at once. Periods are counted in UTC, from their anchor, and end on the last day of a month too
 // short for the anchor's. Nothing happens by itself: trials that end, periods that are over and promotions that expire
 // take effect, and are pushed, when somebody next looks at the customer or acts on it; until then validUntil has told
 // clients when to look.
@@ -51,7 +52,7 @@
 // [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
 // this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
 //
-//	GET  /snapshot /history /requests /sockets /faults
+//	GET  /snapshot /history /requests /sockets /faults /clock
 //
 // Misbehaving, by a path for each method of [Faults]. Bodies are JSON objects; n is a count, a duration is "1.5s", a reply
 // is {"status", "headers", "body", "truncate"}, and what lasts is taken back after "for" when that is given:
@@ -81,6 +82,8 @@
 //	POST /clear-entitlement                        {"customerId", "resourceId", "featureId" or "currencyId"}
 //	POST /publish-plan /update-catalog             {"plan" or "catalog", "migration"}
 //	POST /add-api-key /revoke-api-key              {"key"}
+//	POST /clock/advance                            {"by": "720h"}
+//	POST /clock/set                                {"to": "2027-01-31T00:00:00Z"}
 //
 // Success is 200. A request that is wrong is 400 with {"error", "field"}, one that the account refuses 422 with {"error",
 // "code"}. A fault that refuses or hangs does not touch this interface. There is no key: requests of web pages, which carry

@@ -108,6 +108,7 @@ func New(config Config) (*Emulator, error) {
 		config: config,
 		keys:   slices.Clone(config.APIKeys),
 		state: account{
+			clock:     &clock{},
 			index:     ix,
 			stamps:    config.Stamps,
 			customers: map[string]*customer{},

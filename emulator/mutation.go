@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"time"
-
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
@@ -65,7 +63,7 @@ func (e *Emulator) firstOrder(customerID string, params wire.Opt[wire.ProvisionC
 		return &o, wire.SubscriptionDecisionStrategyRequestedPlan, nil
 	}
 	journey := e.state.index.journey()
-	if c := e.state.customers[customerID]; journey == nil || c != nil && len(c.live(time.Now())) > 0 {
+	if c := e.state.customers[customerID]; journey == nil || c != nil && len(c.live(e.now())) > 0 {
 		return nil, wire.SubscriptionDecisionStrategySkippedSubscriptionCreation, nil
 	}
 	if journey.Journey.Trial {
@@ -190,7 +188,7 @@ func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*
 }
 
 func (e *Emulator) archive(c *customer) {
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.instant()
 	for _, s := range c.subs {
 		if s.endAt.IsZero() || s.endAt.After(now) {
 			s.endAt, s.cancelled = now, true

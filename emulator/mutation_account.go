@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"slices"
-	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
@@ -82,7 +81,7 @@ func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotion
 		return nil, err
 	}
 	var granted []*promotion
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := m.e.instant()
 	for _, in := range args.Input.PromotionalEntitlements {
 		p := &promotion{
 			startedAt: now, hidden: !in.IsVisible.Or(true),
@@ -127,7 +126,7 @@ func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotio
 		return nil, err
 	}
 	m.e.settle(c)
-	now := time.Now()
+	now := m.e.now()
 	i := slices.IndexFunc(c.promos, func(p *promotion) bool {
 		return p.active(now) && p.entitlement.Feature == args.Input.FeatureID
 	})

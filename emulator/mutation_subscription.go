@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"slices"
-	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
@@ -81,12 +80,12 @@ func (m *mutation) CancelSubscription(args wire.MutationCancelSubscriptionArgs) 
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := m.e.instant()
 	end := now
 	switch in.SubscriptionCancellationTime.Or(wire.SubscriptionCancellationTimeEndOfBillingPeriod) {
 	case wire.SubscriptionCancellationTimeEndOfBillingPeriod:
 		if s.status(now) == wire.SubscriptionStatusActive {
-			_, end = Month.around(s.anchor, now)
+			_, end = s.period.around(s.anchor, now)
 		}
 	case wire.SubscriptionCancellationTimeSpecificDate:
 		if in.EndDate.Value == nil || in.EndDate.Value.Before(s.startAt) {
@@ -107,7 +106,7 @@ func (e *Emulator) running(id string) (*customer, *subscription, error) {
 		return nil, nil, errorf(codeSubscriptionNotFound, "there is no subscription %q", id)
 	}
 	e.settle(c)
-	switch s.status(time.Now()) {
+	switch s.status(e.now()) {
 	case wire.SubscriptionStatusCanceled, wire.SubscriptionStatusExpired:
 		return nil, nil, errorf("SubscriptionAlreadyCanceledOrExpired", "subscription %q has ended", id)
 	}

@@ -15,6 +15,7 @@ func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
 		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
+		period:      billingPeriodOf(in.BillingPeriod),
 		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
@@ -31,6 +32,7 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
 		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		period:      billingPeriodOf(in.BillingPeriod),
 		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		skipTrial:   in.SkipTrial.Or(false),
 	}
@@ -48,6 +50,7 @@ func orderOfApply(in *wire.ApplySubscriptionInput) order {
 		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
 		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		period:      billingPeriodOf(in.BillingPeriod),
 		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		skipTrial:   in.SkipTrial.Or(false),
 	}
@@ -68,6 +71,7 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:       in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
 		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
+		period:      billingPeriodOf(in.BillingPeriod),
 		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		trial:       in.IsTrial.Value,
 	}
@@ -166,4 +170,15 @@ func promotionEnd(start time.Time, period wire.PromotionalEntitlementPeriod, cus
 		return custom
 	}
 	return time.Time{}
+}
+
+// billingPeriodOf reads a billing period; none is empty.
+func billingPeriodOf(in wire.Opt[wire.BillingPeriod]) Period {
+	switch in.Or("") {
+	case wire.BillingPeriodAnnually:
+		return Year
+	case wire.BillingPeriodMonthly:
+		return Month
+	}
+	return ""
 }

@@ -3,7 +3,6 @@ package emulator
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
@@ -31,7 +30,7 @@ func (e *Emulator) UpdateCatalog(c *Catalog, m Migration) error {
 }
 
 func (e *Emulator) publishCatalog(next *index, m Migration) error {
-	now := time.Now()
+	now := e.now()
 	for _, cust := range e.state.each() {
 		for _, s := range cust.live(now) {
 			if m == AllCustomers && next.plans[s.planID] == nil {

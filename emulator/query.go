@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"slices"
-	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
@@ -175,7 +174,7 @@ func (q *query) GetActiveSubscriptions(args wire.QueryGetActiveSubscriptionsArgs
 	}
 	w := q.e.customerOf(c)
 	list := []*wire.CustomerSubscription{}
-	for _, s := range c.live(time.Now()) {
+	for _, s := range c.live(q.e.now()) {
 		if len(resources) == 0 || slices.Contains(resources, s.resourceID) {
 			list = append(list, q.e.subscriptionOf(c, s, w))
 		}

@@ -10,6 +10,7 @@ import (
 // account is everything the emulator remembers about customers. Emulator.mu guards it all: a change, the stamps it draws
 // and the events it emits are one step, so every subscriber sees changes in the order they were made.
 type account struct {
+	clock     *clock
 	index     *index
 	customers map[string]*customer
 	reports   reportMemory
@@ -21,6 +22,7 @@ type account struct {
 type customer struct {
 	id, name, email string
 	billingID       string
+	paymentMethod   bool // left at a checkout
 	metadata        any
 	createdAt       time.Time
 	updatedAt       time.Time

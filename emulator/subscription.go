@@ -15,6 +15,7 @@ type subscription struct {
 	addons                []addonCount
 	custom                []Entitlement      // replace the plan's by feature
 	quantities            map[string]float64 // billed features: the limit is what was bought
+	period                Period             // of billing: Month or Year
 	metadata              any
 
 	createdAt time.Time
@@ -108,6 +109,7 @@ type order struct {
 	addons                 []addonCount
 	custom                 []Entitlement
 	quantities             map[string]float64
+	period                 Period // of billing: Month or Year; empty: as before, else Month
 	metadata               any
 	startAt                time.Time // zero: now
 	endAt                  time.Time // zero: open ended
@@ -141,11 +143,14 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 		return nil, errorf("DuplicatedEntityNotAllowed", "subscription %q already exists", o.id)
 	}
 
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := e.instant()
 	s := &subscription{
 		id: o.id, planID: plan.ID, productID: plan.Product, resourceID: o.resourceID, index: ix,
 		addons: o.addons, custom: o.custom, quantities: o.quantities, metadata: o.metadata,
-		createdAt: now, startAt: now, endAt: o.endAt,
+		createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
+	}
+	if s.period == "" {
+		s.period = Month
 	}
 	if !o.startAt.IsZero() {
 		s.startAt = o.startAt
@@ -157,7 +162,8 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 		}
 	}
 	if o.atPeriodEnd && len(replaced) > 0 {
-		_, s.startAt = Month.around(replaced[len(replaced)-1].anchor, now)
+		old := replaced[len(replaced)-1]
+		_, s.startAt = old.period.around(old.anchor, now)
 	}
 	s.anchor = s.startAt
 	for _, old := range replaced {
@@ -233,7 +239,7 @@ func (e *Emulator) downgradeEnded(c *customer, now time.Time) {
 		if p := e.state.index.products[s.productID]; p != nil && p.DowngradePlan != "" && p.DowngradePlan != s.planID && !c.archived {
 			c.subs = append(c.subs, &subscription{
 				id: e.state.newID("subscription"), planID: p.DowngradePlan, productID: p.ID, resourceID: s.resourceID,
-				index: e.state.index, createdAt: now, startAt: s.trialEnd, anchor: s.anchor,
+				index: e.state.index, createdAt: now, startAt: s.trialEnd, anchor: s.anchor, period: s.period,
 			})
 		}
 	}
