@@ -70,14 +70,18 @@ type Client struct {
 
 	counts struct{ misses, stale, fallbacks, writes atomic.Uint64 }
 
-	// Writes, by noun. They go straight to Stigg; what they change is visible to the next check of this client.
+	// What goes straight to Stigg, by noun. What a write changes is visible to the next check of this client.
 
-	// Customers provisions customers.
+	// Customers provisions, changes and archives customers.
 	Customers *Customers
-	// Subscriptions provisions subscriptions.
+	// Subscriptions provisions, changes, ends, finds and prices subscriptions.
 	Subscriptions *Subscriptions
-	// Usage reports usage.
+	// Usage reports usage, and shows what was reported.
 	Usage *Usage
+	// Promotions grants and revokes entitlements outside any subscription.
+	Promotions *Promotions
+	// Coupons lists coupons.
+	Coupons *Coupons
 }
 
 // engine is what runs between Start and Close.
@@ -102,6 +106,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	c.lifetime, c.end = context.WithCancel(context.Background())
 	c.key.Store(&cfg.apiKey)
 	c.Customers, c.Subscriptions, c.Usage = &Customers{c}, &Subscriptions{c}, &Usage{c}
+	c.Promotions, c.Coupons = &Promotions{c}, &Coupons{c}
 	if !cfg.offline {
 		if c.api, err = gql.New(gql.Config{
 			Endpoint:        cfg.baseURL.JoinPath("graphql").String(),

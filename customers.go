@@ -2,47 +2,114 @@ package entcache
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/entcache/entcache/gql"
 )
 
-// Customers provisions customers. It is [Client].Customers.
+// Customers provisions, changes and archives customers. It is [Client].Customers.
 type Customers struct{ c *Client }
 
-// Provision creates a customer, or returns the one there is: it is safe to repeat. With SubscriptionParams the customer gets
-// its first subscription in the same step; without them, the product's customer journey decides, and
-// SubscriptionDecisionStrategy of the result says how. Billing information is passed on and not stored by Stigg.
+// Provision creates a customer, or brings the one there is up to what is given: it is safe to repeat, and is repeated after a
+// failure that may pass. With SubscriptionParams the customer gets its first subscription in the same step; without them the
+// product's customer journey decides, and with Null[ProvisionCustomerSubscriptionInput]() there is none.
+// SubscriptionDecisionStrategy of the result says which it was. Billing information is passed on and not stored by Stigg.
 //
-// CustomerId is required. When Provision returns, a check by this client sees what it did. It is not retried; an error whose
-// OutcomeUnknown (see [APIError]) is true leaves open whether it took effect.
+// CustomerId is required. When Provision returns, a check by this client sees what it did.
 func (s *Customers) Provision(ctx context.Context, in ProvisionCustomerInput) (*ProvisionedCustomer, error) {
-	if deref(in.CustomerId) == "" && deref(in.RefId) == "" {
-		return nil, fmt.Errorf("entcache: provision customer: %w: CustomerId is empty: name the customer", gql.ErrBadInput)
-	}
-	ctx, done, err := s.c.writing(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	key := Key{CustomerID: deref(in.CustomerId)}
 	if key.CustomerID == "" {
 		key.CustomerID = deref(in.RefId)
 	}
+	if err := required("provision customer", "CustomerId", key.CustomerID); err != nil {
+		return nil, err
+	}
 	if in.SubscriptionParams != nil {
 		key.ResourceID = deref(in.SubscriptionParams.ResourceId)
 	}
-	out, err := s.c.api.ProvisionCustomer(ctx, in)
+	reply, err := write(ctx, s.c, harmless, []Key{key.Customer()}, func(ctx context.Context) (*gql.ProvisionCustomerResponse, error) {
+		return gql.ProvisionCustomer(ctx, s.c.api, in)
+	})
 	if err != nil {
-		return nil, s.c.failed(err, key, key.Customer())
+		return nil, err
 	}
+	out := &reply.ProvisionCustomer
 	if key.ResourceID != "" {
 		s.c.awaitRefresh(key.Customer()) // it may not have existed, and with it the rest of its resources
 	}
-	if out.EntitlementsV2 == nil {
-		s.c.awaitRefresh(key)
-	} else {
-		s.c.wrote(key, out.EntitlementsV2)
-	}
+	s.c.wrote(key, out.EntitlementsV2)
 	return out, nil
+}
+
+// Update changes what is given of a customer, and nothing else: a field that is nil stays as it is, one that is [Null] is
+// cleared. Billing information is not stored by Stigg: to change a part of it, give all of it. No entitlement changes.
+//
+// CustomerId is required. Update is not repeated when its outcome is unknown.
+func (s *Customers) Update(ctx context.Context, in UpdateCustomerInput) (*Customer, error) {
+	id := deref(in.CustomerId)
+	if id == "" {
+		id = deref(in.RefId)
+	}
+	if err := required("update customer", "CustomerId", id); err != nil {
+		return nil, err
+	}
+	reply, err := write(ctx, s.c, ifRefused, nil, func(ctx context.Context) (*gql.UpdateCustomerResponse, error) {
+		return gql.UpdateCustomer(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.UpdateOneCustomer, nil
+}
+
+// Get returns a customer with its subscriptions, promotions and coupon, as Stigg has them now: it asks Stigg each time. There
+// is no customer: [ErrNotFound]. For a check, use [Client.GetEntitlement].
+func (s *Customers) Get(ctx context.Context, customerID string) (*CustomerDetails, error) {
+	const call = "get customer"
+	if err := required(call, "customerID", customerID); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCustomerByIdResponse, error) {
+		return gql.GetCustomerById(ctx, s.c.api, gql.GetCustomerByRefIdInput{CustomerId: customerID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if reply.GetCustomerByRefId == nil {
+		return nil, notFound(call, "customer", customerID)
+	}
+	return reply.GetCustomerByRefId, nil
+}
+
+// Archive archives a customer, and ends its subscriptions with it. The next check of the customer, or of one of its resources,
+// waits for what Stigg says then. Archive is not repeated when its outcome is unknown.
+func (s *Customers) Archive(ctx context.Context, customerID string) error {
+	if err := required("archive customer", "customerID", customerID); err != nil {
+		return err
+	}
+	keys := []Key{{CustomerID: customerID}}
+	_, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.ArchiveCustomerResponse, error) {
+		return gql.ArchiveCustomer(ctx, s.c.api, gql.ArchiveCustomerInput{CustomerId: customerID})
+	})
+	if err != nil {
+		return err
+	}
+	s.c.awaitRefresh(keys...)
+	return nil
+}
+
+// Unarchive brings an archived customer back. The next check of the customer, or of one of its resources, waits for what Stigg
+// says then. Unarchive is not repeated when its outcome is unknown.
+func (s *Customers) Unarchive(ctx context.Context, customerID string) (*Customer, error) {
+	if err := required("unarchive customer", "customerID", customerID); err != nil {
+		return nil, err
+	}
+	keys := []Key{{CustomerID: customerID}}
+	reply, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.UnarchiveCustomerResponse, error) {
+		return gql.UnarchiveCustomer(ctx, s.c.api, gql.UnarchiveCustomerInput{CustomerId: customerID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.c.awaitRefresh(keys...)
+	return &reply.UnarchiveCustomer, nil
 }

@@ -6,83 +6,170 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
+	"slices"
 
 	"github.com/entcache/entcache/gql"
-	"github.com/entcache/entcache/internal/retry"
 )
 
-// Usage reports usage. It is [Client].Usage.
+// Usage reports usage, and shows what was reported. It is [Client].Usage.
+//
+// Every report carries an idempotency key: the caller's, or one that is generated for the call. A report whose fate is unknown is
+// therefore sent again, and counts once however often it was sent. To make a report count once across calls, or processes, give
+// it a key.
 type Usage struct{ c *Client }
 
-// reportAttempts bounds how often one report is sent.
-const reportAttempts = 4
+const (
+	// maxReports is how many reports Stigg takes at once.
+	maxReports = 100
+	// maxEvents is how many events Stigg takes at once.
+	maxEvents = 1000
+)
 
 // Report reports usage of a feature whose usage the program counts itself (Stigg calls it calculated usage), and waits until
-// Stigg has counted it: Value is added (the default, [UsageDelta]) or replaces what there was ([UsageSet]). It returns the usage
-// that results.
+// Stigg has counted it: Value is added (the default, [UsageDelta]; it may be negative) or replaces what there was ([UsageSet]). It
+// returns the usage that results.
 //
-// CustomerId and FeatureId are required and Value must be finite. Without an IdempotencyKey one is generated, and in is sent
-// with the same key again after a failure that may pass, so that it counts once however often it is sent. When Report returns,
-// a check by this client sees the new usage. CurrentUsage of the answer is nil when Stigg does not say, and offline.
+// CustomerId and FeatureId are required and Value must be finite. When Report returns, a check by this client sees the new usage,
+// and that of the credit wallet it draws on. CurrentUsage of the answer is nil when Stigg does not say, and offline.
 func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
-	switch {
-	case in.CustomerId == "":
-		return nil, fmt.Errorf("entcache: report usage: %w: CustomerId is empty: name the customer", gql.ErrBadInput)
-	case in.FeatureId == "":
-		return nil, fmt.Errorf("entcache: report usage: %w: FeatureId is empty: name the feature", gql.ErrBadInput)
-	case math.IsNaN(in.Value) || math.IsInf(in.Value, 0):
-		return nil, fmt.Errorf("entcache: report usage: %w: Value is %v: give a finite number", gql.ErrBadInput, in.Value)
+	if err := checkReport("report usage", in.CustomerId, in.FeatureId, in.Value); err != nil {
+		return nil, err
 	}
 	if deref(in.IdempotencyKey) == "" {
 		in.IdempotencyKey = new(rand.Text())
 	}
-	ctx, done, err := s.c.writing(ctx)
+	keys := []Key{{CustomerID: in.CustomerId, ResourceID: deref(in.ResourceId)}}
+	reply, err := write(ctx, s.c, harmless, keys, func(ctx context.Context) (*gql.ReportUsageResponse, error) {
+		return gql.ReportUsage(ctx, s.c.api, in)
+	})
 	if errors.Is(err, ErrOffline) {
-		// As Stigg's Node SDK: acknowledged and dropped.
-		return &ReportedUsage{Id: rand.Text(), CustomerId: in.CustomerId, FeatureId: in.FeatureId, ResourceId: in.ResourceId}, nil
+		return acknowledged(in.CustomerId, in.FeatureId, in.ResourceId), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	key := Key{CustomerID: in.CustomerId, ResourceID: deref(in.ResourceId)}
-	out, err := s.send(ctx, in)
-	if err != nil {
-		return nil, s.c.failed(err, key)
-	}
-	if _, usages := out.Usages(); len(usages) == 0 || out.CurrentUsage == nil {
-		s.c.awaitRefresh(key)
-	} else if sync := s.c.syncer(); sync != nil {
-		for _, u := range usages {
-			sync.WroteUsage(key, u)
-		}
-	}
-	return out, nil
+	s.c.wroteUsage(&reply.ReportUsage)
+	return &reply.ReportUsage, nil
 }
 
-// send repeats a report until it is answered: the idempotency key makes that safe even when the outcome is unknown.
-func (s *Usage) send(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
-	wait := retry.New(100*time.Millisecond, 250*time.Millisecond, 2*time.Second)
-	for n := 1; ; n++ {
-		// Half of the write timeout, so that a request lost on the way leaves time for a second.
-		attempt, cancel := context.WithTimeout(ctx, s.c.cfg.writeTimeout/2)
-		out, err := s.c.api.ReportUsage(attempt, in)
-		cancel()
-		e, ok := errors.AsType[*gql.Error](err)
-		if err == nil || !ok || n == reportAttempts || ctx.Err() != nil || !(e.Retryable() || e.OutcomeUnknown()) {
-			return out, err
-		}
-		pause := max(wait.Next(), e.RetryAfter)
-		if end, _ := ctx.Deadline(); time.Until(end) < pause {
+// ReportBulk is Report for up to 100 of them, in one request and in their order; the answers are in the same order. An error is
+// that of the request as a whole: Stigg may have counted those before the one it refused, and sending the same again, with the
+// same keys, counts none twice. So that this can be done, give each its IdempotencyKey.
+func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]ReportedUsage, error) {
+	const call = "report usage in bulk"
+	switch {
+	case len(usages) == 0:
+		return nil, nil
+	case len(usages) > maxReports:
+		return nil, badInput(call, fmt.Sprintf("%d reports: Stigg takes up to %d at once", len(usages), maxReports))
+	}
+	usages = slices.Clone(usages)
+	keys := make([]Key, 0, len(usages))
+	for i := range usages {
+		u := &usages[i]
+		if err := checkReport(fmt.Sprintf("%s: report %d", call, i), u.CustomerId, u.FeatureId, u.Value); err != nil {
 			return nil, err
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil, err
+		if deref(u.IdempotencyKey) == "" {
+			u.IdempotencyKey = new(rand.Text())
+		}
+		if k := (Key{CustomerID: u.CustomerId, ResourceID: deref(u.ResourceId)}); !slices.Contains(keys, k) {
+			keys = append(keys, k)
 		}
 	}
+	reply, err := write(ctx, s.c, harmless, keys, func(ctx context.Context) (*gql.ReportUsageBulkResponse, error) {
+		return gql.ReportUsageBulk(ctx, s.c.api, gql.ReportUsageBulkInput{Usages: usages})
+	})
+	if errors.Is(err, ErrOffline) {
+		var list []ReportedUsage
+		for _, u := range usages {
+			list = append(list, *acknowledged(u.CustomerId, u.FeatureId, u.ResourceId))
+		}
+		return list, nil
+	}
+	if err != nil {
+		s.c.awaitRefresh(keys...) // those before the one that was refused may be counted
+		return nil, err
+	}
+	for i := range reply.ReportUsageBulk {
+		s.c.wroteUsage(&reply.ReportUsageBulk[i])
+	}
+	return reply.ReportUsageBulk, nil
+}
+
+// ReportEvents reports up to 1,000 raw events, which Stigg filters and aggregates into the usage of whatever features count them.
+// It returns when Stigg has taken them, not when it has counted them: that follows within seconds, and the stream brings it.
+//
+// CustomerId and EventName of each are required. Timestamp is when it happened, by default when Stigg takes it. Stigg tells events
+// apart by timestamp, customer, resource, name and IdempotencyKey together: to repeat one in another call, repeat all of these.
+func (s *Usage) ReportEvents(ctx context.Context, events []UsageEvent) error {
+	const call = "report events"
+	switch {
+	case len(events) == 0:
+		return nil
+	case len(events) > maxEvents:
+		return badInput(call, fmt.Sprintf("%d events: Stigg takes up to %d at once", len(events), maxEvents))
+	}
+	events = slices.Clone(events)
+	for i := range events {
+		e := &events[i]
+		if err := required(fmt.Sprintf("%s: event %d", call, i), "CustomerId", e.CustomerId); err != nil {
+			return err
+		}
+		if err := required(fmt.Sprintf("%s: event %d", call, i), "EventName", e.EventName); err != nil {
+			return err
+		}
+		if e.IdempotencyKey == "" {
+			e.IdempotencyKey = rand.Text()
+		}
+	}
+	_, err := write(ctx, s.c, harmless, nil, func(ctx context.Context) (*gql.ReportEventResponse, error) {
+		return gql.ReportEvent(ctx, s.c.api, gql.UsageEventsReportInput{UsageEvents: events})
+	})
+	if errors.Is(err, ErrOffline) {
+		return nil
+	}
+	return err
+}
+
+// History returns the usage of a feature over time, as series of points; with GroupBy, one series for each combination of the
+// dimensions it names. It asks Stigg each time.
+//
+// CustomerId, FeatureId and StartDate are required.
+func (s *Usage) History(ctx context.Context, in UsageHistoryInput) (*UsageHistory, error) {
+	const call = "usage history"
+	if err := required(call, "CustomerId", in.CustomerId); err != nil {
+		return nil, err
+	}
+	if err := required(call, "FeatureId", in.FeatureId); err != nil {
+		return nil, err
+	}
+	if in.StartDate.IsZero() {
+		return nil, badInput(call, "StartDate is zero: say from when on")
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetUsageHistoryV2Response, error) {
+		return gql.GetUsageHistoryV2(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.UsageHistoryV2, nil
+}
+
+func checkReport(call, customerID, featureID string, value float64) error {
+	if err := required(call, "CustomerId", customerID); err != nil {
+		return err
+	}
+	if err := required(call, "FeatureId", featureID); err != nil {
+		return err
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return badInput(call, fmt.Sprintf("Value is %v: give a finite number", value))
+	}
+	return nil
+}
+
+// acknowledged is the answer of an offline client, as of Stigg's Node SDK: acknowledged and dropped.
+func acknowledged(customerID, featureID string, resourceID *string) *ReportedUsage {
+	return &ReportedUsage{Id: rand.Text(), CustomerId: customerID, FeatureId: featureID, ResourceId: resourceID}
 }

@@ -60,36 +60,6 @@ func (c *Client) CheckKey(ctx context.Context) error {
 	return err
 }
 
-// ProvisionCustomer creates a customer, or returns the one there is, optionally with a first subscription. EntitlementsV2 of
-// the result goes through [SnapshotOf]; its key's resource is SubscriptionParams.ResourceId. Not retried.
-func (c *Client) ProvisionCustomer(ctx context.Context, in ProvisionCustomerInput) (*ProvisionedCustomer, error) {
-	reply, err := ProvisionCustomer(ctx, c, in)
-	if err != nil {
-		return nil, err
-	}
-	return &reply.ProvisionCustomer, nil
-}
-
-// ProvisionSubscription creates, upgrades or downgrades a subscription. Status PAYMENT_REQUIRED comes with a checkout URL, no
-// subscription, and a nil EntitlementsV2. Not retried.
-func (c *Client) ProvisionSubscription(ctx context.Context, in ProvisionSubscriptionInput) (*ProvisionedSubscription, error) {
-	reply, err := ProvisionSubscription(ctx, c, in)
-	if err != nil {
-		return nil, err
-	}
-	return &reply.ProvisionSubscriptionV2, nil
-}
-
-// ReportUsage reports usage of a feature: DELTA adds Value, SET replaces what there was. Not retried, and nothing is filled in:
-// without an IdempotencyKey, repeating a report whose outcome is unknown may count it twice.
-func (c *Client) ReportUsage(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
-	reply, err := ReportUsage(ctx, c, in)
-	if err != nil {
-		return nil, err
-	}
-	return &reply.ReportUsage, nil
-}
-
 // Usages says what the answer tells about the key it was reported for: the feature's usage, unless the server left it out, and
 // that of the wallet which pays for it, if one does.
 func (r *ReportedUsage) Usages() (entitlements.Key, []entitlements.Usage) {

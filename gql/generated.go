@@ -23,6 +23,86 @@ func (v *Addon) GetId() string { return v.Id }
 // GetRefId returns Addon.RefId, and is useful for accessing the field via an interface.
 func (v *Addon) GetRefId() string { return v.RefId }
 
+// AddonDetails includes the GraphQL fields of Addon requested by the fragment AddonDetails.
+type AddonDetails struct {
+	Id                  string               `json:"id"`
+	RefId               string               `json:"refId"`
+	BillingId           *string              `json:"billingId"`
+	DisplayName         string               `json:"displayName"`
+	Description         *string              `json:"description"`
+	AdditionalMetaData  *json.RawMessage     `json:"additionalMetaData"`
+	HiddenFromWidgets   []WidgetType         `json:"hiddenFromWidgets"`
+	PricingType         *PricingType         `json:"pricingType"`
+	MaxQuantity         *float64             `json:"maxQuantity"`
+	Entitlements        []PackageEntitlement `json:"entitlements"`
+	PackageEntitlements []json.RawMessage    `json:"packageEntitlements"`
+	Prices              []Price              `json:"prices"`
+	OveragePrices       []OveragePrice       `json:"overagePrices"`
+	Dependencies        []AddonReference     `json:"dependencies"`
+}
+
+// GetId returns AddonDetails.Id, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetId() string { return v.Id }
+
+// GetRefId returns AddonDetails.RefId, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetRefId() string { return v.RefId }
+
+// GetBillingId returns AddonDetails.BillingId, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetBillingId() *string { return v.BillingId }
+
+// GetDisplayName returns AddonDetails.DisplayName, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns AddonDetails.Description, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetDescription() *string { return v.Description }
+
+// GetAdditionalMetaData returns AddonDetails.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetHiddenFromWidgets returns AddonDetails.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetPricingType returns AddonDetails.PricingType, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetPricingType() *PricingType { return v.PricingType }
+
+// GetMaxQuantity returns AddonDetails.MaxQuantity, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetMaxQuantity() *float64 { return v.MaxQuantity }
+
+// GetEntitlements returns AddonDetails.Entitlements, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetEntitlements() []PackageEntitlement { return v.Entitlements }
+
+// GetPackageEntitlements returns AddonDetails.PackageEntitlements, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetPackageEntitlements() []json.RawMessage { return v.PackageEntitlements }
+
+// GetPrices returns AddonDetails.Prices, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetPrices() []Price { return v.Prices }
+
+// GetOveragePrices returns AddonDetails.OveragePrices, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetOveragePrices() []OveragePrice { return v.OveragePrices }
+
+// GetDependencies returns AddonDetails.Dependencies, and is useful for accessing the field via an interface.
+func (v *AddonDetails) GetDependencies() []AddonReference { return v.Dependencies }
+
+// AddonReference includes the requested fields of the GraphQL type Addon.
+type AddonReference struct {
+	Id          string  `json:"id"`
+	RefId       string  `json:"refId"`
+	DisplayName string  `json:"displayName"`
+	Description *string `json:"description"`
+}
+
+// GetId returns AddonReference.Id, and is useful for accessing the field via an interface.
+func (v *AddonReference) GetId() string { return v.Id }
+
+// GetRefId returns AddonReference.RefId, and is useful for accessing the field via an interface.
+func (v *AddonReference) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns AddonReference.DisplayName, and is useful for accessing the field via an interface.
+func (v *AddonReference) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns AddonReference.Description, and is useful for accessing the field via an interface.
+func (v *AddonReference) GetDescription() *string { return v.Description }
+
 type Address struct {
 	AddressLine1 *string `json:"addressLine1"`
 	AddressLine2 *string `json:"addressLine2"`
@@ -53,6 +133,206 @@ func (v *Address) GetPostalCode() *string { return v.PostalCode }
 
 // GetState returns Address.State, and is useful for accessing the field via an interface.
 func (v *Address) GetState() *string { return v.State }
+
+// AppliedSubscription includes the requested fields of the GraphQL type ApplySubscription.
+type AppliedSubscription struct {
+	Subscription   *SubscriptionDetails `json:"subscription"`
+	EntitlementsV2 []json.RawMessage    `json:"entitlementsV2"`
+}
+
+// GetSubscription returns AppliedSubscription.Subscription, and is useful for accessing the field via an interface.
+func (v *AppliedSubscription) GetSubscription() *SubscriptionDetails { return v.Subscription }
+
+// GetEntitlementsV2 returns AppliedSubscription.EntitlementsV2, and is useful for accessing the field via an interface.
+func (v *AppliedSubscription) GetEntitlementsV2() []json.RawMessage { return v.EntitlementsV2 }
+
+type ApplySubscriptionInput struct {
+	AdditionalMetaData         *json.RawMessage                    `json:"additionalMetaData"`
+	Addons                     []SubscriptionAddonInput            `json:"addons"`
+	AppliedCoupon              *SubscriptionCouponInput            `json:"appliedCoupon"`
+	AwaitPaymentConfirmation   *bool                               `json:"awaitPaymentConfirmation"`
+	BillableFeatures           []BillableFeatureInput              `json:"billableFeatures"`
+	BillingCountryCode         *string                             `json:"billingCountryCode"`
+	BillingCycleAnchor         *SubscriptionBillingCycleAnchor     `json:"billingCycleAnchor"`
+	BillingId                  *string                             `json:"billingId"`
+	BillingInformation         *SubscriptionBillingInfo            `json:"billingInformation"`
+	BillingPeriod              *BillingPeriod                      `json:"billingPeriod"`
+	Budget                     *BudgetConfigurationInput           `json:"budget"`
+	CancellationDate           *scalar.DateTime                    `json:"cancellationDate"`
+	Charges                    []ChargeInput                       `json:"charges"`
+	CustomerId                 string                              `json:"customerId"`
+	Entitlements               []SubscriptionEntitlementInputV2    `json:"entitlements"`
+	EnvironmentId              *string                             `json:"environmentId"`
+	MinimumSpend               *SubscriptionMinimumSpendValueInput `json:"minimumSpend"`
+	PayingCustomerId           *string                             `json:"payingCustomerId"`
+	PaymentCollectionMethod    *PaymentCollectionMethod            `json:"paymentCollectionMethod"`
+	PaymentMethodId            *string                             `json:"paymentMethodId"`
+	PlanId                     string                              `json:"planId"`
+	PriceOverrides             []PriceOverrideInput                `json:"priceOverrides"`
+	PromotionCode              *string                             `json:"promotionCode"`
+	ResourceId                 *string                             `json:"resourceId"`
+	SalesforceId               *string                             `json:"salesforceId"`
+	ScheduleStrategy           *ScheduleStrategy                   `json:"scheduleStrategy"`
+	SkipTrial                  *bool                               `json:"skipTrial"`
+	StartDate                  *scalar.DateTime                    `json:"startDate"`
+	SubscriptionEntitlements   []SubscriptionEntitlementInput      `json:"subscriptionEntitlements"`
+	TrialEndDate               *scalar.DateTime                    `json:"trialEndDate"`
+	TrialOverrideConfiguration *TrialOverrideConfigurationInput    `json:"trialOverrideConfiguration"`
+	UnitQuantity               *float64                            `json:"unitQuantity"`
+}
+
+// GetAdditionalMetaData returns ApplySubscriptionInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetAdditionalMetaData() *json.RawMessage {
+	return v.AdditionalMetaData
+}
+
+// GetAddons returns ApplySubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns ApplySubscriptionInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetAppliedCoupon() *SubscriptionCouponInput { return v.AppliedCoupon }
+
+// GetAwaitPaymentConfirmation returns ApplySubscriptionInput.AwaitPaymentConfirmation, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetAwaitPaymentConfirmation() *bool {
+	return v.AwaitPaymentConfirmation
+}
+
+// GetBillableFeatures returns ApplySubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetBillingCountryCode returns ApplySubscriptionInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetBillingCycleAnchor returns ApplySubscriptionInput.BillingCycleAnchor, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillingCycleAnchor() *SubscriptionBillingCycleAnchor {
+	return v.BillingCycleAnchor
+}
+
+// GetBillingId returns ApplySubscriptionInput.BillingId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillingId() *string { return v.BillingId }
+
+// GetBillingInformation returns ApplySubscriptionInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillingInformation() *SubscriptionBillingInfo {
+	return v.BillingInformation
+}
+
+// GetBillingPeriod returns ApplySubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetBudget returns ApplySubscriptionInput.Budget, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetBudget() *BudgetConfigurationInput { return v.Budget }
+
+// GetCancellationDate returns ApplySubscriptionInput.CancellationDate, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetCancellationDate() *scalar.DateTime { return v.CancellationDate }
+
+// GetCharges returns ApplySubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetCustomerId returns ApplySubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEntitlements returns ApplySubscriptionInput.Entitlements, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetEntitlements() []SubscriptionEntitlementInputV2 {
+	return v.Entitlements
+}
+
+// GetEnvironmentId returns ApplySubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetMinimumSpend returns ApplySubscriptionInput.MinimumSpend, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetMinimumSpend() *SubscriptionMinimumSpendValueInput {
+	return v.MinimumSpend
+}
+
+// GetPayingCustomerId returns ApplySubscriptionInput.PayingCustomerId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPayingCustomerId() *string { return v.PayingCustomerId }
+
+// GetPaymentCollectionMethod returns ApplySubscriptionInput.PaymentCollectionMethod, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPaymentCollectionMethod() *PaymentCollectionMethod {
+	return v.PaymentCollectionMethod
+}
+
+// GetPaymentMethodId returns ApplySubscriptionInput.PaymentMethodId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPaymentMethodId() *string { return v.PaymentMethodId }
+
+// GetPlanId returns ApplySubscriptionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPlanId() string { return v.PlanId }
+
+// GetPriceOverrides returns ApplySubscriptionInput.PriceOverrides, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPriceOverrides() []PriceOverrideInput { return v.PriceOverrides }
+
+// GetPromotionCode returns ApplySubscriptionInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetResourceId returns ApplySubscriptionInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetResourceId() *string { return v.ResourceId }
+
+// GetSalesforceId returns ApplySubscriptionInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetScheduleStrategy returns ApplySubscriptionInput.ScheduleStrategy, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetScheduleStrategy() *ScheduleStrategy { return v.ScheduleStrategy }
+
+// GetSkipTrial returns ApplySubscriptionInput.SkipTrial, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetSkipTrial() *bool { return v.SkipTrial }
+
+// GetStartDate returns ApplySubscriptionInput.StartDate, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetSubscriptionEntitlements returns ApplySubscriptionInput.SubscriptionEntitlements, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetSubscriptionEntitlements() []SubscriptionEntitlementInput {
+	return v.SubscriptionEntitlements
+}
+
+// GetTrialEndDate returns ApplySubscriptionInput.TrialEndDate, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+// GetTrialOverrideConfiguration returns ApplySubscriptionInput.TrialOverrideConfiguration, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetTrialOverrideConfiguration() *TrialOverrideConfigurationInput {
+	return v.TrialOverrideConfiguration
+}
+
+// GetUnitQuantity returns ApplySubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// ApplySubscriptionResponse is returned by ApplySubscription on success.
+type ApplySubscriptionResponse struct {
+	ApplySubscription AppliedSubscription `json:"applySubscription"`
+}
+
+// GetApplySubscription returns ApplySubscriptionResponse.ApplySubscription, and is useful for accessing the field via an interface.
+func (v *ApplySubscriptionResponse) GetApplySubscription() AppliedSubscription {
+	return v.ApplySubscription
+}
+
+type ArchiveCustomerInput struct {
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+}
+
+// GetCustomerId returns ArchiveCustomerInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ArchiveCustomerInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns ArchiveCustomerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ArchiveCustomerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// ArchiveCustomerResponse is returned by ArchiveCustomer on success.
+type ArchiveCustomerResponse struct {
+	ArchiveCustomer ArchivedCustomer `json:"archiveCustomer"`
+}
+
+// GetArchiveCustomer returns ArchiveCustomerResponse.ArchiveCustomer, and is useful for accessing the field via an interface.
+func (v *ArchiveCustomerResponse) GetArchiveCustomer() ArchivedCustomer { return v.ArchiveCustomer }
+
+// ArchivedCustomer includes the requested fields of the GraphQL type Customer.
+type ArchivedCustomer struct {
+	CustomerId string `json:"customerId"`
+}
+
+// GetCustomerId returns ArchivedCustomer.CustomerId, and is useful for accessing the field via an interface.
+func (v *ArchivedCustomer) GetCustomerId() string { return v.CustomerId }
 
 type BillableFeatureInput struct {
 	FeatureId string  `json:"featureId"`
@@ -134,6 +414,17 @@ var AllBillingPeriod = []BillingPeriod{
 	BillingPeriodMonthly,
 }
 
+type BooleanFieldComparison struct {
+	Is    *bool `json:"is"`
+	IsNot *bool `json:"isNot"`
+}
+
+// GetIs returns BooleanFieldComparison.Is, and is useful for accessing the field via an interface.
+func (v *BooleanFieldComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns BooleanFieldComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *BooleanFieldComparison) GetIsNot() *bool { return v.IsNot }
+
 type BudgetConfigurationInput struct {
 	HasSoftLimit bool    `json:"hasSoftLimit"`
 	Limit        float64 `json:"limit"`
@@ -144,6 +435,24 @@ func (v *BudgetConfigurationInput) GetHasSoftLimit() bool { return v.HasSoftLimi
 
 // GetLimit returns BudgetConfigurationInput.Limit, and is useful for accessing the field via an interface.
 func (v *BudgetConfigurationInput) GetLimit() float64 { return v.Limit }
+
+// CancelSubscriptionResponse is returned by CancelSubscription on success.
+type CancelSubscriptionResponse struct {
+	CancelSubscription Subscription `json:"cancelSubscription"`
+}
+
+// GetCancelSubscription returns CancelSubscriptionResponse.CancelSubscription, and is useful for accessing the field via an interface.
+func (v *CancelSubscriptionResponse) GetCancelSubscription() Subscription {
+	return v.CancelSubscription
+}
+
+// CancelSubscriptionUpdatesResponse is returned by CancelSubscriptionUpdates on success.
+type CancelSubscriptionUpdatesResponse struct {
+	CancelSchedule string `json:"cancelSchedule"`
+}
+
+// GetCancelSchedule returns CancelSubscriptionUpdatesResponse.CancelSchedule, and is useful for accessing the field via an interface.
+func (v *CancelSubscriptionUpdatesResponse) GetCancelSchedule() string { return v.CancelSchedule }
 
 type ChargeInput struct {
 	Id       string     `json:"id"`
@@ -202,6 +511,395 @@ func (v *CheckoutOptions) GetReferenceId() *string { return v.ReferenceId }
 
 // GetSuccessUrl returns CheckoutOptions.SuccessUrl, and is useful for accessing the field via an interface.
 func (v *CheckoutOptions) GetSuccessUrl() string { return v.SuccessUrl }
+
+// Coupon includes the GraphQL fields of Coupon requested by the fragment Coupon.
+type Coupon struct {
+	Id                 string           `json:"id"`
+	RefId              string           `json:"refId"`
+	Name               string           `json:"name"`
+	Description        *string          `json:"description"`
+	Type               CouponType       `json:"type"`
+	Status             CouponStatus     `json:"status"`
+	DiscountValue      float64          `json:"discountValue"`
+	PercentOff         *float64         `json:"percentOff"`
+	AmountsOff         []Money          `json:"amountsOff"`
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+	CreatedAt          scalar.DateTime  `json:"createdAt"`
+	UpdatedAt          scalar.DateTime  `json:"updatedAt"`
+	BillingId          *string          `json:"billingId"`
+	BillingLinkUrl     *string          `json:"billingLinkUrl"`
+	SyncStates         []SyncState      `json:"syncStates"`
+}
+
+// GetId returns Coupon.Id, and is useful for accessing the field via an interface.
+func (v *Coupon) GetId() string { return v.Id }
+
+// GetRefId returns Coupon.RefId, and is useful for accessing the field via an interface.
+func (v *Coupon) GetRefId() string { return v.RefId }
+
+// GetName returns Coupon.Name, and is useful for accessing the field via an interface.
+func (v *Coupon) GetName() string { return v.Name }
+
+// GetDescription returns Coupon.Description, and is useful for accessing the field via an interface.
+func (v *Coupon) GetDescription() *string { return v.Description }
+
+// GetType returns Coupon.Type, and is useful for accessing the field via an interface.
+func (v *Coupon) GetType() CouponType { return v.Type }
+
+// GetStatus returns Coupon.Status, and is useful for accessing the field via an interface.
+func (v *Coupon) GetStatus() CouponStatus { return v.Status }
+
+// GetDiscountValue returns Coupon.DiscountValue, and is useful for accessing the field via an interface.
+func (v *Coupon) GetDiscountValue() float64 { return v.DiscountValue }
+
+// GetPercentOff returns Coupon.PercentOff, and is useful for accessing the field via an interface.
+func (v *Coupon) GetPercentOff() *float64 { return v.PercentOff }
+
+// GetAmountsOff returns Coupon.AmountsOff, and is useful for accessing the field via an interface.
+func (v *Coupon) GetAmountsOff() []Money { return v.AmountsOff }
+
+// GetAdditionalMetaData returns Coupon.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *Coupon) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetCreatedAt returns Coupon.CreatedAt, and is useful for accessing the field via an interface.
+func (v *Coupon) GetCreatedAt() scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns Coupon.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *Coupon) GetUpdatedAt() scalar.DateTime { return v.UpdatedAt }
+
+// GetBillingId returns Coupon.BillingId, and is useful for accessing the field via an interface.
+func (v *Coupon) GetBillingId() *string { return v.BillingId }
+
+// GetBillingLinkUrl returns Coupon.BillingLinkUrl, and is useful for accessing the field via an interface.
+func (v *Coupon) GetBillingLinkUrl() *string { return v.BillingLinkUrl }
+
+// GetSyncStates returns Coupon.SyncStates, and is useful for accessing the field via an interface.
+func (v *Coupon) GetSyncStates() []SyncState { return v.SyncStates }
+
+// CouponEdge includes the requested fields of the GraphQL type CouponEdge.
+type CouponEdge struct {
+	Node Coupon `json:"node"`
+}
+
+// GetNode returns CouponEdge.Node, and is useful for accessing the field via an interface.
+func (v *CouponEdge) GetNode() Coupon { return v.Node }
+
+type CouponFilter struct {
+	And           []CouponFilter                `json:"and"`
+	BillingId     *StringFieldComparison        `json:"billingId"`
+	CreatedAt     *DateFieldComparison          `json:"createdAt"`
+	Customers     *CouponFilterCustomerFilter   `json:"customers"`
+	Description   *StringFieldComparison        `json:"description"`
+	EnvironmentId *UUIDFilterComparison         `json:"environmentId"`
+	Id            *UUIDFilterComparison         `json:"id"`
+	Name          *StringFieldComparison        `json:"name"`
+	Or            []CouponFilter                `json:"or"`
+	RefId         *StringFieldComparison        `json:"refId"`
+	Source        *CouponSourceFilterComparison `json:"source"`
+	Status        *CouponStatusFilterComparison `json:"status"`
+	Type          *CouponTypeFilterComparison   `json:"type"`
+	UpdatedAt     *DateFieldComparison          `json:"updatedAt"`
+}
+
+// GetAnd returns CouponFilter.And, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetAnd() []CouponFilter { return v.And }
+
+// GetBillingId returns CouponFilter.BillingId, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetBillingId() *StringFieldComparison { return v.BillingId }
+
+// GetCreatedAt returns CouponFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetCreatedAt() *DateFieldComparison { return v.CreatedAt }
+
+// GetCustomers returns CouponFilter.Customers, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetCustomers() *CouponFilterCustomerFilter { return v.Customers }
+
+// GetDescription returns CouponFilter.Description, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetDescription() *StringFieldComparison { return v.Description }
+
+// GetEnvironmentId returns CouponFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetEnvironmentId() *UUIDFilterComparison { return v.EnvironmentId }
+
+// GetId returns CouponFilter.Id, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetId() *UUIDFilterComparison { return v.Id }
+
+// GetName returns CouponFilter.Name, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetName() *StringFieldComparison { return v.Name }
+
+// GetOr returns CouponFilter.Or, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetOr() []CouponFilter { return v.Or }
+
+// GetRefId returns CouponFilter.RefId, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetRefId() *StringFieldComparison { return v.RefId }
+
+// GetSource returns CouponFilter.Source, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetSource() *CouponSourceFilterComparison { return v.Source }
+
+// GetStatus returns CouponFilter.Status, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetStatus() *CouponStatusFilterComparison { return v.Status }
+
+// GetType returns CouponFilter.Type, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetType() *CouponTypeFilterComparison { return v.Type }
+
+// GetUpdatedAt returns CouponFilter.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CouponFilter) GetUpdatedAt() *DateFieldComparison { return v.UpdatedAt }
+
+type CouponFilterCustomerFilter struct {
+	And                      []CouponFilterCustomerFilter         `json:"and"`
+	AwsMarketplaceCustomerId *StringFieldComparison               `json:"awsMarketplaceCustomerId"`
+	BillingId                *StringFieldComparison               `json:"billingId"`
+	CreatedAt                *DateFieldComparison                 `json:"createdAt"`
+	CrmHubspotCompanyId      *StringFieldComparison               `json:"crmHubspotCompanyId"`
+	CrmHubspotCompanyUrl     *StringFieldComparison               `json:"crmHubspotCompanyUrl"`
+	CrmId                    *StringFieldComparison               `json:"crmId"`
+	CustomerId               *StringFieldComparison               `json:"customerId"`
+	DeletedAt                *DateFieldComparison                 `json:"deletedAt"`
+	Email                    *StringFieldComparison               `json:"email"`
+	EnvironmentId            *UUIDFilterComparison                `json:"environmentId"`
+	Id                       *UUIDFilterComparison                `json:"id"`
+	Name                     *StringFieldComparison               `json:"name"`
+	Or                       []CouponFilterCustomerFilter         `json:"or"`
+	RefId                    *StringFieldComparison               `json:"refId"`
+	SalesforceId             *StringFieldComparison               `json:"salesforceId"`
+	SearchQuery              *CustomerSearchQueryFilterComparison `json:"searchQuery"`
+	UpdatedAt                *DateFieldComparison                 `json:"updatedAt"`
+}
+
+// GetAnd returns CouponFilterCustomerFilter.And, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetAnd() []CouponFilterCustomerFilter { return v.And }
+
+// GetAwsMarketplaceCustomerId returns CouponFilterCustomerFilter.AwsMarketplaceCustomerId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetAwsMarketplaceCustomerId() *StringFieldComparison {
+	return v.AwsMarketplaceCustomerId
+}
+
+// GetBillingId returns CouponFilterCustomerFilter.BillingId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetBillingId() *StringFieldComparison { return v.BillingId }
+
+// GetCreatedAt returns CouponFilterCustomerFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetCreatedAt() *DateFieldComparison { return v.CreatedAt }
+
+// GetCrmHubspotCompanyId returns CouponFilterCustomerFilter.CrmHubspotCompanyId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetCrmHubspotCompanyId() *StringFieldComparison {
+	return v.CrmHubspotCompanyId
+}
+
+// GetCrmHubspotCompanyUrl returns CouponFilterCustomerFilter.CrmHubspotCompanyUrl, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetCrmHubspotCompanyUrl() *StringFieldComparison {
+	return v.CrmHubspotCompanyUrl
+}
+
+// GetCrmId returns CouponFilterCustomerFilter.CrmId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetCrmId() *StringFieldComparison { return v.CrmId }
+
+// GetCustomerId returns CouponFilterCustomerFilter.CustomerId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetCustomerId() *StringFieldComparison { return v.CustomerId }
+
+// GetDeletedAt returns CouponFilterCustomerFilter.DeletedAt, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetDeletedAt() *DateFieldComparison { return v.DeletedAt }
+
+// GetEmail returns CouponFilterCustomerFilter.Email, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetEmail() *StringFieldComparison { return v.Email }
+
+// GetEnvironmentId returns CouponFilterCustomerFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetEnvironmentId() *UUIDFilterComparison { return v.EnvironmentId }
+
+// GetId returns CouponFilterCustomerFilter.Id, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetId() *UUIDFilterComparison { return v.Id }
+
+// GetName returns CouponFilterCustomerFilter.Name, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetName() *StringFieldComparison { return v.Name }
+
+// GetOr returns CouponFilterCustomerFilter.Or, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetOr() []CouponFilterCustomerFilter { return v.Or }
+
+// GetRefId returns CouponFilterCustomerFilter.RefId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetRefId() *StringFieldComparison { return v.RefId }
+
+// GetSalesforceId returns CouponFilterCustomerFilter.SalesforceId, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetSalesforceId() *StringFieldComparison { return v.SalesforceId }
+
+// GetSearchQuery returns CouponFilterCustomerFilter.SearchQuery, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetSearchQuery() *CustomerSearchQueryFilterComparison {
+	return v.SearchQuery
+}
+
+// GetUpdatedAt returns CouponFilterCustomerFilter.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CouponFilterCustomerFilter) GetUpdatedAt() *DateFieldComparison { return v.UpdatedAt }
+
+// CouponPage includes the requested fields of the GraphQL type CouponConnection.
+type CouponPage struct {
+	Edges []CouponEdge `json:"edges"`
+}
+
+// GetEdges returns CouponPage.Edges, and is useful for accessing the field via an interface.
+func (v *CouponPage) GetEdges() []CouponEdge { return v.Edges }
+
+type CouponSource string
+
+const (
+	CouponSourceStigg      CouponSource = "STIGG"
+	CouponSourceStiggAdhoc CouponSource = "STIGG_ADHOC"
+	CouponSourceStripe     CouponSource = "STRIPE"
+)
+
+var AllCouponSource = []CouponSource{
+	CouponSourceStigg,
+	CouponSourceStiggAdhoc,
+	CouponSourceStripe,
+}
+
+type CouponSourceFilterComparison struct {
+	Eq *CouponSource  `json:"eq"`
+	In []CouponSource `json:"in"`
+}
+
+// GetEq returns CouponSourceFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *CouponSourceFilterComparison) GetEq() *CouponSource { return v.Eq }
+
+// GetIn returns CouponSourceFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *CouponSourceFilterComparison) GetIn() []CouponSource { return v.In }
+
+type CouponStatus string
+
+const (
+	CouponStatusActive   CouponStatus = "ACTIVE"
+	CouponStatusArchived CouponStatus = "ARCHIVED"
+)
+
+var AllCouponStatus = []CouponStatus{
+	CouponStatusActive,
+	CouponStatusArchived,
+}
+
+type CouponStatusFilterComparison struct {
+	Eq       *CouponStatus  `json:"eq"`
+	Gt       *CouponStatus  `json:"gt"`
+	Gte      *CouponStatus  `json:"gte"`
+	ILike    *CouponStatus  `json:"iLike"`
+	In       []CouponStatus `json:"in"`
+	Is       *bool          `json:"is"`
+	IsNot    *bool          `json:"isNot"`
+	Like     *CouponStatus  `json:"like"`
+	Lt       *CouponStatus  `json:"lt"`
+	Lte      *CouponStatus  `json:"lte"`
+	Neq      *CouponStatus  `json:"neq"`
+	NotILike *CouponStatus  `json:"notILike"`
+	NotIn    []CouponStatus `json:"notIn"`
+	NotLike  *CouponStatus  `json:"notLike"`
+}
+
+// GetEq returns CouponStatusFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetEq() *CouponStatus { return v.Eq }
+
+// GetGt returns CouponStatusFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetGt() *CouponStatus { return v.Gt }
+
+// GetGte returns CouponStatusFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetGte() *CouponStatus { return v.Gte }
+
+// GetILike returns CouponStatusFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetILike() *CouponStatus { return v.ILike }
+
+// GetIn returns CouponStatusFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetIn() []CouponStatus { return v.In }
+
+// GetIs returns CouponStatusFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns CouponStatusFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns CouponStatusFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetLike() *CouponStatus { return v.Like }
+
+// GetLt returns CouponStatusFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetLt() *CouponStatus { return v.Lt }
+
+// GetLte returns CouponStatusFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetLte() *CouponStatus { return v.Lte }
+
+// GetNeq returns CouponStatusFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetNeq() *CouponStatus { return v.Neq }
+
+// GetNotILike returns CouponStatusFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetNotILike() *CouponStatus { return v.NotILike }
+
+// GetNotIn returns CouponStatusFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetNotIn() []CouponStatus { return v.NotIn }
+
+// GetNotLike returns CouponStatusFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *CouponStatusFilterComparison) GetNotLike() *CouponStatus { return v.NotLike }
+
+type CouponType string
+
+const (
+	CouponTypeFixed      CouponType = "FIXED"
+	CouponTypePercentage CouponType = "PERCENTAGE"
+)
+
+var AllCouponType = []CouponType{
+	CouponTypeFixed,
+	CouponTypePercentage,
+}
+
+type CouponTypeFilterComparison struct {
+	Eq       *CouponType  `json:"eq"`
+	Gt       *CouponType  `json:"gt"`
+	Gte      *CouponType  `json:"gte"`
+	ILike    *CouponType  `json:"iLike"`
+	In       []CouponType `json:"in"`
+	Is       *bool        `json:"is"`
+	IsNot    *bool        `json:"isNot"`
+	Like     *CouponType  `json:"like"`
+	Lt       *CouponType  `json:"lt"`
+	Lte      *CouponType  `json:"lte"`
+	Neq      *CouponType  `json:"neq"`
+	NotILike *CouponType  `json:"notILike"`
+	NotIn    []CouponType `json:"notIn"`
+	NotLike  *CouponType  `json:"notLike"`
+}
+
+// GetEq returns CouponTypeFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetEq() *CouponType { return v.Eq }
+
+// GetGt returns CouponTypeFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetGt() *CouponType { return v.Gt }
+
+// GetGte returns CouponTypeFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetGte() *CouponType { return v.Gte }
+
+// GetILike returns CouponTypeFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetILike() *CouponType { return v.ILike }
+
+// GetIn returns CouponTypeFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetIn() []CouponType { return v.In }
+
+// GetIs returns CouponTypeFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns CouponTypeFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns CouponTypeFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetLike() *CouponType { return v.Like }
+
+// GetLt returns CouponTypeFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetLt() *CouponType { return v.Lt }
+
+// GetLte returns CouponTypeFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetLte() *CouponType { return v.Lte }
+
+// GetNeq returns CouponTypeFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetNeq() *CouponType { return v.Neq }
+
+// GetNotILike returns CouponTypeFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetNotILike() *CouponType { return v.NotILike }
+
+// GetNotIn returns CouponTypeFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetNotIn() []CouponType { return v.NotIn }
+
+// GetNotLike returns CouponTypeFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *CouponTypeFilterComparison) GetNotLike() *CouponType { return v.NotLike }
 
 type CreditCadence string
 
@@ -498,6 +1196,25 @@ func (v *CurrencyUnits) GetSingular() *string { return v.Singular }
 // GetPlural returns CurrencyUnits.Plural, and is useful for accessing the field via an interface.
 func (v *CurrencyUnits) GetPlural() *string { return v.Plural }
 
+type CursorPaging struct {
+	After  *string `json:"after"`
+	Before *string `json:"before"`
+	First  *int    `json:"first"`
+	Last   *int    `json:"last"`
+}
+
+// GetAfter returns CursorPaging.After, and is useful for accessing the field via an interface.
+func (v *CursorPaging) GetAfter() *string { return v.After }
+
+// GetBefore returns CursorPaging.Before, and is useful for accessing the field via an interface.
+func (v *CursorPaging) GetBefore() *string { return v.Before }
+
+// GetFirst returns CursorPaging.First, and is useful for accessing the field via an interface.
+func (v *CursorPaging) GetFirst() *int { return v.First }
+
+// GetLast returns CursorPaging.Last, and is useful for accessing the field via an interface.
+func (v *CursorPaging) GetLast() *int { return v.Last }
+
 // Customer includes the GraphQL fields of Customer requested by the fragment Customer.
 type Customer struct {
 	Id                       string           `json:"id"`
@@ -588,6 +1305,215 @@ func (v *CustomerBillingInfo) GetTaxIds() []TaxExempt { return v.TaxIds }
 
 // GetTimezone returns CustomerBillingInfo.Timezone, and is useful for accessing the field via an interface.
 func (v *CustomerBillingInfo) GetTimezone() *string { return v.Timezone }
+
+// CustomerDetails includes the GraphQL fields of Customer requested by the fragment CustomerDetails.
+type CustomerDetails struct {
+	Id                              string                   `json:"id"`
+	CustomerId                      string                   `json:"customerId"`
+	RefId                           string                   `json:"refId"`
+	Name                            *string                  `json:"name"`
+	Email                           *string                  `json:"email"`
+	CreatedAt                       *scalar.DateTime         `json:"createdAt"`
+	UpdatedAt                       scalar.DateTime          `json:"updatedAt"`
+	BillingId                       *string                  `json:"billingId"`
+	AdditionalMetaData              *json.RawMessage         `json:"additionalMetaData"`
+	AwsMarketplaceCustomerId        *string                  `json:"awsMarketplaceCustomerId"`
+	HasPaymentMethod                bool                     `json:"hasPaymentMethod"`
+	HasActiveSubscription           bool                     `json:"hasActiveSubscription"`
+	DefaultPaymentMethodType        *PaymentMethodType       `json:"defaultPaymentMethodType"`
+	DefaultPaymentMethodLast4Digits *string                  `json:"defaultPaymentMethodLast4Digits"`
+	DefaultPaymentExpirationMonth   *int                     `json:"defaultPaymentExpirationMonth"`
+	DefaultPaymentExpirationYear    *int                     `json:"defaultPaymentExpirationYear"`
+	TrialedPlans                    []TrialedPlan            `json:"trialedPlans"`
+	EligibleForTrial                []TrialEligibility       `json:"eligibleForTrial"`
+	ExperimentInfo                  *Experiment              `json:"experimentInfo"`
+	Coupon                          *Coupon                  `json:"coupon"`
+	PromotionalEntitlements         []PromotionalEntitlement `json:"promotionalEntitlements"`
+	Subscriptions                   []SubscriptionDetails    `json:"subscriptions"`
+}
+
+// GetId returns CustomerDetails.Id, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetId() string { return v.Id }
+
+// GetCustomerId returns CustomerDetails.CustomerId, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetCustomerId() string { return v.CustomerId }
+
+// GetRefId returns CustomerDetails.RefId, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetRefId() string { return v.RefId }
+
+// GetName returns CustomerDetails.Name, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetName() *string { return v.Name }
+
+// GetEmail returns CustomerDetails.Email, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetEmail() *string { return v.Email }
+
+// GetCreatedAt returns CustomerDetails.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetCreatedAt() *scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns CustomerDetails.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetUpdatedAt() scalar.DateTime { return v.UpdatedAt }
+
+// GetBillingId returns CustomerDetails.BillingId, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetBillingId() *string { return v.BillingId }
+
+// GetAdditionalMetaData returns CustomerDetails.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAwsMarketplaceCustomerId returns CustomerDetails.AwsMarketplaceCustomerId, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetAwsMarketplaceCustomerId() *string { return v.AwsMarketplaceCustomerId }
+
+// GetHasPaymentMethod returns CustomerDetails.HasPaymentMethod, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetHasPaymentMethod() bool { return v.HasPaymentMethod }
+
+// GetHasActiveSubscription returns CustomerDetails.HasActiveSubscription, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetHasActiveSubscription() bool { return v.HasActiveSubscription }
+
+// GetDefaultPaymentMethodType returns CustomerDetails.DefaultPaymentMethodType, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetDefaultPaymentMethodType() *PaymentMethodType {
+	return v.DefaultPaymentMethodType
+}
+
+// GetDefaultPaymentMethodLast4Digits returns CustomerDetails.DefaultPaymentMethodLast4Digits, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetDefaultPaymentMethodLast4Digits() *string {
+	return v.DefaultPaymentMethodLast4Digits
+}
+
+// GetDefaultPaymentExpirationMonth returns CustomerDetails.DefaultPaymentExpirationMonth, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetDefaultPaymentExpirationMonth() *int {
+	return v.DefaultPaymentExpirationMonth
+}
+
+// GetDefaultPaymentExpirationYear returns CustomerDetails.DefaultPaymentExpirationYear, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetDefaultPaymentExpirationYear() *int {
+	return v.DefaultPaymentExpirationYear
+}
+
+// GetTrialedPlans returns CustomerDetails.TrialedPlans, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetTrialedPlans() []TrialedPlan { return v.TrialedPlans }
+
+// GetEligibleForTrial returns CustomerDetails.EligibleForTrial, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetEligibleForTrial() []TrialEligibility { return v.EligibleForTrial }
+
+// GetExperimentInfo returns CustomerDetails.ExperimentInfo, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetExperimentInfo() *Experiment { return v.ExperimentInfo }
+
+// GetCoupon returns CustomerDetails.Coupon, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetCoupon() *Coupon { return v.Coupon }
+
+// GetPromotionalEntitlements returns CustomerDetails.PromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetPromotionalEntitlements() []PromotionalEntitlement {
+	return v.PromotionalEntitlements
+}
+
+// GetSubscriptions returns CustomerDetails.Subscriptions, and is useful for accessing the field via an interface.
+func (v *CustomerDetails) GetSubscriptions() []SubscriptionDetails { return v.Subscriptions }
+
+type CustomerSearchQueryFilterComparison struct {
+	ILike *string `json:"iLike"`
+}
+
+// GetILike returns CustomerSearchQueryFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *CustomerSearchQueryFilterComparison) GetILike() *string { return v.ILike }
+
+type DateFieldComparison struct {
+	Between    *DateFieldComparisonBetween `json:"between"`
+	Eq         *string                     `json:"eq"`
+	Gt         *string                     `json:"gt"`
+	Gte        *string                     `json:"gte"`
+	In         []string                    `json:"in"`
+	Is         *bool                       `json:"is"`
+	IsNot      *bool                       `json:"isNot"`
+	Lt         *string                     `json:"lt"`
+	Lte        *string                     `json:"lte"`
+	Neq        *string                     `json:"neq"`
+	NotBetween *DateFieldComparisonBetween `json:"notBetween"`
+	NotIn      []string                    `json:"notIn"`
+}
+
+// GetBetween returns DateFieldComparison.Between, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetBetween() *DateFieldComparisonBetween { return v.Between }
+
+// GetEq returns DateFieldComparison.Eq, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetEq() *string { return v.Eq }
+
+// GetGt returns DateFieldComparison.Gt, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetGt() *string { return v.Gt }
+
+// GetGte returns DateFieldComparison.Gte, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetGte() *string { return v.Gte }
+
+// GetIn returns DateFieldComparison.In, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetIn() []string { return v.In }
+
+// GetIs returns DateFieldComparison.Is, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns DateFieldComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLt returns DateFieldComparison.Lt, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetLt() *string { return v.Lt }
+
+// GetLte returns DateFieldComparison.Lte, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetLte() *string { return v.Lte }
+
+// GetNeq returns DateFieldComparison.Neq, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetNeq() *string { return v.Neq }
+
+// GetNotBetween returns DateFieldComparison.NotBetween, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetNotBetween() *DateFieldComparisonBetween { return v.NotBetween }
+
+// GetNotIn returns DateFieldComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *DateFieldComparison) GetNotIn() []string { return v.NotIn }
+
+type DateFieldComparisonBetween struct {
+	Lower string `json:"lower"`
+	Upper string `json:"upper"`
+}
+
+// GetLower returns DateFieldComparisonBetween.Lower, and is useful for accessing the field via an interface.
+func (v *DateFieldComparisonBetween) GetLower() string { return v.Lower }
+
+// GetUpper returns DateFieldComparisonBetween.Upper, and is useful for accessing the field via an interface.
+func (v *DateFieldComparisonBetween) GetUpper() string { return v.Upper }
+
+// DateRange includes the requested fields of the GraphQL type DateRange.
+type DateRange struct {
+	Start *string `json:"start"`
+	End   *string `json:"end"`
+}
+
+// GetStart returns DateRange.Start, and is useful for accessing the field via an interface.
+func (v *DateRange) GetStart() *string { return v.Start }
+
+// GetEnd returns DateRange.End, and is useful for accessing the field via an interface.
+func (v *DateRange) GetEnd() *string { return v.End }
+
+type DiscountDurationType string
+
+const (
+	DiscountDurationTypeForever   DiscountDurationType = "FOREVER"
+	DiscountDurationTypeOnce      DiscountDurationType = "ONCE"
+	DiscountDurationTypeRepeating DiscountDurationType = "REPEATING"
+)
+
+var AllDiscountDurationType = []DiscountDurationType{
+	DiscountDurationTypeForever,
+	DiscountDurationTypeOnce,
+	DiscountDurationTypeRepeating,
+}
+
+type DiscountType string
+
+const (
+	DiscountTypeFixed      DiscountType = "FIXED"
+	DiscountTypePercentage DiscountType = "PERCENTAGE"
+)
+
+var AllDiscountType = []DiscountType{
+	DiscountTypeFixed,
+	DiscountTypePercentage,
+}
 
 // EntitlementReference includes the requested fields of the GraphQL type EntitlementReference.
 type EntitlementReference struct {
@@ -701,6 +1627,148 @@ func (v *EntitlementsUpdated) GetAccessDeniedReason() *EntitlementsStateAccessDe
 // GetEntitlements returns EntitlementsUpdated.Entitlements, and is useful for accessing the field via an interface.
 func (v *EntitlementsUpdated) GetEntitlements() []json.RawMessage { return v.Entitlements }
 
+type EstimateSubscriptionInput struct {
+	Addons                     []SubscriptionAddonInput         `json:"addons"`
+	AppliedCoupon              *SubscriptionCouponInput         `json:"appliedCoupon"`
+	BillableFeatures           []BillableFeatureInput           `json:"billableFeatures"`
+	BillingCountryCode         *string                          `json:"billingCountryCode"`
+	BillingInformation         *SubscriptionBillingInfo         `json:"billingInformation"`
+	BillingPeriod              *BillingPeriod                   `json:"billingPeriod"`
+	Charges                    []ChargeInput                    `json:"charges"`
+	CustomerId                 string                           `json:"customerId"`
+	EnvironmentId              *string                          `json:"environmentId"`
+	PayingCustomerId           *string                          `json:"payingCustomerId"`
+	PlanId                     string                           `json:"planId"`
+	PriceUnitAmount            *float64                         `json:"priceUnitAmount"`
+	PromotionCode              *string                          `json:"promotionCode"`
+	ResourceId                 *string                          `json:"resourceId"`
+	SkipTrial                  *bool                            `json:"skipTrial"`
+	StartDate                  *scalar.DateTime                 `json:"startDate"`
+	TrialOverrideConfiguration *TrialOverrideConfigurationInput `json:"trialOverrideConfiguration"`
+	UnitQuantity               *float64                         `json:"unitQuantity"`
+}
+
+// GetAddons returns EstimateSubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns EstimateSubscriptionInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetAppliedCoupon() *SubscriptionCouponInput {
+	return v.AppliedCoupon
+}
+
+// GetBillableFeatures returns EstimateSubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetBillingCountryCode returns EstimateSubscriptionInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetBillingInformation returns EstimateSubscriptionInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetBillingInformation() *SubscriptionBillingInfo {
+	return v.BillingInformation
+}
+
+// GetBillingPeriod returns EstimateSubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetCharges returns EstimateSubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetCustomerId returns EstimateSubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns EstimateSubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetPayingCustomerId returns EstimateSubscriptionInput.PayingCustomerId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetPayingCustomerId() *string { return v.PayingCustomerId }
+
+// GetPlanId returns EstimateSubscriptionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetPlanId() string { return v.PlanId }
+
+// GetPriceUnitAmount returns EstimateSubscriptionInput.PriceUnitAmount, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetPriceUnitAmount() *float64 { return v.PriceUnitAmount }
+
+// GetPromotionCode returns EstimateSubscriptionInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetResourceId returns EstimateSubscriptionInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetResourceId() *string { return v.ResourceId }
+
+// GetSkipTrial returns EstimateSubscriptionInput.SkipTrial, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetSkipTrial() *bool { return v.SkipTrial }
+
+// GetStartDate returns EstimateSubscriptionInput.StartDate, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetTrialOverrideConfiguration returns EstimateSubscriptionInput.TrialOverrideConfiguration, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetTrialOverrideConfiguration() *TrialOverrideConfigurationInput {
+	return v.TrialOverrideConfiguration
+}
+
+// GetUnitQuantity returns EstimateSubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// EstimateSubscriptionResponse is returned by EstimateSubscription on success.
+type EstimateSubscriptionResponse struct {
+	EstimateSubscription SubscriptionPreview `json:"estimateSubscription"`
+}
+
+// GetEstimateSubscription returns EstimateSubscriptionResponse.EstimateSubscription, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionResponse) GetEstimateSubscription() SubscriptionPreview {
+	return v.EstimateSubscription
+}
+
+type EstimateSubscriptionUpdateInput struct {
+	Addons           []SubscriptionAddonInput `json:"addons"`
+	AppliedCoupon    *SubscriptionCouponInput `json:"appliedCoupon"`
+	BillableFeatures []BillableFeatureInput   `json:"billableFeatures"`
+	Charges          []ChargeInput            `json:"charges"`
+	EnvironmentId    *string                  `json:"environmentId"`
+	PromotionCode    *string                  `json:"promotionCode"`
+	SubscriptionId   string                   `json:"subscriptionId"`
+	UnitQuantity     *float64                 `json:"unitQuantity"`
+}
+
+// GetAddons returns EstimateSubscriptionUpdateInput.Addons, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns EstimateSubscriptionUpdateInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetAppliedCoupon() *SubscriptionCouponInput {
+	return v.AppliedCoupon
+}
+
+// GetBillableFeatures returns EstimateSubscriptionUpdateInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetCharges returns EstimateSubscriptionUpdateInput.Charges, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetEnvironmentId returns EstimateSubscriptionUpdateInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetPromotionCode returns EstimateSubscriptionUpdateInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetSubscriptionId returns EstimateSubscriptionUpdateInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetUnitQuantity returns EstimateSubscriptionUpdateInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// EstimateSubscriptionUpdateResponse is returned by EstimateSubscriptionUpdate on success.
+type EstimateSubscriptionUpdateResponse struct {
+	EstimateSubscriptionUpdate SubscriptionPreview `json:"estimateSubscriptionUpdate"`
+}
+
+// GetEstimateSubscriptionUpdate returns EstimateSubscriptionUpdateResponse.EstimateSubscriptionUpdate, and is useful for accessing the field via an interface.
+func (v *EstimateSubscriptionUpdateResponse) GetEstimateSubscriptionUpdate() SubscriptionPreview {
+	return v.EstimateSubscriptionUpdate
+}
+
 // Experiment includes the requested fields of the GraphQL type ExperimentInfo.
 type Experiment struct {
 	Id        string              `json:"id"`
@@ -733,6 +1801,20 @@ var AllExperimentGroupType = []ExperimentGroupType{
 	ExperimentGroupTypeVariant,
 }
 
+type FeatureType string
+
+const (
+	FeatureTypeBoolean FeatureType = "BOOLEAN"
+	FeatureTypeEnum    FeatureType = "ENUM"
+	FeatureTypeNumber  FeatureType = "NUMBER"
+)
+
+var AllFeatureType = []FeatureType{
+	FeatureTypeBoolean,
+	FeatureTypeEnum,
+	FeatureTypeNumber,
+}
+
 type FetchEntitlementsQuery struct {
 	CustomerId    string  `json:"customerId"`
 	EnvironmentId *string `json:"environmentId"`
@@ -747,6 +1829,100 @@ func (v *FetchEntitlementsQuery) GetEnvironmentId() *string { return v.Environme
 
 // GetResourceId returns FetchEntitlementsQuery.ResourceId, and is useful for accessing the field via an interface.
 func (v *FetchEntitlementsQuery) GetResourceId() *string { return v.ResourceId }
+
+// FutureUpdate includes the GraphQL fields of SubscriptionFutureUpdate requested by the fragment FutureUpdate.
+type FutureUpdate struct {
+	SubscriptionScheduleType SubscriptionScheduleType   `json:"subscriptionScheduleType"`
+	ScheduleStatus           SubscriptionScheduleStatus `json:"scheduleStatus"`
+	ScheduledExecutionTime   string                     `json:"scheduledExecutionTime"`
+	TargetPackage            *TargetPackage             `json:"targetPackage"`
+	ScheduleVariables        *json.RawMessage           `json:"scheduleVariables"`
+}
+
+// GetSubscriptionScheduleType returns FutureUpdate.SubscriptionScheduleType, and is useful for accessing the field via an interface.
+func (v *FutureUpdate) GetSubscriptionScheduleType() SubscriptionScheduleType {
+	return v.SubscriptionScheduleType
+}
+
+// GetScheduleStatus returns FutureUpdate.ScheduleStatus, and is useful for accessing the field via an interface.
+func (v *FutureUpdate) GetScheduleStatus() SubscriptionScheduleStatus { return v.ScheduleStatus }
+
+// GetScheduledExecutionTime returns FutureUpdate.ScheduledExecutionTime, and is useful for accessing the field via an interface.
+func (v *FutureUpdate) GetScheduledExecutionTime() string { return v.ScheduledExecutionTime }
+
+// GetTargetPackage returns FutureUpdate.TargetPackage, and is useful for accessing the field via an interface.
+func (v *FutureUpdate) GetTargetPackage() *TargetPackage { return v.TargetPackage }
+
+// GetScheduleVariables returns FutureUpdate.ScheduleVariables, and is useful for accessing the field via an interface.
+func (v *FutureUpdate) GetScheduleVariables() *json.RawMessage { return v.ScheduleVariables }
+
+type GetActiveSubscriptionsInput struct {
+	CustomerId    string   `json:"customerId"`
+	EnvironmentId *string  `json:"environmentId"`
+	ResourceId    *string  `json:"resourceId"`
+	ResourceIds   []string `json:"resourceIds"`
+}
+
+// GetCustomerId returns GetActiveSubscriptionsInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GetActiveSubscriptionsInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetResourceId returns GetActiveSubscriptionsInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsInput) GetResourceId() *string { return v.ResourceId }
+
+// GetResourceIds returns GetActiveSubscriptionsInput.ResourceIds, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsInput) GetResourceIds() []string { return v.ResourceIds }
+
+// GetActiveSubscriptionsListResponse is returned by GetActiveSubscriptionsList on success.
+type GetActiveSubscriptionsListResponse struct {
+	GetActiveSubscriptions []SlimSubscription `json:"getActiveSubscriptions"`
+}
+
+// GetGetActiveSubscriptions returns GetActiveSubscriptionsListResponse.GetActiveSubscriptions, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsListResponse) GetGetActiveSubscriptions() []SlimSubscription {
+	return v.GetActiveSubscriptions
+}
+
+// GetActiveSubscriptionsResponse is returned by GetActiveSubscriptions on success.
+type GetActiveSubscriptionsResponse struct {
+	GetActiveSubscriptions []SubscriptionDetails `json:"getActiveSubscriptions"`
+}
+
+// GetGetActiveSubscriptions returns GetActiveSubscriptionsResponse.GetActiveSubscriptions, and is useful for accessing the field via an interface.
+func (v *GetActiveSubscriptionsResponse) GetGetActiveSubscriptions() []SubscriptionDetails {
+	return v.GetActiveSubscriptions
+}
+
+// GetCouponsResponse is returned by GetCoupons on success.
+type GetCouponsResponse struct {
+	Coupons CouponPage `json:"coupons"`
+}
+
+// GetCoupons returns GetCouponsResponse.Coupons, and is useful for accessing the field via an interface.
+func (v *GetCouponsResponse) GetCoupons() CouponPage { return v.Coupons }
+
+// GetCustomerByIdResponse is returned by GetCustomerById on success.
+type GetCustomerByIdResponse struct {
+	GetCustomerByRefId *CustomerDetails `json:"getCustomerByRefId"`
+}
+
+// GetGetCustomerByRefId returns GetCustomerByIdResponse.GetCustomerByRefId, and is useful for accessing the field via an interface.
+func (v *GetCustomerByIdResponse) GetGetCustomerByRefId() *CustomerDetails {
+	return v.GetCustomerByRefId
+}
+
+type GetCustomerByRefIdInput struct {
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+}
+
+// GetCustomerId returns GetCustomerByRefIdInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GetCustomerByRefIdInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GetCustomerByRefIdInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetCustomerByRefIdInput) GetEnvironmentId() *string { return v.EnvironmentId }
 
 // GetEntitlementsStateResponse is returned by GetEntitlementsState on success.
 type GetEntitlementsStateResponse struct {
@@ -766,6 +1942,307 @@ type GetSdkConfigurationResponse struct {
 // GetSdkConfiguration returns GetSdkConfigurationResponse.SdkConfiguration, and is useful for accessing the field via an interface.
 func (v *GetSdkConfigurationResponse) GetSdkConfiguration() *SDKConfiguration {
 	return v.SdkConfiguration
+}
+
+type GetSubscriptionInput struct {
+	EnvironmentId  *string `json:"environmentId"`
+	SubscriptionId string  `json:"subscriptionId"`
+}
+
+// GetEnvironmentId returns GetSubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetSubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetSubscriptionId returns GetSubscriptionInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *GetSubscriptionInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetSubscriptionResponse is returned by GetSubscription on success.
+type GetSubscriptionResponse struct {
+	GetSubscription SubscriptionDetails `json:"getSubscription"`
+}
+
+// GetGetSubscription returns GetSubscriptionResponse.GetSubscription, and is useful for accessing the field via an interface.
+func (v *GetSubscriptionResponse) GetGetSubscription() SubscriptionDetails { return v.GetSubscription }
+
+// GetSubscriptionsResponse is returned by GetSubscriptions on success.
+type GetSubscriptionsResponse struct {
+	Subscriptions SubscriptionPage `json:"subscriptions"`
+}
+
+// GetSubscriptions returns GetSubscriptionsResponse.Subscriptions, and is useful for accessing the field via an interface.
+func (v *GetSubscriptionsResponse) GetSubscriptions() SubscriptionPage { return v.Subscriptions }
+
+// GetUsageHistoryV2Response is returned by GetUsageHistoryV2 on success.
+type GetUsageHistoryV2Response struct {
+	UsageHistoryV2 UsageHistory `json:"usageHistoryV2"`
+}
+
+// GetUsageHistoryV2 returns GetUsageHistoryV2Response.UsageHistoryV2, and is useful for accessing the field via an interface.
+func (v *GetUsageHistoryV2Response) GetUsageHistoryV2() UsageHistory { return v.UsageHistoryV2 }
+
+type GrantPromotionalEntitlementInput struct {
+	CustomEndDate                   *scalar.DateTime               `json:"customEndDate"`
+	EnumValues                      []string                       `json:"enumValues"`
+	FeatureId                       string                         `json:"featureId"`
+	HasSoftLimit                    *bool                          `json:"hasSoftLimit"`
+	HasUnlimitedUsage               *bool                          `json:"hasUnlimitedUsage"`
+	IsVisible                       *bool                          `json:"isVisible"`
+	MonthlyResetPeriodConfiguration *MonthlyResetPeriodConfigInput `json:"monthlyResetPeriodConfiguration"`
+	Period                          PromotionalEntitlementPeriod   `json:"period"`
+	ResetPeriod                     *EntitlementResetPeriod        `json:"resetPeriod"`
+	UsageLimit                      *float64                       `json:"usageLimit"`
+	WeeklyResetPeriodConfiguration  *WeeklyResetPeriodConfigInput  `json:"weeklyResetPeriodConfiguration"`
+	YearlyResetPeriodConfiguration  *YearlyResetPeriodConfigInput  `json:"yearlyResetPeriodConfiguration"`
+}
+
+// GetCustomEndDate returns GrantPromotionalEntitlementInput.CustomEndDate, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetCustomEndDate() *scalar.DateTime {
+	return v.CustomEndDate
+}
+
+// GetEnumValues returns GrantPromotionalEntitlementInput.EnumValues, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetEnumValues() []string { return v.EnumValues }
+
+// GetFeatureId returns GrantPromotionalEntitlementInput.FeatureId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetFeatureId() string { return v.FeatureId }
+
+// GetHasSoftLimit returns GrantPromotionalEntitlementInput.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetHasUnlimitedUsage returns GrantPromotionalEntitlementInput.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetIsVisible returns GrantPromotionalEntitlementInput.IsVisible, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetIsVisible() *bool { return v.IsVisible }
+
+// GetMonthlyResetPeriodConfiguration returns GrantPromotionalEntitlementInput.MonthlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetMonthlyResetPeriodConfiguration() *MonthlyResetPeriodConfigInput {
+	return v.MonthlyResetPeriodConfiguration
+}
+
+// GetPeriod returns GrantPromotionalEntitlementInput.Period, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetPeriod() PromotionalEntitlementPeriod { return v.Period }
+
+// GetResetPeriod returns GrantPromotionalEntitlementInput.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetResetPeriod() *EntitlementResetPeriod {
+	return v.ResetPeriod
+}
+
+// GetUsageLimit returns GrantPromotionalEntitlementInput.UsageLimit, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetWeeklyResetPeriodConfiguration returns GrantPromotionalEntitlementInput.WeeklyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetWeeklyResetPeriodConfiguration() *WeeklyResetPeriodConfigInput {
+	return v.WeeklyResetPeriodConfiguration
+}
+
+// GetYearlyResetPeriodConfiguration returns GrantPromotionalEntitlementInput.YearlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementInput) GetYearlyResetPeriodConfiguration() *YearlyResetPeriodConfigInput {
+	return v.YearlyResetPeriodConfiguration
+}
+
+type GrantPromotionalEntitlementsInput struct {
+	CustomerId              string                             `json:"customerId"`
+	EnvironmentId           *string                            `json:"environmentId"`
+	PromotionalEntitlements []GrantPromotionalEntitlementInput `json:"promotionalEntitlements"`
+}
+
+// GetCustomerId returns GrantPromotionalEntitlementsInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GrantPromotionalEntitlementsInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetPromotionalEntitlements returns GrantPromotionalEntitlementsInput.PromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsInput) GetPromotionalEntitlements() []GrantPromotionalEntitlementInput {
+	return v.PromotionalEntitlements
+}
+
+// GrantPromotionalEntitlementsResponse is returned by GrantPromotionalEntitlements on success.
+type GrantPromotionalEntitlementsResponse struct {
+	GrantPromotionalEntitlements []PromotionalEntitlement `json:"grantPromotionalEntitlements"`
+}
+
+// GetGrantPromotionalEntitlements returns GrantPromotionalEntitlementsResponse.GrantPromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsResponse) GetGrantPromotionalEntitlements() []PromotionalEntitlement {
+	return v.GrantPromotionalEntitlements
+}
+
+// ImmediateInvoice includes the requested fields of the GraphQL type ImmediateSubscriptionPreviewInvoice.
+type ImmediateInvoice struct {
+	SubTotal          Money             `json:"subTotal"`
+	Discount          *Money            `json:"discount"`
+	TotalExcludingTax Money             `json:"totalExcludingTax"`
+	Tax               *Money            `json:"tax"`
+	Total             Money             `json:"total"`
+	DiscountDetails   *PreviewDiscount  `json:"discountDetails"`
+	TaxDetails        *PreviewTax       `json:"taxDetails"`
+	Proration         *PreviewProration `json:"proration"`
+	Credits           *PreviewCredits   `json:"credits"`
+}
+
+// GetSubTotal returns ImmediateInvoice.SubTotal, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetSubTotal() Money { return v.SubTotal }
+
+// GetDiscount returns ImmediateInvoice.Discount, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetDiscount() *Money { return v.Discount }
+
+// GetTotalExcludingTax returns ImmediateInvoice.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetTax returns ImmediateInvoice.Tax, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetTax() *Money { return v.Tax }
+
+// GetTotal returns ImmediateInvoice.Total, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetTotal() Money { return v.Total }
+
+// GetDiscountDetails returns ImmediateInvoice.DiscountDetails, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetDiscountDetails() *PreviewDiscount { return v.DiscountDetails }
+
+// GetTaxDetails returns ImmediateInvoice.TaxDetails, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetTaxDetails() *PreviewTax { return v.TaxDetails }
+
+// GetProration returns ImmediateInvoice.Proration, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetProration() *PreviewProration { return v.Proration }
+
+// GetCredits returns ImmediateInvoice.Credits, and is useful for accessing the field via an interface.
+func (v *ImmediateInvoice) GetCredits() *PreviewCredits { return v.Credits }
+
+type IntFieldComparison struct {
+	Between    *IntFieldComparisonBetween `json:"between"`
+	Eq         *int                       `json:"eq"`
+	Gt         *int                       `json:"gt"`
+	Gte        *int                       `json:"gte"`
+	In         []int                      `json:"in"`
+	Is         *bool                      `json:"is"`
+	IsNot      *bool                      `json:"isNot"`
+	Lt         *int                       `json:"lt"`
+	Lte        *int                       `json:"lte"`
+	Neq        *int                       `json:"neq"`
+	NotBetween *IntFieldComparisonBetween `json:"notBetween"`
+	NotIn      []int                      `json:"notIn"`
+}
+
+// GetBetween returns IntFieldComparison.Between, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetBetween() *IntFieldComparisonBetween { return v.Between }
+
+// GetEq returns IntFieldComparison.Eq, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetEq() *int { return v.Eq }
+
+// GetGt returns IntFieldComparison.Gt, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetGt() *int { return v.Gt }
+
+// GetGte returns IntFieldComparison.Gte, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetGte() *int { return v.Gte }
+
+// GetIn returns IntFieldComparison.In, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetIn() []int { return v.In }
+
+// GetIs returns IntFieldComparison.Is, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns IntFieldComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLt returns IntFieldComparison.Lt, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetLt() *int { return v.Lt }
+
+// GetLte returns IntFieldComparison.Lte, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetLte() *int { return v.Lte }
+
+// GetNeq returns IntFieldComparison.Neq, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetNeq() *int { return v.Neq }
+
+// GetNotBetween returns IntFieldComparison.NotBetween, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetNotBetween() *IntFieldComparisonBetween { return v.NotBetween }
+
+// GetNotIn returns IntFieldComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *IntFieldComparison) GetNotIn() []int { return v.NotIn }
+
+type IntFieldComparisonBetween struct {
+	Lower int `json:"lower"`
+	Upper int `json:"upper"`
+}
+
+// GetLower returns IntFieldComparisonBetween.Lower, and is useful for accessing the field via an interface.
+func (v *IntFieldComparisonBetween) GetLower() int { return v.Lower }
+
+// GetUpper returns IntFieldComparisonBetween.Upper, and is useful for accessing the field via an interface.
+func (v *IntFieldComparisonBetween) GetUpper() int { return v.Upper }
+
+// ListedCustomer includes the requested fields of the GraphQL type Customer.
+type ListedCustomer struct {
+	CustomerId string `json:"customerId"`
+}
+
+// GetCustomerId returns ListedCustomer.CustomerId, and is useful for accessing the field via an interface.
+func (v *ListedCustomer) GetCustomerId() string { return v.CustomerId }
+
+// ListedSubscription includes the GraphQL fields of SubscriptionQuery requested by the fragment ListedSubscription.
+type ListedSubscription struct {
+	SubscriptionId          string                `json:"subscriptionId"`
+	Status                  SubscriptionStatus    `json:"status"`
+	PricingType             PricingType           `json:"pricingType"`
+	StartDate               scalar.DateTime       `json:"startDate"`
+	TrialEndDate            *scalar.DateTime      `json:"trialEndDate"`
+	CurrentBillingPeriodEnd *scalar.DateTime      `json:"currentBillingPeriodEnd"`
+	Customer                ListedCustomer        `json:"customer"`
+	PayingCustomer          *ListedCustomer       `json:"payingCustomer"`
+	Resource                *SubscriptionResource `json:"resource"`
+	Plan                    PlanReference         `json:"plan"`
+	Addons                  []SlimAddon           `json:"addons"`
+	TrialConfiguration      *SubscriptionTrial    `json:"trialConfiguration"`
+}
+
+// GetSubscriptionId returns ListedSubscription.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetStatus returns ListedSubscription.Status, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetStatus() SubscriptionStatus { return v.Status }
+
+// GetPricingType returns ListedSubscription.PricingType, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetPricingType() PricingType { return v.PricingType }
+
+// GetStartDate returns ListedSubscription.StartDate, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetTrialEndDate returns ListedSubscription.TrialEndDate, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+// GetCurrentBillingPeriodEnd returns ListedSubscription.CurrentBillingPeriodEnd, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetCurrentBillingPeriodEnd() *scalar.DateTime {
+	return v.CurrentBillingPeriodEnd
+}
+
+// GetCustomer returns ListedSubscription.Customer, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetCustomer() ListedCustomer { return v.Customer }
+
+// GetPayingCustomer returns ListedSubscription.PayingCustomer, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetPayingCustomer() *ListedCustomer { return v.PayingCustomer }
+
+// GetResource returns ListedSubscription.Resource, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetResource() *SubscriptionResource { return v.Resource }
+
+// GetPlan returns ListedSubscription.Plan, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetPlan() PlanReference { return v.Plan }
+
+// GetAddons returns ListedSubscription.Addons, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetAddons() []SlimAddon { return v.Addons }
+
+// GetTrialConfiguration returns ListedSubscription.TrialConfiguration, and is useful for accessing the field via an interface.
+func (v *ListedSubscription) GetTrialConfiguration() *SubscriptionTrial { return v.TrialConfiguration }
+
+type MeterType string
+
+const (
+	MeterTypeFluctuating MeterType = "Fluctuating"
+	MeterTypeIncremental MeterType = "Incremental"
+	MeterTypeNone        MeterType = "None"
+)
+
+var AllMeterType = []MeterType{
+	MeterTypeFluctuating,
+	MeterTypeIncremental,
+	MeterTypeNone,
 }
 
 // Money includes the GraphQL fields of Money requested by the fragment Money.
@@ -838,6 +2315,126 @@ type OnUsageUpdatedV2Response struct {
 // GetUsageUpdatedV2 returns OnUsageUpdatedV2Response.UsageUpdatedV2, and is useful for accessing the field via an interface.
 func (v *OnUsageUpdatedV2Response) GetUsageUpdatedV2() UsageUpdated { return v.UsageUpdatedV2 }
 
+// OveragePrice includes the GraphQL fields of Price requested by the fragment OveragePrice.
+type OveragePrice struct {
+	BillingModel       BillingModel  `json:"billingModel"`
+	BillingPeriod      BillingPeriod `json:"billingPeriod"`
+	BillingId          *string       `json:"billingId"`
+	BillingCountryCode *string       `json:"billingCountryCode"`
+	Price              *Money        `json:"price"`
+	TiersMode          *TiersMode    `json:"tiersMode"`
+	Tiers              []PriceTier   `json:"tiers"`
+	Feature            *PriceFeature `json:"feature"`
+}
+
+// GetBillingModel returns OveragePrice.BillingModel, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetBillingModel() BillingModel { return v.BillingModel }
+
+// GetBillingPeriod returns OveragePrice.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetBillingPeriod() BillingPeriod { return v.BillingPeriod }
+
+// GetBillingId returns OveragePrice.BillingId, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetBillingId() *string { return v.BillingId }
+
+// GetBillingCountryCode returns OveragePrice.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetPrice returns OveragePrice.Price, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetPrice() *Money { return v.Price }
+
+// GetTiersMode returns OveragePrice.TiersMode, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetTiersMode() *TiersMode { return v.TiersMode }
+
+// GetTiers returns OveragePrice.Tiers, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetTiers() []PriceTier { return v.Tiers }
+
+// GetFeature returns OveragePrice.Feature, and is useful for accessing the field via an interface.
+func (v *OveragePrice) GetFeature() *PriceFeature { return v.Feature }
+
+// PackageEntitlement includes the GraphQL fields of PackageEntitlement requested by the fragment PackageEntitlement.
+type PackageEntitlement struct {
+	FeatureId           string                  `json:"featureId"`
+	IsGranted           bool                    `json:"isGranted"`
+	UsageLimit          *float64                `json:"usageLimit"`
+	HasUnlimitedUsage   *bool                   `json:"hasUnlimitedUsage"`
+	HasSoftLimit        *bool                   `json:"hasSoftLimit"`
+	EnumValues          []string                `json:"enumValues"`
+	ResetPeriod         *EntitlementResetPeriod `json:"resetPeriod"`
+	IsCustom            *bool                   `json:"isCustom"`
+	DisplayNameOverride *string                 `json:"displayNameOverride"`
+	HiddenFromWidgets   []WidgetType            `json:"hiddenFromWidgets"`
+	Feature             PackageFeature          `json:"feature"`
+}
+
+// GetFeatureId returns PackageEntitlement.FeatureId, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetFeatureId() string { return v.FeatureId }
+
+// GetIsGranted returns PackageEntitlement.IsGranted, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetIsGranted() bool { return v.IsGranted }
+
+// GetUsageLimit returns PackageEntitlement.UsageLimit, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetHasUnlimitedUsage returns PackageEntitlement.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetHasSoftLimit returns PackageEntitlement.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetEnumValues returns PackageEntitlement.EnumValues, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetEnumValues() []string { return v.EnumValues }
+
+// GetResetPeriod returns PackageEntitlement.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetIsCustom returns PackageEntitlement.IsCustom, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetIsCustom() *bool { return v.IsCustom }
+
+// GetDisplayNameOverride returns PackageEntitlement.DisplayNameOverride, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetDisplayNameOverride() *string { return v.DisplayNameOverride }
+
+// GetHiddenFromWidgets returns PackageEntitlement.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetFeature returns PackageEntitlement.Feature, and is useful for accessing the field via an interface.
+func (v *PackageEntitlement) GetFeature() PackageFeature { return v.Feature }
+
+// PackageFeature includes the GraphQL fields of Feature requested by the fragment PackageFeature.
+type PackageFeature struct {
+	RefId              string           `json:"refId"`
+	DisplayName        string           `json:"displayName"`
+	Description        *string          `json:"description"`
+	FeatureType        FeatureType      `json:"featureType"`
+	MeterType          *MeterType       `json:"meterType"`
+	FeatureUnits       *string          `json:"featureUnits"`
+	FeatureUnitsPlural *string          `json:"featureUnitsPlural"`
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+}
+
+// GetRefId returns PackageFeature.RefId, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns PackageFeature.DisplayName, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns PackageFeature.Description, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetDescription() *string { return v.Description }
+
+// GetFeatureType returns PackageFeature.FeatureType, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetFeatureType() FeatureType { return v.FeatureType }
+
+// GetMeterType returns PackageFeature.MeterType, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetMeterType() *MeterType { return v.MeterType }
+
+// GetFeatureUnits returns PackageFeature.FeatureUnits, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetFeatureUnits() *string { return v.FeatureUnits }
+
+// GetFeatureUnitsPlural returns PackageFeature.FeatureUnitsPlural, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetFeatureUnitsPlural() *string { return v.FeatureUnitsPlural }
+
+// GetAdditionalMetaData returns PackageFeature.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *PackageFeature) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
 // PackagePublished includes the requested fields of the GraphQL type PackagePublished.
 type PackagePublished struct {
 	PackageType    string               `json:"packageType"`
@@ -858,6 +2455,99 @@ func (v *PackagePublished) GetPackageVersion() int { return v.PackageVersion }
 // GetMigrationType returns PackagePublished.MigrationType, and is useful for accessing the field via an interface.
 func (v *PackagePublished) GetMigrationType() PublishMigrationType { return v.MigrationType }
 
+type PackageStatus string
+
+const (
+	PackageStatusArchived  PackageStatus = "ARCHIVED"
+	PackageStatusDraft     PackageStatus = "DRAFT"
+	PackageStatusPublished PackageStatus = "PUBLISHED"
+)
+
+var AllPackageStatus = []PackageStatus{
+	PackageStatusArchived,
+	PackageStatusDraft,
+	PackageStatusPublished,
+}
+
+type PackageStatusFilterComparison struct {
+	Eq       *PackageStatus  `json:"eq"`
+	Gt       *PackageStatus  `json:"gt"`
+	Gte      *PackageStatus  `json:"gte"`
+	ILike    *PackageStatus  `json:"iLike"`
+	In       []PackageStatus `json:"in"`
+	Is       *bool           `json:"is"`
+	IsNot    *bool           `json:"isNot"`
+	Like     *PackageStatus  `json:"like"`
+	Lt       *PackageStatus  `json:"lt"`
+	Lte      *PackageStatus  `json:"lte"`
+	Neq      *PackageStatus  `json:"neq"`
+	NotILike *PackageStatus  `json:"notILike"`
+	NotIn    []PackageStatus `json:"notIn"`
+	NotLike  *PackageStatus  `json:"notLike"`
+}
+
+// GetEq returns PackageStatusFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetEq() *PackageStatus { return v.Eq }
+
+// GetGt returns PackageStatusFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetGt() *PackageStatus { return v.Gt }
+
+// GetGte returns PackageStatusFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetGte() *PackageStatus { return v.Gte }
+
+// GetILike returns PackageStatusFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetILike() *PackageStatus { return v.ILike }
+
+// GetIn returns PackageStatusFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetIn() []PackageStatus { return v.In }
+
+// GetIs returns PackageStatusFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns PackageStatusFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns PackageStatusFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetLike() *PackageStatus { return v.Like }
+
+// GetLt returns PackageStatusFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetLt() *PackageStatus { return v.Lt }
+
+// GetLte returns PackageStatusFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetLte() *PackageStatus { return v.Lte }
+
+// GetNeq returns PackageStatusFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetNeq() *PackageStatus { return v.Neq }
+
+// GetNotILike returns PackageStatusFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetNotILike() *PackageStatus { return v.NotILike }
+
+// GetNotIn returns PackageStatusFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetNotIn() []PackageStatus { return v.NotIn }
+
+// GetNotLike returns PackageStatusFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *PackageStatusFilterComparison) GetNotLike() *PackageStatus { return v.NotLike }
+
+// PageInfo includes the requested fields of the GraphQL type PageInfo.
+type PageInfo struct {
+	StartCursor     *string `json:"startCursor"`
+	EndCursor       *string `json:"endCursor"`
+	HasNextPage     *bool   `json:"hasNextPage"`
+	HasPreviousPage *bool   `json:"hasPreviousPage"`
+}
+
+// GetStartCursor returns PageInfo.StartCursor, and is useful for accessing the field via an interface.
+func (v *PageInfo) GetStartCursor() *string { return v.StartCursor }
+
+// GetEndCursor returns PageInfo.EndCursor, and is useful for accessing the field via an interface.
+func (v *PageInfo) GetEndCursor() *string { return v.EndCursor }
+
+// GetHasNextPage returns PageInfo.HasNextPage, and is useful for accessing the field via an interface.
+func (v *PageInfo) GetHasNextPage() *bool { return v.HasNextPage }
+
+// GetHasPreviousPage returns PageInfo.HasPreviousPage, and is useful for accessing the field via an interface.
+func (v *PageInfo) GetHasPreviousPage() *bool { return v.HasPreviousPage }
+
 type PaymentCollection string
 
 const (
@@ -874,6 +2564,65 @@ var AllPaymentCollection = []PaymentCollection{
 	PaymentCollectionProcessing,
 }
 
+type PaymentCollectionFilterComparison struct {
+	Eq       *PaymentCollection  `json:"eq"`
+	Gt       *PaymentCollection  `json:"gt"`
+	Gte      *PaymentCollection  `json:"gte"`
+	ILike    *PaymentCollection  `json:"iLike"`
+	In       []PaymentCollection `json:"in"`
+	Is       *bool               `json:"is"`
+	IsNot    *bool               `json:"isNot"`
+	Like     *PaymentCollection  `json:"like"`
+	Lt       *PaymentCollection  `json:"lt"`
+	Lte      *PaymentCollection  `json:"lte"`
+	Neq      *PaymentCollection  `json:"neq"`
+	NotILike *PaymentCollection  `json:"notILike"`
+	NotIn    []PaymentCollection `json:"notIn"`
+	NotLike  *PaymentCollection  `json:"notLike"`
+}
+
+// GetEq returns PaymentCollectionFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetEq() *PaymentCollection { return v.Eq }
+
+// GetGt returns PaymentCollectionFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetGt() *PaymentCollection { return v.Gt }
+
+// GetGte returns PaymentCollectionFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetGte() *PaymentCollection { return v.Gte }
+
+// GetILike returns PaymentCollectionFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetILike() *PaymentCollection { return v.ILike }
+
+// GetIn returns PaymentCollectionFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetIn() []PaymentCollection { return v.In }
+
+// GetIs returns PaymentCollectionFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns PaymentCollectionFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns PaymentCollectionFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetLike() *PaymentCollection { return v.Like }
+
+// GetLt returns PaymentCollectionFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetLt() *PaymentCollection { return v.Lt }
+
+// GetLte returns PaymentCollectionFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetLte() *PaymentCollection { return v.Lte }
+
+// GetNeq returns PaymentCollectionFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetNeq() *PaymentCollection { return v.Neq }
+
+// GetNotILike returns PaymentCollectionFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetNotILike() *PaymentCollection { return v.NotILike }
+
+// GetNotIn returns PaymentCollectionFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetNotIn() []PaymentCollection { return v.NotIn }
+
+// GetNotLike returns PaymentCollectionFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *PaymentCollectionFilterComparison) GetNotLike() *PaymentCollection { return v.NotLike }
+
 type PaymentCollectionMethod string
 
 const (
@@ -887,6 +2636,293 @@ var AllPaymentCollectionMethod = []PaymentCollectionMethod{
 	PaymentCollectionMethodInvoice,
 	PaymentCollectionMethodNone,
 }
+
+type PaymentMethodType string
+
+const (
+	PaymentMethodTypeBank    PaymentMethodType = "BANK"
+	PaymentMethodTypeCard    PaymentMethodType = "CARD"
+	PaymentMethodTypeCashApp PaymentMethodType = "CASH_APP"
+)
+
+var AllPaymentMethodType = []PaymentMethodType{
+	PaymentMethodTypeBank,
+	PaymentMethodTypeCard,
+	PaymentMethodTypeCashApp,
+}
+
+// Plan includes the GraphQL fields of Plan requested by the fragment Plan.
+type Plan struct {
+	Id                           string               `json:"id"`
+	RefId                        string               `json:"refId"`
+	DisplayName                  string               `json:"displayName"`
+	Description                  *string              `json:"description"`
+	BillingId                    *string              `json:"billingId"`
+	VersionNumber                int                  `json:"versionNumber"`
+	AdditionalMetaData           *json.RawMessage     `json:"additionalMetaData"`
+	HiddenFromWidgets            []WidgetType         `json:"hiddenFromWidgets"`
+	PricingType                  *PricingType         `json:"pricingType"`
+	AwsMarketplacePlanDimension  *string              `json:"awsMarketplacePlanDimension"`
+	Product                      Product              `json:"product"`
+	BasePlan                     *PlanReference       `json:"basePlan"`
+	Entitlements                 []PackageEntitlement `json:"entitlements"`
+	InheritedEntitlements        []PackageEntitlement `json:"inheritedEntitlements"`
+	PackageEntitlements          []json.RawMessage    `json:"packageEntitlements"`
+	InheritedPackageEntitlements []json.RawMessage    `json:"inheritedPackageEntitlements"`
+	CompatibleAddons             []AddonDetails       `json:"compatibleAddons"`
+	Prices                       []Price              `json:"prices"`
+	OveragePrices                []OveragePrice       `json:"overagePrices"`
+	DefaultTrialConfig           *TrialDefaults       `json:"defaultTrialConfig"`
+}
+
+// GetId returns Plan.Id, and is useful for accessing the field via an interface.
+func (v *Plan) GetId() string { return v.Id }
+
+// GetRefId returns Plan.RefId, and is useful for accessing the field via an interface.
+func (v *Plan) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns Plan.DisplayName, and is useful for accessing the field via an interface.
+func (v *Plan) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns Plan.Description, and is useful for accessing the field via an interface.
+func (v *Plan) GetDescription() *string { return v.Description }
+
+// GetBillingId returns Plan.BillingId, and is useful for accessing the field via an interface.
+func (v *Plan) GetBillingId() *string { return v.BillingId }
+
+// GetVersionNumber returns Plan.VersionNumber, and is useful for accessing the field via an interface.
+func (v *Plan) GetVersionNumber() int { return v.VersionNumber }
+
+// GetAdditionalMetaData returns Plan.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *Plan) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetHiddenFromWidgets returns Plan.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *Plan) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetPricingType returns Plan.PricingType, and is useful for accessing the field via an interface.
+func (v *Plan) GetPricingType() *PricingType { return v.PricingType }
+
+// GetAwsMarketplacePlanDimension returns Plan.AwsMarketplacePlanDimension, and is useful for accessing the field via an interface.
+func (v *Plan) GetAwsMarketplacePlanDimension() *string { return v.AwsMarketplacePlanDimension }
+
+// GetProduct returns Plan.Product, and is useful for accessing the field via an interface.
+func (v *Plan) GetProduct() Product { return v.Product }
+
+// GetBasePlan returns Plan.BasePlan, and is useful for accessing the field via an interface.
+func (v *Plan) GetBasePlan() *PlanReference { return v.BasePlan }
+
+// GetEntitlements returns Plan.Entitlements, and is useful for accessing the field via an interface.
+func (v *Plan) GetEntitlements() []PackageEntitlement { return v.Entitlements }
+
+// GetInheritedEntitlements returns Plan.InheritedEntitlements, and is useful for accessing the field via an interface.
+func (v *Plan) GetInheritedEntitlements() []PackageEntitlement { return v.InheritedEntitlements }
+
+// GetPackageEntitlements returns Plan.PackageEntitlements, and is useful for accessing the field via an interface.
+func (v *Plan) GetPackageEntitlements() []json.RawMessage { return v.PackageEntitlements }
+
+// GetInheritedPackageEntitlements returns Plan.InheritedPackageEntitlements, and is useful for accessing the field via an interface.
+func (v *Plan) GetInheritedPackageEntitlements() []json.RawMessage {
+	return v.InheritedPackageEntitlements
+}
+
+// GetCompatibleAddons returns Plan.CompatibleAddons, and is useful for accessing the field via an interface.
+func (v *Plan) GetCompatibleAddons() []AddonDetails { return v.CompatibleAddons }
+
+// GetPrices returns Plan.Prices, and is useful for accessing the field via an interface.
+func (v *Plan) GetPrices() []Price { return v.Prices }
+
+// GetOveragePrices returns Plan.OveragePrices, and is useful for accessing the field via an interface.
+func (v *Plan) GetOveragePrices() []OveragePrice { return v.OveragePrices }
+
+// GetDefaultTrialConfig returns Plan.DefaultTrialConfig, and is useful for accessing the field via an interface.
+func (v *Plan) GetDefaultTrialConfig() *TrialDefaults { return v.DefaultTrialConfig }
+
+// PlanReference includes the requested fields of the GraphQL type Plan.
+type PlanReference struct {
+	RefId       string `json:"refId"`
+	DisplayName string `json:"displayName"`
+}
+
+// GetRefId returns PlanReference.RefId, and is useful for accessing the field via an interface.
+func (v *PlanReference) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns PlanReference.DisplayName, and is useful for accessing the field via an interface.
+func (v *PlanReference) GetDisplayName() string { return v.DisplayName }
+
+// PreviewCredits includes the requested fields of the GraphQL type SubscriptionPreviewCredits.
+type PreviewCredits struct {
+	Initial   Money `json:"initial"`
+	Used      Money `json:"used"`
+	Remaining Money `json:"remaining"`
+}
+
+// GetInitial returns PreviewCredits.Initial, and is useful for accessing the field via an interface.
+func (v *PreviewCredits) GetInitial() Money { return v.Initial }
+
+// GetUsed returns PreviewCredits.Used, and is useful for accessing the field via an interface.
+func (v *PreviewCredits) GetUsed() Money { return v.Used }
+
+// GetRemaining returns PreviewCredits.Remaining, and is useful for accessing the field via an interface.
+func (v *PreviewCredits) GetRemaining() Money { return v.Remaining }
+
+// PreviewDiscount includes the requested fields of the GraphQL type SubscriptionPreviewDiscount.
+type PreviewDiscount struct {
+	Name             *string              `json:"name"`
+	Type             DiscountType         `json:"type"`
+	Value            float64              `json:"value"`
+	DurationType     DiscountDurationType `json:"durationType"`
+	DurationInMonths *float64             `json:"durationInMonths"`
+}
+
+// GetName returns PreviewDiscount.Name, and is useful for accessing the field via an interface.
+func (v *PreviewDiscount) GetName() *string { return v.Name }
+
+// GetType returns PreviewDiscount.Type, and is useful for accessing the field via an interface.
+func (v *PreviewDiscount) GetType() DiscountType { return v.Type }
+
+// GetValue returns PreviewDiscount.Value, and is useful for accessing the field via an interface.
+func (v *PreviewDiscount) GetValue() float64 { return v.Value }
+
+// GetDurationType returns PreviewDiscount.DurationType, and is useful for accessing the field via an interface.
+func (v *PreviewDiscount) GetDurationType() DiscountDurationType { return v.DurationType }
+
+// GetDurationInMonths returns PreviewDiscount.DurationInMonths, and is useful for accessing the field via an interface.
+func (v *PreviewDiscount) GetDurationInMonths() *float64 { return v.DurationInMonths }
+
+// PreviewProration includes the requested fields of the GraphQL type SubscriptionPreviewProrations.
+type PreviewProration struct {
+	ProrationDate scalar.DateTime `json:"prorationDate"`
+	HasProrations *bool           `json:"hasProrations"`
+	Credit        Money           `json:"credit"`
+	Debit         Money           `json:"debit"`
+	NetAmount     Money           `json:"netAmount"`
+}
+
+// GetProrationDate returns PreviewProration.ProrationDate, and is useful for accessing the field via an interface.
+func (v *PreviewProration) GetProrationDate() scalar.DateTime { return v.ProrationDate }
+
+// GetHasProrations returns PreviewProration.HasProrations, and is useful for accessing the field via an interface.
+func (v *PreviewProration) GetHasProrations() *bool { return v.HasProrations }
+
+// GetCredit returns PreviewProration.Credit, and is useful for accessing the field via an interface.
+func (v *PreviewProration) GetCredit() Money { return v.Credit }
+
+// GetDebit returns PreviewProration.Debit, and is useful for accessing the field via an interface.
+func (v *PreviewProration) GetDebit() Money { return v.Debit }
+
+// GetNetAmount returns PreviewProration.NetAmount, and is useful for accessing the field via an interface.
+func (v *PreviewProration) GetNetAmount() Money { return v.NetAmount }
+
+type PreviewSubscriptionInput struct {
+	Addons                     []SubscriptionAddonInput         `json:"addons"`
+	AppliedCoupon              *SubscriptionCouponInput         `json:"appliedCoupon"`
+	BillableFeatures           []BillableFeatureInput           `json:"billableFeatures"`
+	BillingCountryCode         *string                          `json:"billingCountryCode"`
+	BillingCycleAnchor         *SubscriptionBillingCycleAnchor  `json:"billingCycleAnchor"`
+	BillingInformation         *SubscriptionBillingInfo         `json:"billingInformation"`
+	BillingPeriod              *BillingPeriod                   `json:"billingPeriod"`
+	Charges                    []ChargeInput                    `json:"charges"`
+	CustomerId                 string                           `json:"customerId"`
+	EnvironmentId              *string                          `json:"environmentId"`
+	PayingCustomerId           *string                          `json:"payingCustomerId"`
+	PlanId                     string                           `json:"planId"`
+	PromotionCode              *string                          `json:"promotionCode"`
+	ResourceId                 *string                          `json:"resourceId"`
+	ScheduleStrategy           *ScheduleStrategy                `json:"scheduleStrategy"`
+	StartDate                  *scalar.DateTime                 `json:"startDate"`
+	TrialOverrideConfiguration *TrialOverrideConfigurationInput `json:"trialOverrideConfiguration"`
+	UnitQuantity               *float64                         `json:"unitQuantity"`
+}
+
+// GetAddons returns PreviewSubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns PreviewSubscriptionInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetAppliedCoupon() *SubscriptionCouponInput {
+	return v.AppliedCoupon
+}
+
+// GetBillableFeatures returns PreviewSubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetBillingCountryCode returns PreviewSubscriptionInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetBillingCycleAnchor returns PreviewSubscriptionInput.BillingCycleAnchor, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetBillingCycleAnchor() *SubscriptionBillingCycleAnchor {
+	return v.BillingCycleAnchor
+}
+
+// GetBillingInformation returns PreviewSubscriptionInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetBillingInformation() *SubscriptionBillingInfo {
+	return v.BillingInformation
+}
+
+// GetBillingPeriod returns PreviewSubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetCharges returns PreviewSubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetCustomerId returns PreviewSubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns PreviewSubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetPayingCustomerId returns PreviewSubscriptionInput.PayingCustomerId, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetPayingCustomerId() *string { return v.PayingCustomerId }
+
+// GetPlanId returns PreviewSubscriptionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetPlanId() string { return v.PlanId }
+
+// GetPromotionCode returns PreviewSubscriptionInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetResourceId returns PreviewSubscriptionInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetResourceId() *string { return v.ResourceId }
+
+// GetScheduleStrategy returns PreviewSubscriptionInput.ScheduleStrategy, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetScheduleStrategy() *ScheduleStrategy { return v.ScheduleStrategy }
+
+// GetStartDate returns PreviewSubscriptionInput.StartDate, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetTrialOverrideConfiguration returns PreviewSubscriptionInput.TrialOverrideConfiguration, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetTrialOverrideConfiguration() *TrialOverrideConfigurationInput {
+	return v.TrialOverrideConfiguration
+}
+
+// GetUnitQuantity returns PreviewSubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// PreviewSubscriptionResponse is returned by PreviewSubscription on success.
+type PreviewSubscriptionResponse struct {
+	PreviewSubscription SubscriptionPreviewV2 `json:"previewSubscription"`
+}
+
+// GetPreviewSubscription returns PreviewSubscriptionResponse.PreviewSubscription, and is useful for accessing the field via an interface.
+func (v *PreviewSubscriptionResponse) GetPreviewSubscription() SubscriptionPreviewV2 {
+	return v.PreviewSubscription
+}
+
+// PreviewTax includes the requested fields of the GraphQL type SubscriptionPreviewTaxDetails.
+type PreviewTax struct {
+	DisplayName string  `json:"displayName"`
+	Percentage  float64 `json:"percentage"`
+	Inclusive   bool    `json:"inclusive"`
+}
+
+// GetDisplayName returns PreviewTax.DisplayName, and is useful for accessing the field via an interface.
+func (v *PreviewTax) GetDisplayName() string { return v.DisplayName }
+
+// GetPercentage returns PreviewTax.Percentage, and is useful for accessing the field via an interface.
+func (v *PreviewTax) GetPercentage() float64 { return v.Percentage }
+
+// GetInclusive returns PreviewTax.Inclusive, and is useful for accessing the field via an interface.
+func (v *PreviewTax) GetInclusive() bool { return v.Inclusive }
 
 // Price includes the GraphQL fields of Price requested by the fragment Price.
 type Price struct {
@@ -1086,6 +3122,175 @@ var AllPricingType = []PricingType{
 	PricingTypeCustom,
 	PricingTypeFree,
 	PricingTypePaid,
+}
+
+type PricingTypeFilterComparison struct {
+	Eq       *PricingType  `json:"eq"`
+	Gt       *PricingType  `json:"gt"`
+	Gte      *PricingType  `json:"gte"`
+	ILike    *PricingType  `json:"iLike"`
+	In       []PricingType `json:"in"`
+	Is       *bool         `json:"is"`
+	IsNot    *bool         `json:"isNot"`
+	Like     *PricingType  `json:"like"`
+	Lt       *PricingType  `json:"lt"`
+	Lte      *PricingType  `json:"lte"`
+	Neq      *PricingType  `json:"neq"`
+	NotILike *PricingType  `json:"notILike"`
+	NotIn    []PricingType `json:"notIn"`
+	NotLike  *PricingType  `json:"notLike"`
+}
+
+// GetEq returns PricingTypeFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetEq() *PricingType { return v.Eq }
+
+// GetGt returns PricingTypeFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetGt() *PricingType { return v.Gt }
+
+// GetGte returns PricingTypeFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetGte() *PricingType { return v.Gte }
+
+// GetILike returns PricingTypeFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetILike() *PricingType { return v.ILike }
+
+// GetIn returns PricingTypeFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetIn() []PricingType { return v.In }
+
+// GetIs returns PricingTypeFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns PricingTypeFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns PricingTypeFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetLike() *PricingType { return v.Like }
+
+// GetLt returns PricingTypeFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetLt() *PricingType { return v.Lt }
+
+// GetLte returns PricingTypeFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetLte() *PricingType { return v.Lte }
+
+// GetNeq returns PricingTypeFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetNeq() *PricingType { return v.Neq }
+
+// GetNotILike returns PricingTypeFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetNotILike() *PricingType { return v.NotILike }
+
+// GetNotIn returns PricingTypeFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetNotIn() []PricingType { return v.NotIn }
+
+// GetNotLike returns PricingTypeFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *PricingTypeFilterComparison) GetNotLike() *PricingType { return v.NotLike }
+
+// Product includes the GraphQL fields of Product requested by the fragment Product.
+type Product struct {
+	RefId                   string           `json:"refId"`
+	DisplayName             *string          `json:"displayName"`
+	Description             *string          `json:"description"`
+	AdditionalMetaData      *json.RawMessage `json:"additionalMetaData"`
+	AwsMarketplaceProductId *string          `json:"awsMarketplaceProductId"`
+	ProductSettings         ProductSettings  `json:"productSettings"`
+}
+
+// GetRefId returns Product.RefId, and is useful for accessing the field via an interface.
+func (v *Product) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns Product.DisplayName, and is useful for accessing the field via an interface.
+func (v *Product) GetDisplayName() *string { return v.DisplayName }
+
+// GetDescription returns Product.Description, and is useful for accessing the field via an interface.
+func (v *Product) GetDescription() *string { return v.Description }
+
+// GetAdditionalMetaData returns Product.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *Product) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAwsMarketplaceProductId returns Product.AwsMarketplaceProductId, and is useful for accessing the field via an interface.
+func (v *Product) GetAwsMarketplaceProductId() *string { return v.AwsMarketplaceProductId }
+
+// GetProductSettings returns Product.ProductSettings, and is useful for accessing the field via an interface.
+func (v *Product) GetProductSettings() ProductSettings { return v.ProductSettings }
+
+// ProductSettings includes the requested fields of the GraphQL type ProductSettings.
+type ProductSettings struct {
+	DowngradePlan *PlanReference `json:"downgradePlan"`
+}
+
+// GetDowngradePlan returns ProductSettings.DowngradePlan, and is useful for accessing the field via an interface.
+func (v *ProductSettings) GetDowngradePlan() *PlanReference { return v.DowngradePlan }
+
+// PromotionalEntitlement includes the GraphQL fields of PromotionalEntitlement requested by the fragment PromotionalEntitlement.
+type PromotionalEntitlement struct {
+	Status            PromotionalEntitlementStatus `json:"status"`
+	FeatureId         string                       `json:"featureId"`
+	UsageLimit        *float64                     `json:"usageLimit"`
+	HasUnlimitedUsage *bool                        `json:"hasUnlimitedUsage"`
+	HasSoftLimit      *bool                        `json:"hasSoftLimit"`
+	ResetPeriod       *EntitlementResetPeriod      `json:"resetPeriod"`
+	EndDate           *scalar.DateTime             `json:"endDate"`
+	IsVisible         bool                         `json:"isVisible"`
+	Feature           PackageFeature               `json:"feature"`
+}
+
+// GetStatus returns PromotionalEntitlement.Status, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetStatus() PromotionalEntitlementStatus { return v.Status }
+
+// GetFeatureId returns PromotionalEntitlement.FeatureId, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetFeatureId() string { return v.FeatureId }
+
+// GetUsageLimit returns PromotionalEntitlement.UsageLimit, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetHasUnlimitedUsage returns PromotionalEntitlement.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetHasSoftLimit returns PromotionalEntitlement.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetResetPeriod returns PromotionalEntitlement.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetEndDate returns PromotionalEntitlement.EndDate, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetIsVisible returns PromotionalEntitlement.IsVisible, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetIsVisible() bool { return v.IsVisible }
+
+// GetFeature returns PromotionalEntitlement.Feature, and is useful for accessing the field via an interface.
+func (v *PromotionalEntitlement) GetFeature() PackageFeature { return v.Feature }
+
+type PromotionalEntitlementPeriod string
+
+const (
+	PromotionalEntitlementPeriodCustom   PromotionalEntitlementPeriod = "CUSTOM"
+	PromotionalEntitlementPeriodLifetime PromotionalEntitlementPeriod = "LIFETIME"
+	PromotionalEntitlementPeriodOneMonth PromotionalEntitlementPeriod = "ONE_MONTH"
+	PromotionalEntitlementPeriodOneWeek  PromotionalEntitlementPeriod = "ONE_WEEK"
+	PromotionalEntitlementPeriodOneYear  PromotionalEntitlementPeriod = "ONE_YEAR"
+	PromotionalEntitlementPeriodSixMonth PromotionalEntitlementPeriod = "SIX_MONTH"
+)
+
+var AllPromotionalEntitlementPeriod = []PromotionalEntitlementPeriod{
+	PromotionalEntitlementPeriodCustom,
+	PromotionalEntitlementPeriodLifetime,
+	PromotionalEntitlementPeriodOneMonth,
+	PromotionalEntitlementPeriodOneWeek,
+	PromotionalEntitlementPeriodOneYear,
+	PromotionalEntitlementPeriodSixMonth,
+}
+
+type PromotionalEntitlementStatus string
+
+const (
+	PromotionalEntitlementStatusActive  PromotionalEntitlementStatus = "Active"
+	PromotionalEntitlementStatusExpired PromotionalEntitlementStatus = "Expired"
+	PromotionalEntitlementStatusPaused  PromotionalEntitlementStatus = "Paused"
+)
+
+var AllPromotionalEntitlementStatus = []PromotionalEntitlementStatus{
+	PromotionalEntitlementStatusActive,
+	PromotionalEntitlementStatusExpired,
+	PromotionalEntitlementStatusPaused,
 }
 
 type ProvisionCustomerInput struct {
@@ -1555,6 +3760,132 @@ var AllPublishMigrationType = []PublishMigrationType{
 	PublishMigrationTypeNewCustomers,
 }
 
+// RecurringInvoice includes the requested fields of the GraphQL type SubscriptionPreviewInvoice.
+type RecurringInvoice struct {
+	SubTotal          Money            `json:"subTotal"`
+	Discount          *Money           `json:"discount"`
+	TotalExcludingTax Money            `json:"totalExcludingTax"`
+	Tax               *Money           `json:"tax"`
+	Total             Money            `json:"total"`
+	DiscountDetails   *PreviewDiscount `json:"discountDetails"`
+	TaxDetails        *PreviewTax      `json:"taxDetails"`
+}
+
+// GetSubTotal returns RecurringInvoice.SubTotal, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetSubTotal() Money { return v.SubTotal }
+
+// GetDiscount returns RecurringInvoice.Discount, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetDiscount() *Money { return v.Discount }
+
+// GetTotalExcludingTax returns RecurringInvoice.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetTax returns RecurringInvoice.Tax, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetTax() *Money { return v.Tax }
+
+// GetTotal returns RecurringInvoice.Total, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetTotal() Money { return v.Total }
+
+// GetDiscountDetails returns RecurringInvoice.DiscountDetails, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetDiscountDetails() *PreviewDiscount { return v.DiscountDetails }
+
+// GetTaxDetails returns RecurringInvoice.TaxDetails, and is useful for accessing the field via an interface.
+func (v *RecurringInvoice) GetTaxDetails() *PreviewTax { return v.TaxDetails }
+
+// RecurringPreview includes the requested fields of the GraphQL type SubscriptionPricePreviewDto.
+type RecurringPreview struct {
+	SubTotal          Money            `json:"subTotal"`
+	DiscountAmount    *Money           `json:"discountAmount"`
+	TotalExcludingTax Money            `json:"totalExcludingTax"`
+	Tax               Money            `json:"tax"`
+	Total             Money            `json:"total"`
+	Discount          *PreviewDiscount `json:"discount"`
+	TaxDetails        *PreviewTax      `json:"taxDetails"`
+}
+
+// GetSubTotal returns RecurringPreview.SubTotal, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetSubTotal() Money { return v.SubTotal }
+
+// GetDiscountAmount returns RecurringPreview.DiscountAmount, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetDiscountAmount() *Money { return v.DiscountAmount }
+
+// GetTotalExcludingTax returns RecurringPreview.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetTax returns RecurringPreview.Tax, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetTax() Money { return v.Tax }
+
+// GetTotal returns RecurringPreview.Total, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetTotal() Money { return v.Total }
+
+// GetDiscount returns RecurringPreview.Discount, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetDiscount() *PreviewDiscount { return v.Discount }
+
+// GetTaxDetails returns RecurringPreview.TaxDetails, and is useful for accessing the field via an interface.
+func (v *RecurringPreview) GetTaxDetails() *PreviewTax { return v.TaxDetails }
+
+// ReportEventResponse is returned by ReportEvent on success.
+type ReportEventResponse struct {
+	ReportEvent *string `json:"reportEvent"`
+}
+
+// GetReportEvent returns ReportEventResponse.ReportEvent, and is useful for accessing the field via an interface.
+func (v *ReportEventResponse) GetReportEvent() *string { return v.ReportEvent }
+
+type ReportUsageBaseInput struct {
+	CreatedAt      *scalar.DateTime     `json:"createdAt"`
+	CustomerId     string               `json:"customerId"`
+	Dimensions     *json.RawMessage     `json:"dimensions"`
+	FeatureId      string               `json:"featureId"`
+	IdempotencyKey *string              `json:"idempotencyKey"`
+	ResourceId     *string              `json:"resourceId"`
+	UpdateBehavior *UsageUpdateBehavior `json:"updateBehavior"`
+	Value          float64              `json:"value"`
+}
+
+// GetCreatedAt returns ReportUsageBaseInput.CreatedAt, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetCreatedAt() *scalar.DateTime { return v.CreatedAt }
+
+// GetCustomerId returns ReportUsageBaseInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDimensions returns ReportUsageBaseInput.Dimensions, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetDimensions() *json.RawMessage { return v.Dimensions }
+
+// GetFeatureId returns ReportUsageBaseInput.FeatureId, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetFeatureId() string { return v.FeatureId }
+
+// GetIdempotencyKey returns ReportUsageBaseInput.IdempotencyKey, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetIdempotencyKey() *string { return v.IdempotencyKey }
+
+// GetResourceId returns ReportUsageBaseInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetResourceId() *string { return v.ResourceId }
+
+// GetUpdateBehavior returns ReportUsageBaseInput.UpdateBehavior, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetUpdateBehavior() *UsageUpdateBehavior { return v.UpdateBehavior }
+
+// GetValue returns ReportUsageBaseInput.Value, and is useful for accessing the field via an interface.
+func (v *ReportUsageBaseInput) GetValue() float64 { return v.Value }
+
+type ReportUsageBulkInput struct {
+	EnvironmentId *string                `json:"environmentId"`
+	Usages        []ReportUsageBaseInput `json:"usages"`
+}
+
+// GetEnvironmentId returns ReportUsageBulkInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ReportUsageBulkInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetUsages returns ReportUsageBulkInput.Usages, and is useful for accessing the field via an interface.
+func (v *ReportUsageBulkInput) GetUsages() []ReportUsageBaseInput { return v.Usages }
+
+// ReportUsageBulkResponse is returned by ReportUsageBulk on success.
+type ReportUsageBulkResponse struct {
+	ReportUsageBulk []ReportedUsage `json:"reportUsageBulk"`
+}
+
+// GetReportUsageBulk returns ReportUsageBulkResponse.ReportUsageBulk, and is useful for accessing the field via an interface.
+func (v *ReportUsageBulkResponse) GetReportUsageBulk() []ReportedUsage { return v.ReportUsageBulk }
+
 type ReportUsageInput struct {
 	CreatedAt      *scalar.DateTime     `json:"createdAt"`
 	CustomerId     string               `json:"customerId"`
@@ -1626,7 +3957,7 @@ func (v *ReportedCredit) GetTimestamp() scalar.DateTime { return v.Timestamp }
 // GetConsumed returns ReportedCredit.Consumed, and is useful for accessing the field via an interface.
 func (v *ReportedCredit) GetConsumed() float64 { return v.Consumed }
 
-// ReportedUsage includes the requested fields of the GraphQL type UsageMeasurementWithCurrentUsage.
+// ReportedUsage includes the GraphQL fields of UsageMeasurementWithCurrentUsage requested by the fragment ReportedUsage.
 type ReportedUsage struct {
 	Id               string           `json:"id"`
 	FeatureId        string           `json:"featureId"`
@@ -1670,6 +4001,39 @@ func (v *ReportedUsage) GetNextResetDate() *scalar.DateTime { return v.NextReset
 // GetTimestamp returns ReportedUsage.Timestamp, and is useful for accessing the field via an interface.
 func (v *ReportedUsage) GetTimestamp() scalar.DateTime { return v.Timestamp }
 
+type RevokePromotionalEntitlementInput struct {
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+	FeatureId     string  `json:"featureId"`
+}
+
+// GetCustomerId returns RevokePromotionalEntitlementInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns RevokePromotionalEntitlementInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureId returns RevokePromotionalEntitlementInput.FeatureId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementInput) GetFeatureId() string { return v.FeatureId }
+
+// RevokePromotionalEntitlementResponse is returned by RevokePromotionalEntitlement on success.
+type RevokePromotionalEntitlementResponse struct {
+	RevokePromotionalEntitlement RevokedPromotion `json:"revokePromotionalEntitlement"`
+}
+
+// GetRevokePromotionalEntitlement returns RevokePromotionalEntitlementResponse.RevokePromotionalEntitlement, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementResponse) GetRevokePromotionalEntitlement() RevokedPromotion {
+	return v.RevokePromotionalEntitlement
+}
+
+// RevokedPromotion includes the requested fields of the GraphQL type PromotionalEntitlement.
+type RevokedPromotion struct {
+	Id string `json:"id"`
+}
+
+// GetId returns RevokedPromotion.Id, and is useful for accessing the field via an interface.
+func (v *RevokedPromotion) GetId() string { return v.Id }
+
 // SDKConfiguration includes the requested fields of the GraphQL type SdkConfiguration.
 type SDKConfiguration struct {
 	SentryDsn                *string `json:"sentryDsn"`
@@ -1699,6 +4063,275 @@ var AllScheduleStrategy = []ScheduleStrategy{
 	ScheduleStrategyEndOfBillingPeriod,
 	ScheduleStrategyImmediate,
 }
+
+// The variables are a union: raw JSON in Go, see ../genqlient.yaml.
+type ScheduledUpdate struct {
+	SubscriptionScheduleType SubscriptionScheduleType   `json:"subscriptionScheduleType"`
+	ScheduleStatus           SubscriptionScheduleStatus `json:"scheduleStatus"`
+	ScheduledExecutionTime   string                     `json:"scheduledExecutionTime"`
+	TargetPackage            *TargetPackage             `json:"targetPackage"`
+	ScheduleVariables        *json.RawMessage           `json:"scheduleVariables"`
+}
+
+// GetSubscriptionScheduleType returns ScheduledUpdate.SubscriptionScheduleType, and is useful for accessing the field via an interface.
+func (v *ScheduledUpdate) GetSubscriptionScheduleType() SubscriptionScheduleType {
+	return v.SubscriptionScheduleType
+}
+
+// GetScheduleStatus returns ScheduledUpdate.ScheduleStatus, and is useful for accessing the field via an interface.
+func (v *ScheduledUpdate) GetScheduleStatus() SubscriptionScheduleStatus { return v.ScheduleStatus }
+
+// GetScheduledExecutionTime returns ScheduledUpdate.ScheduledExecutionTime, and is useful for accessing the field via an interface.
+func (v *ScheduledUpdate) GetScheduledExecutionTime() string { return v.ScheduledExecutionTime }
+
+// GetTargetPackage returns ScheduledUpdate.TargetPackage, and is useful for accessing the field via an interface.
+func (v *ScheduledUpdate) GetTargetPackage() *TargetPackage { return v.TargetPackage }
+
+// GetScheduleVariables returns ScheduledUpdate.ScheduleVariables, and is useful for accessing the field via an interface.
+func (v *ScheduledUpdate) GetScheduleVariables() *json.RawMessage { return v.ScheduleVariables }
+
+// SlimAddon includes the requested fields of the GraphQL type SubscriptionAddon.
+type SlimAddon struct {
+	Quantity float64 `json:"quantity"`
+	Addon    Addon   `json:"addon"`
+}
+
+// GetQuantity returns SlimAddon.Quantity, and is useful for accessing the field via an interface.
+func (v *SlimAddon) GetQuantity() float64 { return v.Quantity }
+
+// GetAddon returns SlimAddon.Addon, and is useful for accessing the field via an interface.
+func (v *SlimAddon) GetAddon() Addon { return v.Addon }
+
+// SlimPlan includes the requested fields of the GraphQL type Plan.
+type SlimPlan struct {
+	RefId       string      `json:"refId"`
+	DisplayName string      `json:"displayName"`
+	Description *string     `json:"description"`
+	Product     SlimProduct `json:"product"`
+}
+
+// GetRefId returns SlimPlan.RefId, and is useful for accessing the field via an interface.
+func (v *SlimPlan) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns SlimPlan.DisplayName, and is useful for accessing the field via an interface.
+func (v *SlimPlan) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns SlimPlan.Description, and is useful for accessing the field via an interface.
+func (v *SlimPlan) GetDescription() *string { return v.Description }
+
+// GetProduct returns SlimPlan.Product, and is useful for accessing the field via an interface.
+func (v *SlimPlan) GetProduct() SlimProduct { return v.Product }
+
+// SlimPrice includes the requested fields of the GraphQL type SubscriptionPrice.
+type SlimPrice struct {
+	BillingModel *BillingModel    `json:"billingModel"`
+	Price        *SlimPriceAmount `json:"price"`
+}
+
+// GetBillingModel returns SlimPrice.BillingModel, and is useful for accessing the field via an interface.
+func (v *SlimPrice) GetBillingModel() *BillingModel { return v.BillingModel }
+
+// GetPrice returns SlimPrice.Price, and is useful for accessing the field via an interface.
+func (v *SlimPrice) GetPrice() *SlimPriceAmount { return v.Price }
+
+// SlimPriceAmount includes the requested fields of the GraphQL type Price.
+type SlimPriceAmount struct {
+	BillingPeriod BillingPeriod `json:"billingPeriod"`
+	Price         *Money        `json:"price"`
+}
+
+// GetBillingPeriod returns SlimPriceAmount.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *SlimPriceAmount) GetBillingPeriod() BillingPeriod { return v.BillingPeriod }
+
+// GetPrice returns SlimPriceAmount.Price, and is useful for accessing the field via an interface.
+func (v *SlimPriceAmount) GetPrice() *Money { return v.Price }
+
+// SlimProduct includes the requested fields of the GraphQL type Product.
+type SlimProduct struct {
+	RefId         string         `json:"refId"`
+	DisplayName   *string        `json:"displayName"`
+	DowngradePlan *PlanReference `json:"downgradePlan"`
+}
+
+// GetRefId returns SlimProduct.RefId, and is useful for accessing the field via an interface.
+func (v *SlimProduct) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns SlimProduct.DisplayName, and is useful for accessing the field via an interface.
+func (v *SlimProduct) GetDisplayName() *string { return v.DisplayName }
+
+// GetDowngradePlan returns SlimProduct.DowngradePlan, and is useful for accessing the field via an interface.
+func (v *SlimProduct) GetDowngradePlan() *PlanReference { return v.DowngradePlan }
+
+// SlimSubscription includes the GraphQL fields of CustomerSubscription requested by the fragment SlimSubscription.
+type SlimSubscription struct {
+	SubscriptionId            string                `json:"subscriptionId"`
+	Status                    SubscriptionStatus    `json:"status"`
+	PricingType               PricingType           `json:"pricingType"`
+	StartDate                 scalar.DateTime       `json:"startDate"`
+	EndDate                   *scalar.DateTime      `json:"endDate"`
+	TrialEndDate              *scalar.DateTime      `json:"trialEndDate"`
+	CancellationDate          *scalar.DateTime      `json:"cancellationDate"`
+	EffectiveEndDate          *scalar.DateTime      `json:"effectiveEndDate"`
+	BillingPeriod             *BillingPeriod        `json:"billingPeriod"`
+	CurrentBillingPeriodStart *scalar.DateTime      `json:"currentBillingPeriodStart"`
+	CurrentBillingPeriodEnd   *scalar.DateTime      `json:"currentBillingPeriodEnd"`
+	AdditionalMetaData        *json.RawMessage      `json:"additionalMetaData"`
+	TotalPrice                *TotalPrice           `json:"totalPrice"`
+	Customer                  SubscriptionParty     `json:"customer"`
+	PayingCustomer            *SubscriptionParty    `json:"payingCustomer"`
+	Resource                  *SubscriptionResource `json:"resource"`
+	Plan                      SlimPlan              `json:"plan"`
+	Addons                    []SlimAddon           `json:"addons"`
+	Prices                    []SlimPrice           `json:"prices"`
+	TrialConfiguration        *SubscriptionTrial    `json:"trialConfiguration"`
+}
+
+// GetSubscriptionId returns SlimSubscription.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetStatus returns SlimSubscription.Status, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetStatus() SubscriptionStatus { return v.Status }
+
+// GetPricingType returns SlimSubscription.PricingType, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetPricingType() PricingType { return v.PricingType }
+
+// GetStartDate returns SlimSubscription.StartDate, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetEndDate returns SlimSubscription.EndDate, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetTrialEndDate returns SlimSubscription.TrialEndDate, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+// GetCancellationDate returns SlimSubscription.CancellationDate, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetCancellationDate() *scalar.DateTime { return v.CancellationDate }
+
+// GetEffectiveEndDate returns SlimSubscription.EffectiveEndDate, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetEffectiveEndDate() *scalar.DateTime { return v.EffectiveEndDate }
+
+// GetBillingPeriod returns SlimSubscription.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetCurrentBillingPeriodStart returns SlimSubscription.CurrentBillingPeriodStart, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetCurrentBillingPeriodStart() *scalar.DateTime {
+	return v.CurrentBillingPeriodStart
+}
+
+// GetCurrentBillingPeriodEnd returns SlimSubscription.CurrentBillingPeriodEnd, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetCurrentBillingPeriodEnd() *scalar.DateTime {
+	return v.CurrentBillingPeriodEnd
+}
+
+// GetAdditionalMetaData returns SlimSubscription.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetTotalPrice returns SlimSubscription.TotalPrice, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetTotalPrice() *TotalPrice { return v.TotalPrice }
+
+// GetCustomer returns SlimSubscription.Customer, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetCustomer() SubscriptionParty { return v.Customer }
+
+// GetPayingCustomer returns SlimSubscription.PayingCustomer, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetPayingCustomer() *SubscriptionParty { return v.PayingCustomer }
+
+// GetResource returns SlimSubscription.Resource, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetResource() *SubscriptionResource { return v.Resource }
+
+// GetPlan returns SlimSubscription.Plan, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetPlan() SlimPlan { return v.Plan }
+
+// GetAddons returns SlimSubscription.Addons, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetAddons() []SlimAddon { return v.Addons }
+
+// GetPrices returns SlimSubscription.Prices, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetPrices() []SlimPrice { return v.Prices }
+
+// GetTrialConfiguration returns SlimSubscription.TrialConfiguration, and is useful for accessing the field via an interface.
+func (v *SlimSubscription) GetTrialConfiguration() *SubscriptionTrial { return v.TrialConfiguration }
+
+type SortDirection string
+
+const (
+	SortDirectionAsc  SortDirection = "ASC"
+	SortDirectionDesc SortDirection = "DESC"
+)
+
+var AllSortDirection = []SortDirection{
+	SortDirectionAsc,
+	SortDirectionDesc,
+}
+
+type SortNulls string
+
+const (
+	SortNullsNullsFirst SortNulls = "NULLS_FIRST"
+	SortNullsNullsLast  SortNulls = "NULLS_LAST"
+)
+
+var AllSortNulls = []SortNulls{
+	SortNullsNullsFirst,
+	SortNullsNullsLast,
+}
+
+type StringFieldComparison struct {
+	Eq       *string  `json:"eq"`
+	Gt       *string  `json:"gt"`
+	Gte      *string  `json:"gte"`
+	ILike    *string  `json:"iLike"`
+	In       []string `json:"in"`
+	Is       *bool    `json:"is"`
+	IsNot    *bool    `json:"isNot"`
+	Like     *string  `json:"like"`
+	Lt       *string  `json:"lt"`
+	Lte      *string  `json:"lte"`
+	Neq      *string  `json:"neq"`
+	NotILike *string  `json:"notILike"`
+	NotIn    []string `json:"notIn"`
+	NotLike  *string  `json:"notLike"`
+}
+
+// GetEq returns StringFieldComparison.Eq, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetEq() *string { return v.Eq }
+
+// GetGt returns StringFieldComparison.Gt, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetGt() *string { return v.Gt }
+
+// GetGte returns StringFieldComparison.Gte, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetGte() *string { return v.Gte }
+
+// GetILike returns StringFieldComparison.ILike, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetILike() *string { return v.ILike }
+
+// GetIn returns StringFieldComparison.In, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetIn() []string { return v.In }
+
+// GetIs returns StringFieldComparison.Is, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns StringFieldComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns StringFieldComparison.Like, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetLike() *string { return v.Like }
+
+// GetLt returns StringFieldComparison.Lt, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetLt() *string { return v.Lt }
+
+// GetLte returns StringFieldComparison.Lte, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetLte() *string { return v.Lte }
+
+// GetNeq returns StringFieldComparison.Neq, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetNeq() *string { return v.Neq }
+
+// GetNotILike returns StringFieldComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetNotILike() *string { return v.NotILike }
+
+// GetNotIn returns StringFieldComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetNotIn() []string { return v.NotIn }
+
+// GetNotLike returns StringFieldComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *StringFieldComparison) GetNotLike() *string { return v.NotLike }
 
 // Subscription includes the GraphQL fields of CustomerSubscription requested by the fragment Subscription.
 type Subscription struct {
@@ -1802,6 +4435,22 @@ func (v *SubscriptionAddon) GetQuantity() float64 { return v.Quantity }
 // GetAddon returns SubscriptionAddon.Addon, and is useful for accessing the field via an interface.
 func (v *SubscriptionAddon) GetAddon() Addon { return v.Addon }
 
+// SubscriptionAddonDetails includes the requested fields of the GraphQL type SubscriptionAddon.
+type SubscriptionAddonDetails struct {
+	Id       string       `json:"id"`
+	Quantity float64      `json:"quantity"`
+	Addon    AddonDetails `json:"addon"`
+}
+
+// GetId returns SubscriptionAddonDetails.Id, and is useful for accessing the field via an interface.
+func (v *SubscriptionAddonDetails) GetId() string { return v.Id }
+
+// GetQuantity returns SubscriptionAddonDetails.Quantity, and is useful for accessing the field via an interface.
+func (v *SubscriptionAddonDetails) GetQuantity() float64 { return v.Quantity }
+
+// GetAddon returns SubscriptionAddonDetails.Addon, and is useful for accessing the field via an interface.
+func (v *SubscriptionAddonDetails) GetAddon() AddonDetails { return v.Addon }
+
 type SubscriptionAddonInput struct {
 	AddonId  string `json:"addonId"`
 	Quantity *int   `json:"quantity"`
@@ -1879,6 +4528,69 @@ func (v *SubscriptionBillingInfo) GetTaxPercentage() *float64 { return v.TaxPerc
 
 // GetTaxRateIds returns SubscriptionBillingInfo.TaxRateIds, and is useful for accessing the field via an interface.
 func (v *SubscriptionBillingInfo) GetTaxRateIds() []string { return v.TaxRateIds }
+
+type SubscriptionCancellationAction string
+
+const (
+	SubscriptionCancellationActionDefault            SubscriptionCancellationAction = "DEFAULT"
+	SubscriptionCancellationActionRevokeEntitlements SubscriptionCancellationAction = "REVOKE_ENTITLEMENTS"
+)
+
+var AllSubscriptionCancellationAction = []SubscriptionCancellationAction{
+	SubscriptionCancellationActionDefault,
+	SubscriptionCancellationActionRevokeEntitlements,
+}
+
+type SubscriptionCancellationInput struct {
+	AwaitSubscriptionCancellation  *bool                           `json:"awaitSubscriptionCancellation"`
+	EndDate                        *scalar.DateTime                `json:"endDate"`
+	EnvironmentId                  *string                         `json:"environmentId"`
+	Prorate                        *bool                           `json:"prorate"`
+	SubscriptionCancellationAction *SubscriptionCancellationAction `json:"subscriptionCancellationAction"`
+	SubscriptionCancellationTime   *SubscriptionCancellationTime   `json:"subscriptionCancellationTime"`
+	SubscriptionRefId              string                          `json:"subscriptionRefId"`
+}
+
+// GetAwaitSubscriptionCancellation returns SubscriptionCancellationInput.AwaitSubscriptionCancellation, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetAwaitSubscriptionCancellation() *bool {
+	return v.AwaitSubscriptionCancellation
+}
+
+// GetEndDate returns SubscriptionCancellationInput.EndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEnvironmentId returns SubscriptionCancellationInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetProrate returns SubscriptionCancellationInput.Prorate, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetProrate() *bool { return v.Prorate }
+
+// GetSubscriptionCancellationAction returns SubscriptionCancellationInput.SubscriptionCancellationAction, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetSubscriptionCancellationAction() *SubscriptionCancellationAction {
+	return v.SubscriptionCancellationAction
+}
+
+// GetSubscriptionCancellationTime returns SubscriptionCancellationInput.SubscriptionCancellationTime, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetSubscriptionCancellationTime() *SubscriptionCancellationTime {
+	return v.SubscriptionCancellationTime
+}
+
+// GetSubscriptionRefId returns SubscriptionCancellationInput.SubscriptionRefId, and is useful for accessing the field via an interface.
+func (v *SubscriptionCancellationInput) GetSubscriptionRefId() string { return v.SubscriptionRefId }
+
+type SubscriptionCancellationTime string
+
+const (
+	SubscriptionCancellationTimeEndOfBillingPeriod SubscriptionCancellationTime = "END_OF_BILLING_PERIOD"
+	SubscriptionCancellationTimeImmediate          SubscriptionCancellationTime = "IMMEDIATE"
+	SubscriptionCancellationTimeSpecificDate       SubscriptionCancellationTime = "SPECIFIC_DATE"
+)
+
+var AllSubscriptionCancellationTime = []SubscriptionCancellationTime{
+	SubscriptionCancellationTimeEndOfBillingPeriod,
+	SubscriptionCancellationTimeImmediate,
+	SubscriptionCancellationTimeSpecificDate,
+}
 
 type SubscriptionCouponConfigurationInput struct {
 	StartDate *scalar.DateTime `json:"startDate"`
@@ -1981,6 +4693,148 @@ var AllSubscriptionDecisionStrategy = []SubscriptionDecisionStrategy{
 	SubscriptionDecisionStrategyRequestedPlan,
 	SubscriptionDecisionStrategySkippedSubscriptionCreation,
 }
+
+// SubscriptionDetails includes the GraphQL fields of CustomerSubscription requested by the fragment SubscriptionDetails.
+type SubscriptionDetails struct {
+	Id                        string                     `json:"id"`
+	SubscriptionId            string                     `json:"subscriptionId"`
+	RefId                     string                     `json:"refId"`
+	Status                    SubscriptionStatus         `json:"status"`
+	PricingType               PricingType                `json:"pricingType"`
+	StartDate                 scalar.DateTime            `json:"startDate"`
+	EndDate                   *scalar.DateTime           `json:"endDate"`
+	TrialEndDate              *scalar.DateTime           `json:"trialEndDate"`
+	CancellationDate          *scalar.DateTime           `json:"cancellationDate"`
+	EffectiveEndDate          *scalar.DateTime           `json:"effectiveEndDate"`
+	BillingPeriod             *BillingPeriod             `json:"billingPeriod"`
+	CurrentBillingPeriodStart *scalar.DateTime           `json:"currentBillingPeriodStart"`
+	CurrentBillingPeriodEnd   *scalar.DateTime           `json:"currentBillingPeriodEnd"`
+	AdditionalMetaData        *json.RawMessage           `json:"additionalMetaData"`
+	BillingId                 *string                    `json:"billingId"`
+	BillingLinkUrl            *string                    `json:"billingLinkUrl"`
+	BillingSyncError          *string                    `json:"billingSyncError"`
+	PaymentCollection         PaymentCollection          `json:"paymentCollection"`
+	PaymentCollectionMethod   *PaymentCollectionMethod   `json:"paymentCollectionMethod"`
+	LatestInvoice             *SubscriptionInvoice       `json:"latestInvoice"`
+	Resource                  *SubscriptionResource      `json:"resource"`
+	Customer                  SubscriptionParty          `json:"customer"`
+	PayingCustomer            *SubscriptionParty         `json:"payingCustomer"`
+	ExperimentInfo            *Experiment                `json:"experimentInfo"`
+	Prices                    []SubscriptionPrice        `json:"prices"`
+	TotalPrice                *TotalPrice                `json:"totalPrice"`
+	Plan                      Plan                       `json:"plan"`
+	Addons                    []SubscriptionAddonDetails `json:"addons"`
+	ScheduledUpdates          []ScheduledUpdate          `json:"scheduledUpdates"`
+	FutureUpdates             []FutureUpdate             `json:"futureUpdates"`
+	TrialConfiguration        *SubscriptionTrial         `json:"trialConfiguration"`
+}
+
+// GetId returns SubscriptionDetails.Id, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetId() string { return v.Id }
+
+// GetSubscriptionId returns SubscriptionDetails.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetRefId returns SubscriptionDetails.RefId, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetRefId() string { return v.RefId }
+
+// GetStatus returns SubscriptionDetails.Status, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetStatus() SubscriptionStatus { return v.Status }
+
+// GetPricingType returns SubscriptionDetails.PricingType, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPricingType() PricingType { return v.PricingType }
+
+// GetStartDate returns SubscriptionDetails.StartDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetEndDate returns SubscriptionDetails.EndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetTrialEndDate returns SubscriptionDetails.TrialEndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+// GetCancellationDate returns SubscriptionDetails.CancellationDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetCancellationDate() *scalar.DateTime { return v.CancellationDate }
+
+// GetEffectiveEndDate returns SubscriptionDetails.EffectiveEndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetEffectiveEndDate() *scalar.DateTime { return v.EffectiveEndDate }
+
+// GetBillingPeriod returns SubscriptionDetails.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetCurrentBillingPeriodStart returns SubscriptionDetails.CurrentBillingPeriodStart, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetCurrentBillingPeriodStart() *scalar.DateTime {
+	return v.CurrentBillingPeriodStart
+}
+
+// GetCurrentBillingPeriodEnd returns SubscriptionDetails.CurrentBillingPeriodEnd, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetCurrentBillingPeriodEnd() *scalar.DateTime {
+	return v.CurrentBillingPeriodEnd
+}
+
+// GetAdditionalMetaData returns SubscriptionDetails.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetBillingId returns SubscriptionDetails.BillingId, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetBillingId() *string { return v.BillingId }
+
+// GetBillingLinkUrl returns SubscriptionDetails.BillingLinkUrl, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetBillingLinkUrl() *string { return v.BillingLinkUrl }
+
+// GetBillingSyncError returns SubscriptionDetails.BillingSyncError, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetBillingSyncError() *string { return v.BillingSyncError }
+
+// GetPaymentCollection returns SubscriptionDetails.PaymentCollection, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPaymentCollection() PaymentCollection { return v.PaymentCollection }
+
+// GetPaymentCollectionMethod returns SubscriptionDetails.PaymentCollectionMethod, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPaymentCollectionMethod() *PaymentCollectionMethod {
+	return v.PaymentCollectionMethod
+}
+
+// GetLatestInvoice returns SubscriptionDetails.LatestInvoice, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetLatestInvoice() *SubscriptionInvoice { return v.LatestInvoice }
+
+// GetResource returns SubscriptionDetails.Resource, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetResource() *SubscriptionResource { return v.Resource }
+
+// GetCustomer returns SubscriptionDetails.Customer, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetCustomer() SubscriptionParty { return v.Customer }
+
+// GetPayingCustomer returns SubscriptionDetails.PayingCustomer, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPayingCustomer() *SubscriptionParty { return v.PayingCustomer }
+
+// GetExperimentInfo returns SubscriptionDetails.ExperimentInfo, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetExperimentInfo() *Experiment { return v.ExperimentInfo }
+
+// GetPrices returns SubscriptionDetails.Prices, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPrices() []SubscriptionPrice { return v.Prices }
+
+// GetTotalPrice returns SubscriptionDetails.TotalPrice, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetTotalPrice() *TotalPrice { return v.TotalPrice }
+
+// GetPlan returns SubscriptionDetails.Plan, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetPlan() Plan { return v.Plan }
+
+// GetAddons returns SubscriptionDetails.Addons, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetAddons() []SubscriptionAddonDetails { return v.Addons }
+
+// GetScheduledUpdates returns SubscriptionDetails.ScheduledUpdates, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetScheduledUpdates() []ScheduledUpdate { return v.ScheduledUpdates }
+
+// GetFutureUpdates returns SubscriptionDetails.FutureUpdates, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetFutureUpdates() []FutureUpdate { return v.FutureUpdates }
+
+// GetTrialConfiguration returns SubscriptionDetails.TrialConfiguration, and is useful for accessing the field via an interface.
+func (v *SubscriptionDetails) GetTrialConfiguration() *SubscriptionTrial { return v.TrialConfiguration }
+
+// SubscriptionEdge includes the requested fields of the GraphQL type SubscriptionQueryEdge.
+type SubscriptionEdge struct {
+	Node ListedSubscription `json:"node"`
+}
+
+// GetNode returns SubscriptionEdge.Node, and is useful for accessing the field via an interface.
+func (v *SubscriptionEdge) GetNode() ListedSubscription { return v.Node }
 
 type SubscriptionEntitlementInput struct {
 	Description                     *string                        `json:"description"`
@@ -2218,6 +5072,30 @@ type SubscriptionMinimumSpendValueInput struct {
 // GetMinimum returns SubscriptionMinimumSpendValueInput.Minimum, and is useful for accessing the field via an interface.
 func (v *SubscriptionMinimumSpendValueInput) GetMinimum() *MoneyInputDto { return v.Minimum }
 
+// SubscriptionPage includes the requested fields of the GraphQL type SubscriptionQueryConnection.
+type SubscriptionPage struct {
+	Edges    []SubscriptionEdge `json:"edges"`
+	PageInfo PageInfo           `json:"pageInfo"`
+}
+
+// GetEdges returns SubscriptionPage.Edges, and is useful for accessing the field via an interface.
+func (v *SubscriptionPage) GetEdges() []SubscriptionEdge { return v.Edges }
+
+// GetPageInfo returns SubscriptionPage.PageInfo, and is useful for accessing the field via an interface.
+func (v *SubscriptionPage) GetPageInfo() PageInfo { return v.PageInfo }
+
+// SubscriptionParty includes the requested fields of the GraphQL type Customer.
+type SubscriptionParty struct {
+	CustomerId string  `json:"customerId"`
+	Email      *string `json:"email"`
+}
+
+// GetCustomerId returns SubscriptionParty.CustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionParty) GetCustomerId() string { return v.CustomerId }
+
+// GetEmail returns SubscriptionParty.Email, and is useful for accessing the field via an interface.
+func (v *SubscriptionParty) GetEmail() *string { return v.Email }
+
 // SubscriptionPlan includes the requested fields of the GraphQL type Plan.
 type SubscriptionPlan struct {
 	Id    string `json:"id"`
@@ -2229,6 +5107,86 @@ func (v *SubscriptionPlan) GetId() string { return v.Id }
 
 // GetRefId returns SubscriptionPlan.RefId, and is useful for accessing the field via an interface.
 func (v *SubscriptionPlan) GetRefId() string { return v.RefId }
+
+// SubscriptionPreview includes the GraphQL fields of SubscriptionPreview requested by the fragment SubscriptionPreview.
+type SubscriptionPreview struct {
+	SubTotal            Money             `json:"subTotal"`
+	DiscountAmount      *Money            `json:"discountAmount"`
+	TotalExcludingTax   Money             `json:"totalExcludingTax"`
+	Tax                 *Money            `json:"tax"`
+	Total               Money             `json:"total"`
+	Discount            *PreviewDiscount  `json:"discount"`
+	TaxDetails          *PreviewTax       `json:"taxDetails"`
+	BillingPeriodRange  DateRange         `json:"billingPeriodRange"`
+	Subscription        *RecurringPreview `json:"subscription"`
+	Proration           *PreviewProration `json:"proration"`
+	Credits             *PreviewCredits   `json:"credits"`
+	IsPlanDowngrade     *bool             `json:"isPlanDowngrade"`
+	HasScheduledUpdates *bool             `json:"hasScheduledUpdates"`
+}
+
+// GetSubTotal returns SubscriptionPreview.SubTotal, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetSubTotal() Money { return v.SubTotal }
+
+// GetDiscountAmount returns SubscriptionPreview.DiscountAmount, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetDiscountAmount() *Money { return v.DiscountAmount }
+
+// GetTotalExcludingTax returns SubscriptionPreview.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetTax returns SubscriptionPreview.Tax, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetTax() *Money { return v.Tax }
+
+// GetTotal returns SubscriptionPreview.Total, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetTotal() Money { return v.Total }
+
+// GetDiscount returns SubscriptionPreview.Discount, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetDiscount() *PreviewDiscount { return v.Discount }
+
+// GetTaxDetails returns SubscriptionPreview.TaxDetails, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetTaxDetails() *PreviewTax { return v.TaxDetails }
+
+// GetBillingPeriodRange returns SubscriptionPreview.BillingPeriodRange, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetBillingPeriodRange() DateRange { return v.BillingPeriodRange }
+
+// GetSubscription returns SubscriptionPreview.Subscription, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetSubscription() *RecurringPreview { return v.Subscription }
+
+// GetProration returns SubscriptionPreview.Proration, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetProration() *PreviewProration { return v.Proration }
+
+// GetCredits returns SubscriptionPreview.Credits, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetCredits() *PreviewCredits { return v.Credits }
+
+// GetIsPlanDowngrade returns SubscriptionPreview.IsPlanDowngrade, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetIsPlanDowngrade() *bool { return v.IsPlanDowngrade }
+
+// GetHasScheduledUpdates returns SubscriptionPreview.HasScheduledUpdates, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreview) GetHasScheduledUpdates() *bool { return v.HasScheduledUpdates }
+
+// SubscriptionPreviewV2 includes the GraphQL fields of SubscriptionPreviewV2 requested by the fragment SubscriptionPreviewV2.
+type SubscriptionPreviewV2 struct {
+	ImmediateInvoice    ImmediateInvoice  `json:"immediateInvoice"`
+	RecurringInvoice    *RecurringInvoice `json:"recurringInvoice"`
+	BillingPeriodRange  DateRange         `json:"billingPeriodRange"`
+	IsPlanDowngrade     *bool             `json:"isPlanDowngrade"`
+	HasScheduledUpdates *bool             `json:"hasScheduledUpdates"`
+}
+
+// GetImmediateInvoice returns SubscriptionPreviewV2.ImmediateInvoice, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreviewV2) GetImmediateInvoice() ImmediateInvoice { return v.ImmediateInvoice }
+
+// GetRecurringInvoice returns SubscriptionPreviewV2.RecurringInvoice, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreviewV2) GetRecurringInvoice() *RecurringInvoice { return v.RecurringInvoice }
+
+// GetBillingPeriodRange returns SubscriptionPreviewV2.BillingPeriodRange, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreviewV2) GetBillingPeriodRange() DateRange { return v.BillingPeriodRange }
+
+// GetIsPlanDowngrade returns SubscriptionPreviewV2.IsPlanDowngrade, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreviewV2) GetIsPlanDowngrade() *bool { return v.IsPlanDowngrade }
+
+// GetHasScheduledUpdates returns SubscriptionPreviewV2.HasScheduledUpdates, and is useful for accessing the field via an interface.
+func (v *SubscriptionPreviewV2) GetHasScheduledUpdates() *bool { return v.HasScheduledUpdates }
 
 // SubscriptionPrice includes the requested fields of the GraphQL type SubscriptionPrice.
 type SubscriptionPrice struct {
@@ -2256,6 +5214,355 @@ var AllSubscriptionProrationBehavior = []SubscriptionProrationBehavior{
 	SubscriptionProrationBehaviorNone,
 }
 
+type SubscriptionQueryFilter struct {
+	And               []SubscriptionQueryFilter                      `json:"and"`
+	BillingId         *StringFieldComparison                         `json:"billingId"`
+	CancellationDate  *DateFieldComparison                           `json:"cancellationDate"`
+	CreatedAt         *DateFieldComparison                           `json:"createdAt"`
+	Customer          *SubscriptionQueryFilterCustomerFilter         `json:"customer"`
+	CustomerId        *StringFieldComparison                         `json:"customerId"`
+	EndDate           *DateFieldComparison                           `json:"endDate"`
+	EnvironmentId     *UUIDFilterComparison                          `json:"environmentId"`
+	Or                []SubscriptionQueryFilter                      `json:"or"`
+	PaymentCollection *PaymentCollectionFilterComparison             `json:"paymentCollection"`
+	Plan              *SubscriptionQueryFilterPlanFilter             `json:"plan"`
+	PricingType       *PricingTypeFilterComparison                   `json:"pricingType"`
+	ProductId         *StringFieldComparison                         `json:"productId"`
+	Resource          *SubscriptionQueryFilterCustomerResourceFilter `json:"resource"`
+	ResourceId        *StringFieldComparison                         `json:"resourceId"`
+	SalesforceId      *StringFieldComparison                         `json:"salesforceId"`
+	StartDate         *DateFieldComparison                           `json:"startDate"`
+	Status            *SubscriptionStatusFilterComparison            `json:"status"`
+	SubscriptionId    *StringFieldComparison                         `json:"subscriptionId"`
+}
+
+// GetAnd returns SubscriptionQueryFilter.And, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetAnd() []SubscriptionQueryFilter { return v.And }
+
+// GetBillingId returns SubscriptionQueryFilter.BillingId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetBillingId() *StringFieldComparison { return v.BillingId }
+
+// GetCancellationDate returns SubscriptionQueryFilter.CancellationDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetCancellationDate() *DateFieldComparison {
+	return v.CancellationDate
+}
+
+// GetCreatedAt returns SubscriptionQueryFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetCreatedAt() *DateFieldComparison { return v.CreatedAt }
+
+// GetCustomer returns SubscriptionQueryFilter.Customer, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetCustomer() *SubscriptionQueryFilterCustomerFilter {
+	return v.Customer
+}
+
+// GetCustomerId returns SubscriptionQueryFilter.CustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetCustomerId() *StringFieldComparison { return v.CustomerId }
+
+// GetEndDate returns SubscriptionQueryFilter.EndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetEndDate() *DateFieldComparison { return v.EndDate }
+
+// GetEnvironmentId returns SubscriptionQueryFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetEnvironmentId() *UUIDFilterComparison { return v.EnvironmentId }
+
+// GetOr returns SubscriptionQueryFilter.Or, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetOr() []SubscriptionQueryFilter { return v.Or }
+
+// GetPaymentCollection returns SubscriptionQueryFilter.PaymentCollection, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetPaymentCollection() *PaymentCollectionFilterComparison {
+	return v.PaymentCollection
+}
+
+// GetPlan returns SubscriptionQueryFilter.Plan, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetPlan() *SubscriptionQueryFilterPlanFilter { return v.Plan }
+
+// GetPricingType returns SubscriptionQueryFilter.PricingType, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetPricingType() *PricingTypeFilterComparison { return v.PricingType }
+
+// GetProductId returns SubscriptionQueryFilter.ProductId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetProductId() *StringFieldComparison { return v.ProductId }
+
+// GetResource returns SubscriptionQueryFilter.Resource, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetResource() *SubscriptionQueryFilterCustomerResourceFilter {
+	return v.Resource
+}
+
+// GetResourceId returns SubscriptionQueryFilter.ResourceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetResourceId() *StringFieldComparison { return v.ResourceId }
+
+// GetSalesforceId returns SubscriptionQueryFilter.SalesforceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetSalesforceId() *StringFieldComparison { return v.SalesforceId }
+
+// GetStartDate returns SubscriptionQueryFilter.StartDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetStartDate() *DateFieldComparison { return v.StartDate }
+
+// GetStatus returns SubscriptionQueryFilter.Status, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetStatus() *SubscriptionStatusFilterComparison { return v.Status }
+
+// GetSubscriptionId returns SubscriptionQueryFilter.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilter) GetSubscriptionId() *StringFieldComparison { return v.SubscriptionId }
+
+type SubscriptionQueryFilterCustomerFilter struct {
+	And                      []SubscriptionQueryFilterCustomerFilter `json:"and"`
+	AwsMarketplaceCustomerId *StringFieldComparison                  `json:"awsMarketplaceCustomerId"`
+	BillingId                *StringFieldComparison                  `json:"billingId"`
+	CreatedAt                *DateFieldComparison                    `json:"createdAt"`
+	CrmHubspotCompanyId      *StringFieldComparison                  `json:"crmHubspotCompanyId"`
+	CrmHubspotCompanyUrl     *StringFieldComparison                  `json:"crmHubspotCompanyUrl"`
+	CrmId                    *StringFieldComparison                  `json:"crmId"`
+	CustomerId               *StringFieldComparison                  `json:"customerId"`
+	DeletedAt                *DateFieldComparison                    `json:"deletedAt"`
+	Email                    *StringFieldComparison                  `json:"email"`
+	EnvironmentId            *UUIDFilterComparison                   `json:"environmentId"`
+	Id                       *UUIDFilterComparison                   `json:"id"`
+	Name                     *StringFieldComparison                  `json:"name"`
+	Or                       []SubscriptionQueryFilterCustomerFilter `json:"or"`
+	RefId                    *StringFieldComparison                  `json:"refId"`
+	SalesforceId             *StringFieldComparison                  `json:"salesforceId"`
+	SearchQuery              *CustomerSearchQueryFilterComparison    `json:"searchQuery"`
+	UpdatedAt                *DateFieldComparison                    `json:"updatedAt"`
+}
+
+// GetAnd returns SubscriptionQueryFilterCustomerFilter.And, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetAnd() []SubscriptionQueryFilterCustomerFilter {
+	return v.And
+}
+
+// GetAwsMarketplaceCustomerId returns SubscriptionQueryFilterCustomerFilter.AwsMarketplaceCustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetAwsMarketplaceCustomerId() *StringFieldComparison {
+	return v.AwsMarketplaceCustomerId
+}
+
+// GetBillingId returns SubscriptionQueryFilterCustomerFilter.BillingId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetBillingId() *StringFieldComparison {
+	return v.BillingId
+}
+
+// GetCreatedAt returns SubscriptionQueryFilterCustomerFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetCreatedAt() *DateFieldComparison {
+	return v.CreatedAt
+}
+
+// GetCrmHubspotCompanyId returns SubscriptionQueryFilterCustomerFilter.CrmHubspotCompanyId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetCrmHubspotCompanyId() *StringFieldComparison {
+	return v.CrmHubspotCompanyId
+}
+
+// GetCrmHubspotCompanyUrl returns SubscriptionQueryFilterCustomerFilter.CrmHubspotCompanyUrl, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetCrmHubspotCompanyUrl() *StringFieldComparison {
+	return v.CrmHubspotCompanyUrl
+}
+
+// GetCrmId returns SubscriptionQueryFilterCustomerFilter.CrmId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetCrmId() *StringFieldComparison { return v.CrmId }
+
+// GetCustomerId returns SubscriptionQueryFilterCustomerFilter.CustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetCustomerId() *StringFieldComparison {
+	return v.CustomerId
+}
+
+// GetDeletedAt returns SubscriptionQueryFilterCustomerFilter.DeletedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetDeletedAt() *DateFieldComparison {
+	return v.DeletedAt
+}
+
+// GetEmail returns SubscriptionQueryFilterCustomerFilter.Email, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetEmail() *StringFieldComparison { return v.Email }
+
+// GetEnvironmentId returns SubscriptionQueryFilterCustomerFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetEnvironmentId() *UUIDFilterComparison {
+	return v.EnvironmentId
+}
+
+// GetId returns SubscriptionQueryFilterCustomerFilter.Id, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetId() *UUIDFilterComparison { return v.Id }
+
+// GetName returns SubscriptionQueryFilterCustomerFilter.Name, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetName() *StringFieldComparison { return v.Name }
+
+// GetOr returns SubscriptionQueryFilterCustomerFilter.Or, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetOr() []SubscriptionQueryFilterCustomerFilter {
+	return v.Or
+}
+
+// GetRefId returns SubscriptionQueryFilterCustomerFilter.RefId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetRefId() *StringFieldComparison { return v.RefId }
+
+// GetSalesforceId returns SubscriptionQueryFilterCustomerFilter.SalesforceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetSalesforceId() *StringFieldComparison {
+	return v.SalesforceId
+}
+
+// GetSearchQuery returns SubscriptionQueryFilterCustomerFilter.SearchQuery, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetSearchQuery() *CustomerSearchQueryFilterComparison {
+	return v.SearchQuery
+}
+
+// GetUpdatedAt returns SubscriptionQueryFilterCustomerFilter.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerFilter) GetUpdatedAt() *DateFieldComparison {
+	return v.UpdatedAt
+}
+
+type SubscriptionQueryFilterCustomerResourceFilter struct {
+	And           []SubscriptionQueryFilterCustomerResourceFilter `json:"and"`
+	CreatedAt     *DateFieldComparison                            `json:"createdAt"`
+	EnvironmentId *UUIDFilterComparison                           `json:"environmentId"`
+	Or            []SubscriptionQueryFilterCustomerResourceFilter `json:"or"`
+	ResourceId    *StringFieldComparison                          `json:"resourceId"`
+}
+
+// GetAnd returns SubscriptionQueryFilterCustomerResourceFilter.And, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerResourceFilter) GetAnd() []SubscriptionQueryFilterCustomerResourceFilter {
+	return v.And
+}
+
+// GetCreatedAt returns SubscriptionQueryFilterCustomerResourceFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerResourceFilter) GetCreatedAt() *DateFieldComparison {
+	return v.CreatedAt
+}
+
+// GetEnvironmentId returns SubscriptionQueryFilterCustomerResourceFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerResourceFilter) GetEnvironmentId() *UUIDFilterComparison {
+	return v.EnvironmentId
+}
+
+// GetOr returns SubscriptionQueryFilterCustomerResourceFilter.Or, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerResourceFilter) GetOr() []SubscriptionQueryFilterCustomerResourceFilter {
+	return v.Or
+}
+
+// GetResourceId returns SubscriptionQueryFilterCustomerResourceFilter.ResourceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterCustomerResourceFilter) GetResourceId() *StringFieldComparison {
+	return v.ResourceId
+}
+
+type SubscriptionQueryFilterPlanFilter struct {
+	And           []SubscriptionQueryFilterPlanFilter `json:"and"`
+	BillingId     *StringFieldComparison              `json:"billingId"`
+	CreatedAt     *DateFieldComparison                `json:"createdAt"`
+	Description   *StringFieldComparison              `json:"description"`
+	DisplayName   *StringFieldComparison              `json:"displayName"`
+	EnvironmentId *UUIDFilterComparison               `json:"environmentId"`
+	Id            *UUIDFilterComparison               `json:"id"`
+	IsLatest      *BooleanFieldComparison             `json:"isLatest"`
+	Or            []SubscriptionQueryFilterPlanFilter `json:"or"`
+	PricingType   *PricingTypeFilterComparison        `json:"pricingType"`
+	ProductId     *StringFieldComparison              `json:"productId"`
+	RefId         *StringFieldComparison              `json:"refId"`
+	Status        *PackageStatusFilterComparison      `json:"status"`
+	UpdatedAt     *DateFieldComparison                `json:"updatedAt"`
+	VersionNumber *IntFieldComparison                 `json:"versionNumber"`
+}
+
+// GetAnd returns SubscriptionQueryFilterPlanFilter.And, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetAnd() []SubscriptionQueryFilterPlanFilter {
+	return v.And
+}
+
+// GetBillingId returns SubscriptionQueryFilterPlanFilter.BillingId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetBillingId() *StringFieldComparison { return v.BillingId }
+
+// GetCreatedAt returns SubscriptionQueryFilterPlanFilter.CreatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetCreatedAt() *DateFieldComparison { return v.CreatedAt }
+
+// GetDescription returns SubscriptionQueryFilterPlanFilter.Description, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetDescription() *StringFieldComparison {
+	return v.Description
+}
+
+// GetDisplayName returns SubscriptionQueryFilterPlanFilter.DisplayName, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetDisplayName() *StringFieldComparison {
+	return v.DisplayName
+}
+
+// GetEnvironmentId returns SubscriptionQueryFilterPlanFilter.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetEnvironmentId() *UUIDFilterComparison {
+	return v.EnvironmentId
+}
+
+// GetId returns SubscriptionQueryFilterPlanFilter.Id, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetId() *UUIDFilterComparison { return v.Id }
+
+// GetIsLatest returns SubscriptionQueryFilterPlanFilter.IsLatest, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetIsLatest() *BooleanFieldComparison { return v.IsLatest }
+
+// GetOr returns SubscriptionQueryFilterPlanFilter.Or, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetOr() []SubscriptionQueryFilterPlanFilter { return v.Or }
+
+// GetPricingType returns SubscriptionQueryFilterPlanFilter.PricingType, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetPricingType() *PricingTypeFilterComparison {
+	return v.PricingType
+}
+
+// GetProductId returns SubscriptionQueryFilterPlanFilter.ProductId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetProductId() *StringFieldComparison { return v.ProductId }
+
+// GetRefId returns SubscriptionQueryFilterPlanFilter.RefId, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetRefId() *StringFieldComparison { return v.RefId }
+
+// GetStatus returns SubscriptionQueryFilterPlanFilter.Status, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetStatus() *PackageStatusFilterComparison {
+	return v.Status
+}
+
+// GetUpdatedAt returns SubscriptionQueryFilterPlanFilter.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetUpdatedAt() *DateFieldComparison { return v.UpdatedAt }
+
+// GetVersionNumber returns SubscriptionQueryFilterPlanFilter.VersionNumber, and is useful for accessing the field via an interface.
+func (v *SubscriptionQueryFilterPlanFilter) GetVersionNumber() *IntFieldComparison {
+	return v.VersionNumber
+}
+
+type SubscriptionQuerySort struct {
+	Direction SortDirection               `json:"direction"`
+	Field     SubscriptionQuerySortFields `json:"field"`
+	Nulls     *SortNulls                  `json:"nulls"`
+}
+
+// GetDirection returns SubscriptionQuerySort.Direction, and is useful for accessing the field via an interface.
+func (v *SubscriptionQuerySort) GetDirection() SortDirection { return v.Direction }
+
+// GetField returns SubscriptionQuerySort.Field, and is useful for accessing the field via an interface.
+func (v *SubscriptionQuerySort) GetField() SubscriptionQuerySortFields { return v.Field }
+
+// GetNulls returns SubscriptionQuerySort.Nulls, and is useful for accessing the field via an interface.
+func (v *SubscriptionQuerySort) GetNulls() *SortNulls { return v.Nulls }
+
+type SubscriptionQuerySortFields string
+
+const (
+	SubscriptionQuerySortFieldsBillingid         SubscriptionQuerySortFields = "billingId"
+	SubscriptionQuerySortFieldsCancellationdate  SubscriptionQuerySortFields = "cancellationDate"
+	SubscriptionQuerySortFieldsCreatedat         SubscriptionQuerySortFields = "createdAt"
+	SubscriptionQuerySortFieldsCustomerid        SubscriptionQuerySortFields = "customerId"
+	SubscriptionQuerySortFieldsEnddate           SubscriptionQuerySortFields = "endDate"
+	SubscriptionQuerySortFieldsEnvironmentid     SubscriptionQuerySortFields = "environmentId"
+	SubscriptionQuerySortFieldsPaymentcollection SubscriptionQuerySortFields = "paymentCollection"
+	SubscriptionQuerySortFieldsPricingtype       SubscriptionQuerySortFields = "pricingType"
+	SubscriptionQuerySortFieldsProductid         SubscriptionQuerySortFields = "productId"
+	SubscriptionQuerySortFieldsResourceid        SubscriptionQuerySortFields = "resourceId"
+	SubscriptionQuerySortFieldsSalesforceid      SubscriptionQuerySortFields = "salesforceId"
+	SubscriptionQuerySortFieldsStartdate         SubscriptionQuerySortFields = "startDate"
+	SubscriptionQuerySortFieldsStatus            SubscriptionQuerySortFields = "status"
+	SubscriptionQuerySortFieldsSubscriptionid    SubscriptionQuerySortFields = "subscriptionId"
+)
+
+var AllSubscriptionQuerySortFields = []SubscriptionQuerySortFields{
+	SubscriptionQuerySortFieldsBillingid,
+	SubscriptionQuerySortFieldsCancellationdate,
+	SubscriptionQuerySortFieldsCreatedat,
+	SubscriptionQuerySortFieldsCustomerid,
+	SubscriptionQuerySortFieldsEnddate,
+	SubscriptionQuerySortFieldsEnvironmentid,
+	SubscriptionQuerySortFieldsPaymentcollection,
+	SubscriptionQuerySortFieldsPricingtype,
+	SubscriptionQuerySortFieldsProductid,
+	SubscriptionQuerySortFieldsResourceid,
+	SubscriptionQuerySortFieldsSalesforceid,
+	SubscriptionQuerySortFieldsStartdate,
+	SubscriptionQuerySortFieldsStatus,
+	SubscriptionQuerySortFieldsSubscriptionid,
+}
+
 // SubscriptionResource includes the requested fields of the GraphQL type CustomerResource.
 type SubscriptionResource struct {
 	ResourceId string `json:"resourceId"`
@@ -2263,6 +5570,54 @@ type SubscriptionResource struct {
 
 // GetResourceId returns SubscriptionResource.ResourceId, and is useful for accessing the field via an interface.
 func (v *SubscriptionResource) GetResourceId() string { return v.ResourceId }
+
+type SubscriptionScheduleStatus string
+
+const (
+	SubscriptionScheduleStatusCanceled       SubscriptionScheduleStatus = "Canceled"
+	SubscriptionScheduleStatusDone           SubscriptionScheduleStatus = "Done"
+	SubscriptionScheduleStatusFailed         SubscriptionScheduleStatus = "Failed"
+	SubscriptionScheduleStatusPendingpayment SubscriptionScheduleStatus = "PendingPayment"
+	SubscriptionScheduleStatusScheduled      SubscriptionScheduleStatus = "Scheduled"
+)
+
+var AllSubscriptionScheduleStatus = []SubscriptionScheduleStatus{
+	SubscriptionScheduleStatusCanceled,
+	SubscriptionScheduleStatusDone,
+	SubscriptionScheduleStatusFailed,
+	SubscriptionScheduleStatusPendingpayment,
+	SubscriptionScheduleStatusScheduled,
+}
+
+type SubscriptionScheduleType string
+
+const (
+	SubscriptionScheduleTypeAdditionalmetadata  SubscriptionScheduleType = "AdditionalMetaData"
+	SubscriptionScheduleTypeAddon               SubscriptionScheduleType = "Addon"
+	SubscriptionScheduleTypeBillinginfometadata SubscriptionScheduleType = "BillingInfoMetadata"
+	SubscriptionScheduleTypeBillingperiod       SubscriptionScheduleType = "BillingPeriod"
+	SubscriptionScheduleTypeCoupon              SubscriptionScheduleType = "Coupon"
+	SubscriptionScheduleTypeDowngrade           SubscriptionScheduleType = "Downgrade"
+	SubscriptionScheduleTypeMigratetolatest     SubscriptionScheduleType = "MigrateToLatest"
+	SubscriptionScheduleTypePlan                SubscriptionScheduleType = "Plan"
+	SubscriptionScheduleTypePriceoverride       SubscriptionScheduleType = "PriceOverride"
+	SubscriptionScheduleTypeRecurringcredits    SubscriptionScheduleType = "RecurringCredits"
+	SubscriptionScheduleTypeUnitamount          SubscriptionScheduleType = "UnitAmount"
+)
+
+var AllSubscriptionScheduleType = []SubscriptionScheduleType{
+	SubscriptionScheduleTypeAdditionalmetadata,
+	SubscriptionScheduleTypeAddon,
+	SubscriptionScheduleTypeBillinginfometadata,
+	SubscriptionScheduleTypeBillingperiod,
+	SubscriptionScheduleTypeCoupon,
+	SubscriptionScheduleTypeDowngrade,
+	SubscriptionScheduleTypeMigratetolatest,
+	SubscriptionScheduleTypePlan,
+	SubscriptionScheduleTypePriceoverride,
+	SubscriptionScheduleTypeRecurringcredits,
+	SubscriptionScheduleTypeUnitamount,
+}
 
 type SubscriptionStatus string
 
@@ -2283,6 +5638,138 @@ var AllSubscriptionStatus = []SubscriptionStatus{
 	SubscriptionStatusNotStarted,
 	SubscriptionStatusPaymentPending,
 }
+
+type SubscriptionStatusFilterComparison struct {
+	Eq       *SubscriptionStatus  `json:"eq"`
+	Gt       *SubscriptionStatus  `json:"gt"`
+	Gte      *SubscriptionStatus  `json:"gte"`
+	ILike    *SubscriptionStatus  `json:"iLike"`
+	In       []SubscriptionStatus `json:"in"`
+	Is       *bool                `json:"is"`
+	IsNot    *bool                `json:"isNot"`
+	Like     *SubscriptionStatus  `json:"like"`
+	Lt       *SubscriptionStatus  `json:"lt"`
+	Lte      *SubscriptionStatus  `json:"lte"`
+	Neq      *SubscriptionStatus  `json:"neq"`
+	NotILike *SubscriptionStatus  `json:"notILike"`
+	NotIn    []SubscriptionStatus `json:"notIn"`
+	NotLike  *SubscriptionStatus  `json:"notLike"`
+}
+
+// GetEq returns SubscriptionStatusFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetEq() *SubscriptionStatus { return v.Eq }
+
+// GetGt returns SubscriptionStatusFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetGt() *SubscriptionStatus { return v.Gt }
+
+// GetGte returns SubscriptionStatusFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetGte() *SubscriptionStatus { return v.Gte }
+
+// GetILike returns SubscriptionStatusFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetILike() *SubscriptionStatus { return v.ILike }
+
+// GetIn returns SubscriptionStatusFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetIn() []SubscriptionStatus { return v.In }
+
+// GetIs returns SubscriptionStatusFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns SubscriptionStatusFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns SubscriptionStatusFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetLike() *SubscriptionStatus { return v.Like }
+
+// GetLt returns SubscriptionStatusFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetLt() *SubscriptionStatus { return v.Lt }
+
+// GetLte returns SubscriptionStatusFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetLte() *SubscriptionStatus { return v.Lte }
+
+// GetNeq returns SubscriptionStatusFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetNeq() *SubscriptionStatus { return v.Neq }
+
+// GetNotILike returns SubscriptionStatusFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetNotILike() *SubscriptionStatus { return v.NotILike }
+
+// GetNotIn returns SubscriptionStatusFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetNotIn() []SubscriptionStatus { return v.NotIn }
+
+// GetNotLike returns SubscriptionStatusFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *SubscriptionStatusFilterComparison) GetNotLike() *SubscriptionStatus { return v.NotLike }
+
+// SubscriptionTrial includes the requested fields of the GraphQL type TrialConfiguration.
+type SubscriptionTrial struct {
+	TrialEndBehavior TrialEndBehavior `json:"trialEndBehavior"`
+}
+
+// GetTrialEndBehavior returns SubscriptionTrial.TrialEndBehavior, and is useful for accessing the field via an interface.
+func (v *SubscriptionTrial) GetTrialEndBehavior() TrialEndBehavior { return v.TrialEndBehavior }
+
+type SubscriptionUpdateScheduleCancellationInput struct {
+	EnvironmentId  *string                     `json:"environmentId"`
+	Status         *SubscriptionScheduleStatus `json:"status"`
+	SubscriptionId string                      `json:"subscriptionId"`
+}
+
+// GetEnvironmentId returns SubscriptionUpdateScheduleCancellationInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionUpdateScheduleCancellationInput) GetEnvironmentId() *string {
+	return v.EnvironmentId
+}
+
+// GetStatus returns SubscriptionUpdateScheduleCancellationInput.Status, and is useful for accessing the field via an interface.
+func (v *SubscriptionUpdateScheduleCancellationInput) GetStatus() *SubscriptionScheduleStatus {
+	return v.Status
+}
+
+// GetSubscriptionId returns SubscriptionUpdateScheduleCancellationInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SubscriptionUpdateScheduleCancellationInput) GetSubscriptionId() string {
+	return v.SubscriptionId
+}
+
+// SyncState includes the requested fields of the GraphQL type SyncState.
+type SyncState struct {
+	VendorIdentifier VendorIdentifier `json:"vendorIdentifier"`
+	Status           SyncStatus       `json:"status"`
+}
+
+// GetVendorIdentifier returns SyncState.VendorIdentifier, and is useful for accessing the field via an interface.
+func (v *SyncState) GetVendorIdentifier() VendorIdentifier { return v.VendorIdentifier }
+
+// GetStatus returns SyncState.Status, and is useful for accessing the field via an interface.
+func (v *SyncState) GetStatus() SyncStatus { return v.Status }
+
+type SyncStatus string
+
+const (
+	SyncStatusError          SyncStatus = "ERROR"
+	SyncStatusNoSyncRequired SyncStatus = "NO_SYNC_REQUIRED"
+	SyncStatusPending        SyncStatus = "PENDING"
+	SyncStatusSuccess        SyncStatus = "SUCCESS"
+)
+
+var AllSyncStatus = []SyncStatus{
+	SyncStatusError,
+	SyncStatusNoSyncRequired,
+	SyncStatusPending,
+	SyncStatusSuccess,
+}
+
+// TargetPackage includes the requested fields of the GraphQL type PackageDto.
+type TargetPackage struct {
+	Id          string `json:"id"`
+	RefId       string `json:"refId"`
+	DisplayName string `json:"displayName"`
+}
+
+// GetId returns TargetPackage.Id, and is useful for accessing the field via an interface.
+func (v *TargetPackage) GetId() string { return v.Id }
+
+// GetRefId returns TargetPackage.RefId, and is useful for accessing the field via an interface.
+func (v *TargetPackage) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns TargetPackage.DisplayName, and is useful for accessing the field via an interface.
+func (v *TargetPackage) GetDisplayName() string { return v.DisplayName }
 
 type TaxExempt struct {
 	Type  string `json:"type"`
@@ -2319,6 +5806,50 @@ func (v *TotalPrice) GetSubTotal() Money { return v.SubTotal }
 // GetTotal returns TotalPrice.Total, and is useful for accessing the field via an interface.
 func (v *TotalPrice) GetTotal() Money { return v.Total }
 
+// TrialBudget includes the requested fields of the GraphQL type BudgetConfiguration.
+type TrialBudget struct {
+	Limit float64 `json:"limit"`
+}
+
+// GetLimit returns TrialBudget.Limit, and is useful for accessing the field via an interface.
+func (v *TrialBudget) GetLimit() float64 { return v.Limit }
+
+// TrialDefaults includes the requested fields of the GraphQL type DefaultTrialConfig.
+type TrialDefaults struct {
+	Duration         float64           `json:"duration"`
+	Units            TrialPeriodUnits  `json:"units"`
+	TrialEndBehavior *TrialEndBehavior `json:"trialEndBehavior"`
+	Budget           *TrialBudget      `json:"budget"`
+}
+
+// GetDuration returns TrialDefaults.Duration, and is useful for accessing the field via an interface.
+func (v *TrialDefaults) GetDuration() float64 { return v.Duration }
+
+// GetUnits returns TrialDefaults.Units, and is useful for accessing the field via an interface.
+func (v *TrialDefaults) GetUnits() TrialPeriodUnits { return v.Units }
+
+// GetTrialEndBehavior returns TrialDefaults.TrialEndBehavior, and is useful for accessing the field via an interface.
+func (v *TrialDefaults) GetTrialEndBehavior() *TrialEndBehavior { return v.TrialEndBehavior }
+
+// GetBudget returns TrialDefaults.Budget, and is useful for accessing the field via an interface.
+func (v *TrialDefaults) GetBudget() *TrialBudget { return v.Budget }
+
+// TrialEligibility includes the requested fields of the GraphQL type EligibleForTrial.
+type TrialEligibility struct {
+	ProductId    *string `json:"productId"`
+	ProductRefId *string `json:"productRefId"`
+	Eligible     bool    `json:"eligible"`
+}
+
+// GetProductId returns TrialEligibility.ProductId, and is useful for accessing the field via an interface.
+func (v *TrialEligibility) GetProductId() *string { return v.ProductId }
+
+// GetProductRefId returns TrialEligibility.ProductRefId, and is useful for accessing the field via an interface.
+func (v *TrialEligibility) GetProductRefId() *string { return v.ProductRefId }
+
+// GetEligible returns TrialEligibility.Eligible, and is useful for accessing the field via an interface.
+func (v *TrialEligibility) GetEligible() bool { return v.Eligible }
+
 type TrialEndBehavior string
 
 const (
@@ -2347,6 +5878,506 @@ func (v *TrialOverrideConfigurationInput) GetTrialEndBehavior() *TrialEndBehavio
 
 // GetTrialEndDate returns TrialOverrideConfigurationInput.TrialEndDate, and is useful for accessing the field via an interface.
 func (v *TrialOverrideConfigurationInput) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+type TrialPeriodUnits string
+
+const (
+	TrialPeriodUnitsDay   TrialPeriodUnits = "DAY"
+	TrialPeriodUnitsMonth TrialPeriodUnits = "MONTH"
+)
+
+var AllTrialPeriodUnits = []TrialPeriodUnits{
+	TrialPeriodUnitsDay,
+	TrialPeriodUnitsMonth,
+}
+
+// TrialedPlan includes the requested fields of the GraphQL type TrialedPlan.
+type TrialedPlan struct {
+	ProductId    *string `json:"productId"`
+	ProductRefId *string `json:"productRefId"`
+	PlanId       *string `json:"planId"`
+	PlanRefId    *string `json:"planRefId"`
+}
+
+// GetProductId returns TrialedPlan.ProductId, and is useful for accessing the field via an interface.
+func (v *TrialedPlan) GetProductId() *string { return v.ProductId }
+
+// GetProductRefId returns TrialedPlan.ProductRefId, and is useful for accessing the field via an interface.
+func (v *TrialedPlan) GetProductRefId() *string { return v.ProductRefId }
+
+// GetPlanId returns TrialedPlan.PlanId, and is useful for accessing the field via an interface.
+func (v *TrialedPlan) GetPlanId() *string { return v.PlanId }
+
+// GetPlanRefId returns TrialedPlan.PlanRefId, and is useful for accessing the field via an interface.
+func (v *TrialedPlan) GetPlanRefId() *string { return v.PlanRefId }
+
+type UUIDFilterComparison struct {
+	Eq       *string  `json:"eq"`
+	Gt       *string  `json:"gt"`
+	Gte      *string  `json:"gte"`
+	ILike    *string  `json:"iLike"`
+	In       []string `json:"in"`
+	Is       *bool    `json:"is"`
+	IsNot    *bool    `json:"isNot"`
+	Like     *string  `json:"like"`
+	Lt       *string  `json:"lt"`
+	Lte      *string  `json:"lte"`
+	Neq      *string  `json:"neq"`
+	NotILike *string  `json:"notILike"`
+	NotIn    []string `json:"notIn"`
+	NotLike  *string  `json:"notLike"`
+}
+
+// GetEq returns UUIDFilterComparison.Eq, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetEq() *string { return v.Eq }
+
+// GetGt returns UUIDFilterComparison.Gt, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetGt() *string { return v.Gt }
+
+// GetGte returns UUIDFilterComparison.Gte, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetGte() *string { return v.Gte }
+
+// GetILike returns UUIDFilterComparison.ILike, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetILike() *string { return v.ILike }
+
+// GetIn returns UUIDFilterComparison.In, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetIn() []string { return v.In }
+
+// GetIs returns UUIDFilterComparison.Is, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetIs() *bool { return v.Is }
+
+// GetIsNot returns UUIDFilterComparison.IsNot, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetIsNot() *bool { return v.IsNot }
+
+// GetLike returns UUIDFilterComparison.Like, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetLike() *string { return v.Like }
+
+// GetLt returns UUIDFilterComparison.Lt, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetLt() *string { return v.Lt }
+
+// GetLte returns UUIDFilterComparison.Lte, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetLte() *string { return v.Lte }
+
+// GetNeq returns UUIDFilterComparison.Neq, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetNeq() *string { return v.Neq }
+
+// GetNotILike returns UUIDFilterComparison.NotILike, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetNotILike() *string { return v.NotILike }
+
+// GetNotIn returns UUIDFilterComparison.NotIn, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetNotIn() []string { return v.NotIn }
+
+// GetNotLike returns UUIDFilterComparison.NotLike, and is useful for accessing the field via an interface.
+func (v *UUIDFilterComparison) GetNotLike() *string { return v.NotLike }
+
+type UnarchiveCustomerInput struct {
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+}
+
+// GetCustomerId returns UnarchiveCustomerInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *UnarchiveCustomerInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns UnarchiveCustomerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UnarchiveCustomerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// UnarchiveCustomerResponse is returned by UnarchiveCustomer on success.
+type UnarchiveCustomerResponse struct {
+	UnarchiveCustomer Customer `json:"unarchiveCustomer"`
+}
+
+// GetUnarchiveCustomer returns UnarchiveCustomerResponse.UnarchiveCustomer, and is useful for accessing the field via an interface.
+func (v *UnarchiveCustomerResponse) GetUnarchiveCustomer() Customer { return v.UnarchiveCustomer }
+
+type UpdateCustomerInput struct {
+	AdditionalMetaData       *json.RawMessage     `json:"additionalMetaData"`
+	AwsMarketplaceCustomerId *string              `json:"awsMarketplaceCustomerId"`
+	BillingId                *string              `json:"billingId"`
+	BillingInformation       *CustomerBillingInfo `json:"billingInformation"`
+	CouponRefId              *string              `json:"couponRefId"`
+	CrmId                    *string              `json:"crmId"`
+	CustomerId               *string              `json:"customerId"`
+	Email                    *string              `json:"email"`
+	EnvironmentId            *string              `json:"environmentId"`
+	Name                     *string              `json:"name"`
+	RefId                    *string              `json:"refId"`
+	SalesforceId             *string              `json:"salesforceId"`
+	ShouldWaitSync           *bool                `json:"shouldWaitSync"`
+}
+
+// GetAdditionalMetaData returns UpdateCustomerInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAwsMarketplaceCustomerId returns UpdateCustomerInput.AwsMarketplaceCustomerId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetAwsMarketplaceCustomerId() *string {
+	return v.AwsMarketplaceCustomerId
+}
+
+// GetBillingId returns UpdateCustomerInput.BillingId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetBillingId() *string { return v.BillingId }
+
+// GetBillingInformation returns UpdateCustomerInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetBillingInformation() *CustomerBillingInfo {
+	return v.BillingInformation
+}
+
+// GetCouponRefId returns UpdateCustomerInput.CouponRefId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetCouponRefId() *string { return v.CouponRefId }
+
+// GetCrmId returns UpdateCustomerInput.CrmId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetCrmId() *string { return v.CrmId }
+
+// GetCustomerId returns UpdateCustomerInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetCustomerId() *string { return v.CustomerId }
+
+// GetEmail returns UpdateCustomerInput.Email, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetEmail() *string { return v.Email }
+
+// GetEnvironmentId returns UpdateCustomerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetName returns UpdateCustomerInput.Name, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetName() *string { return v.Name }
+
+// GetRefId returns UpdateCustomerInput.RefId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetRefId() *string { return v.RefId }
+
+// GetSalesforceId returns UpdateCustomerInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetShouldWaitSync returns UpdateCustomerInput.ShouldWaitSync, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerInput) GetShouldWaitSync() *bool { return v.ShouldWaitSync }
+
+// UpdateCustomerResponse is returned by UpdateCustomer on success.
+type UpdateCustomerResponse struct {
+	UpdateOneCustomer Customer `json:"updateOneCustomer"`
+}
+
+// GetUpdateOneCustomer returns UpdateCustomerResponse.UpdateOneCustomer, and is useful for accessing the field via an interface.
+func (v *UpdateCustomerResponse) GetUpdateOneCustomer() Customer { return v.UpdateOneCustomer }
+
+type UpdateSubscriptionEntitlementInput struct {
+	FeatureId                       *string                        `json:"featureId"`
+	HasSoftLimit                    *bool                          `json:"hasSoftLimit"`
+	HasUnlimitedUsage               *bool                          `json:"hasUnlimitedUsage"`
+	Id                              *string                        `json:"id"`
+	MonthlyResetPeriodConfiguration *MonthlyResetPeriodConfigInput `json:"monthlyResetPeriodConfiguration"`
+	ResetPeriod                     *EntitlementResetPeriod        `json:"resetPeriod"`
+	UsageLimit                      *float64                       `json:"usageLimit"`
+	WeeklyResetPeriodConfiguration  *WeeklyResetPeriodConfigInput  `json:"weeklyResetPeriodConfiguration"`
+	YearlyResetPeriodConfiguration  *YearlyResetPeriodConfigInput  `json:"yearlyResetPeriodConfiguration"`
+}
+
+// GetFeatureId returns UpdateSubscriptionEntitlementInput.FeatureId, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetFeatureId() *string { return v.FeatureId }
+
+// GetHasSoftLimit returns UpdateSubscriptionEntitlementInput.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetHasUnlimitedUsage returns UpdateSubscriptionEntitlementInput.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetId returns UpdateSubscriptionEntitlementInput.Id, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetId() *string { return v.Id }
+
+// GetMonthlyResetPeriodConfiguration returns UpdateSubscriptionEntitlementInput.MonthlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetMonthlyResetPeriodConfiguration() *MonthlyResetPeriodConfigInput {
+	return v.MonthlyResetPeriodConfiguration
+}
+
+// GetResetPeriod returns UpdateSubscriptionEntitlementInput.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetResetPeriod() *EntitlementResetPeriod {
+	return v.ResetPeriod
+}
+
+// GetUsageLimit returns UpdateSubscriptionEntitlementInput.UsageLimit, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetWeeklyResetPeriodConfiguration returns UpdateSubscriptionEntitlementInput.WeeklyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetWeeklyResetPeriodConfiguration() *WeeklyResetPeriodConfigInput {
+	return v.WeeklyResetPeriodConfiguration
+}
+
+// GetYearlyResetPeriodConfiguration returns UpdateSubscriptionEntitlementInput.YearlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionEntitlementInput) GetYearlyResetPeriodConfiguration() *YearlyResetPeriodConfigInput {
+	return v.YearlyResetPeriodConfiguration
+}
+
+type UpdateSubscriptionInput struct {
+	AdditionalMetaData       *json.RawMessage                     `json:"additionalMetaData"`
+	Addons                   []SubscriptionAddonInput             `json:"addons"`
+	AppliedCoupon            *SubscriptionCouponInput             `json:"appliedCoupon"`
+	AwaitPaymentConfirmation *bool                                `json:"awaitPaymentConfirmation"`
+	BillableFeatures         []BillableFeatureInput               `json:"billableFeatures"`
+	BillingCycleAnchor       *SubscriptionBillingCycleAnchor      `json:"billingCycleAnchor"`
+	BillingInformation       *SubscriptionBillingInfo             `json:"billingInformation"`
+	BillingPeriod            *BillingPeriod                       `json:"billingPeriod"`
+	Budget                   *BudgetConfigurationInput            `json:"budget"`
+	CancellationDate         *scalar.DateTime                     `json:"cancellationDate"`
+	Charges                  []ChargeInput                        `json:"charges"`
+	Entitlements             []SubscriptionEntitlementInputV2     `json:"entitlements"`
+	EnvironmentId            *string                              `json:"environmentId"`
+	MinimumSpend             *SubscriptionMinimumSpendValueInput  `json:"minimumSpend"`
+	PriceOverrides           []PriceOverrideInput                 `json:"priceOverrides"`
+	PromotionCode            *string                              `json:"promotionCode"`
+	RefId                    *string                              `json:"refId"`
+	SalesforceId             *string                              `json:"salesforceId"`
+	ScheduleStrategy         *ScheduleStrategy                    `json:"scheduleStrategy"`
+	SubscriptionEntitlements []UpdateSubscriptionEntitlementInput `json:"subscriptionEntitlements"`
+	SubscriptionId           *string                              `json:"subscriptionId"`
+	TrialEndDate             *scalar.DateTime                     `json:"trialEndDate"`
+	UnitQuantity             *float64                             `json:"unitQuantity"`
+}
+
+// GetAdditionalMetaData returns UpdateSubscriptionInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetAdditionalMetaData() *json.RawMessage {
+	return v.AdditionalMetaData
+}
+
+// GetAddons returns UpdateSubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns UpdateSubscriptionInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetAppliedCoupon() *SubscriptionCouponInput { return v.AppliedCoupon }
+
+// GetAwaitPaymentConfirmation returns UpdateSubscriptionInput.AwaitPaymentConfirmation, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetAwaitPaymentConfirmation() *bool {
+	return v.AwaitPaymentConfirmation
+}
+
+// GetBillableFeatures returns UpdateSubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetBillingCycleAnchor returns UpdateSubscriptionInput.BillingCycleAnchor, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetBillingCycleAnchor() *SubscriptionBillingCycleAnchor {
+	return v.BillingCycleAnchor
+}
+
+// GetBillingInformation returns UpdateSubscriptionInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetBillingInformation() *SubscriptionBillingInfo {
+	return v.BillingInformation
+}
+
+// GetBillingPeriod returns UpdateSubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetBudget returns UpdateSubscriptionInput.Budget, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetBudget() *BudgetConfigurationInput { return v.Budget }
+
+// GetCancellationDate returns UpdateSubscriptionInput.CancellationDate, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetCancellationDate() *scalar.DateTime { return v.CancellationDate }
+
+// GetCharges returns UpdateSubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetEntitlements returns UpdateSubscriptionInput.Entitlements, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetEntitlements() []SubscriptionEntitlementInputV2 {
+	return v.Entitlements
+}
+
+// GetEnvironmentId returns UpdateSubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetMinimumSpend returns UpdateSubscriptionInput.MinimumSpend, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetMinimumSpend() *SubscriptionMinimumSpendValueInput {
+	return v.MinimumSpend
+}
+
+// GetPriceOverrides returns UpdateSubscriptionInput.PriceOverrides, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetPriceOverrides() []PriceOverrideInput { return v.PriceOverrides }
+
+// GetPromotionCode returns UpdateSubscriptionInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetRefId returns UpdateSubscriptionInput.RefId, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetRefId() *string { return v.RefId }
+
+// GetSalesforceId returns UpdateSubscriptionInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetScheduleStrategy returns UpdateSubscriptionInput.ScheduleStrategy, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetScheduleStrategy() *ScheduleStrategy { return v.ScheduleStrategy }
+
+// GetSubscriptionEntitlements returns UpdateSubscriptionInput.SubscriptionEntitlements, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetSubscriptionEntitlements() []UpdateSubscriptionEntitlementInput {
+	return v.SubscriptionEntitlements
+}
+
+// GetSubscriptionId returns UpdateSubscriptionInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetSubscriptionId() *string { return v.SubscriptionId }
+
+// GetTrialEndDate returns UpdateSubscriptionInput.TrialEndDate, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetTrialEndDate() *scalar.DateTime { return v.TrialEndDate }
+
+// GetUnitQuantity returns UpdateSubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// UpdateSubscriptionResponse is returned by UpdateSubscription on success.
+type UpdateSubscriptionResponse struct {
+	UpdateOneSubscription Subscription `json:"updateOneSubscription"`
+}
+
+// GetUpdateOneSubscription returns UpdateSubscriptionResponse.UpdateOneSubscription, and is useful for accessing the field via an interface.
+func (v *UpdateSubscriptionResponse) GetUpdateOneSubscription() Subscription {
+	return v.UpdateOneSubscription
+}
+
+type UsageEventReportInput struct {
+	CustomerId     string           `json:"customerId"`
+	Dimensions     *json.RawMessage `json:"dimensions"`
+	EventName      string           `json:"eventName"`
+	IdempotencyKey string           `json:"idempotencyKey"`
+	ResourceId     *string          `json:"resourceId"`
+	Timestamp      *scalar.DateTime `json:"timestamp"`
+}
+
+// GetCustomerId returns UsageEventReportInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDimensions returns UsageEventReportInput.Dimensions, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetDimensions() *json.RawMessage { return v.Dimensions }
+
+// GetEventName returns UsageEventReportInput.EventName, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetEventName() string { return v.EventName }
+
+// GetIdempotencyKey returns UsageEventReportInput.IdempotencyKey, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetIdempotencyKey() string { return v.IdempotencyKey }
+
+// GetResourceId returns UsageEventReportInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetResourceId() *string { return v.ResourceId }
+
+// GetTimestamp returns UsageEventReportInput.Timestamp, and is useful for accessing the field via an interface.
+func (v *UsageEventReportInput) GetTimestamp() *scalar.DateTime { return v.Timestamp }
+
+type UsageEventsReportInput struct {
+	EnvironmentId *string                 `json:"environmentId"`
+	UsageEvents   []UsageEventReportInput `json:"usageEvents"`
+}
+
+// GetEnvironmentId returns UsageEventsReportInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UsageEventsReportInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetUsageEvents returns UsageEventsReportInput.UsageEvents, and is useful for accessing the field via an interface.
+func (v *UsageEventsReportInput) GetUsageEvents() []UsageEventReportInput { return v.UsageEvents }
+
+// UsageHistory includes the requested fields of the GraphQL type UsageHistoryV2.
+type UsageHistory struct {
+	Markers []UsageMarker `json:"markers"`
+	Series  []UsageSeries `json:"series"`
+}
+
+// GetMarkers returns UsageHistory.Markers, and is useful for accessing the field via an interface.
+func (v *UsageHistory) GetMarkers() []UsageMarker { return v.Markers }
+
+// GetSeries returns UsageHistory.Series, and is useful for accessing the field via an interface.
+func (v *UsageHistory) GetSeries() []UsageSeries { return v.Series }
+
+type UsageHistoryV2Input struct {
+	CustomerId                   string           `json:"customerId"`
+	EndDate                      *scalar.DateTime `json:"endDate"`
+	EnvironmentId                *string          `json:"environmentId"`
+	FeatureId                    string           `json:"featureId"`
+	GroupBy                      []string         `json:"groupBy"`
+	IncludeInactiveSubscriptions *bool            `json:"includeInactiveSubscriptions"`
+	Paging                       *CursorPaging    `json:"paging"`
+	ResourceId                   *string          `json:"resourceId"`
+	StartDate                    scalar.DateTime  `json:"startDate"`
+}
+
+// GetCustomerId returns UsageHistoryV2Input.CustomerId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetCustomerId() string { return v.CustomerId }
+
+// GetEndDate returns UsageHistoryV2Input.EndDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEnvironmentId returns UsageHistoryV2Input.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureId returns UsageHistoryV2Input.FeatureId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetFeatureId() string { return v.FeatureId }
+
+// GetGroupBy returns UsageHistoryV2Input.GroupBy, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetGroupBy() []string { return v.GroupBy }
+
+// GetIncludeInactiveSubscriptions returns UsageHistoryV2Input.IncludeInactiveSubscriptions, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetIncludeInactiveSubscriptions() *bool {
+	return v.IncludeInactiveSubscriptions
+}
+
+// GetPaging returns UsageHistoryV2Input.Paging, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetPaging() *CursorPaging { return v.Paging }
+
+// GetResourceId returns UsageHistoryV2Input.ResourceId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetResourceId() *string { return v.ResourceId }
+
+// GetStartDate returns UsageHistoryV2Input.StartDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV2Input) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// UsageMarker includes the requested fields of the GraphQL type UsageMarker.
+type UsageMarker struct {
+	Type      UsageMarkerType `json:"type"`
+	Timestamp scalar.DateTime `json:"timestamp"`
+}
+
+// GetType returns UsageMarker.Type, and is useful for accessing the field via an interface.
+func (v *UsageMarker) GetType() UsageMarkerType { return v.Type }
+
+// GetTimestamp returns UsageMarker.Timestamp, and is useful for accessing the field via an interface.
+func (v *UsageMarker) GetTimestamp() scalar.DateTime { return v.Timestamp }
+
+type UsageMarkerType string
+
+const (
+	UsageMarkerTypePeriodicReset           UsageMarkerType = "PERIODIC_RESET"
+	UsageMarkerTypeSubscriptionChangeReset UsageMarkerType = "SUBSCRIPTION_CHANGE_RESET"
+)
+
+var AllUsageMarkerType = []UsageMarkerType{
+	UsageMarkerTypePeriodicReset,
+	UsageMarkerTypeSubscriptionChangeReset,
+}
+
+// UsagePoint includes the requested fields of the GraphQL type UsageHistoryPoint.
+type UsagePoint struct {
+	Timestamp    scalar.DateTime `json:"timestamp"`
+	Value        float64         `json:"value"`
+	IsResetPoint bool            `json:"isResetPoint"`
+}
+
+// GetTimestamp returns UsagePoint.Timestamp, and is useful for accessing the field via an interface.
+func (v *UsagePoint) GetTimestamp() scalar.DateTime { return v.Timestamp }
+
+// GetValue returns UsagePoint.Value, and is useful for accessing the field via an interface.
+func (v *UsagePoint) GetValue() float64 { return v.Value }
+
+// GetIsResetPoint returns UsagePoint.IsResetPoint, and is useful for accessing the field via an interface.
+func (v *UsagePoint) GetIsResetPoint() bool { return v.IsResetPoint }
+
+// UsageSeries includes the requested fields of the GraphQL type UsageHistorySeries.
+type UsageSeries struct {
+	Tags   []UsageTag   `json:"tags"`
+	Points []UsagePoint `json:"points"`
+}
+
+// GetTags returns UsageSeries.Tags, and is useful for accessing the field via an interface.
+func (v *UsageSeries) GetTags() []UsageTag { return v.Tags }
+
+// GetPoints returns UsageSeries.Points, and is useful for accessing the field via an interface.
+func (v *UsageSeries) GetPoints() []UsagePoint { return v.Points }
+
+// UsageTag includes the requested fields of the GraphQL type UsageHistorySeriesTag.
+type UsageTag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// GetKey returns UsageTag.Key, and is useful for accessing the field via an interface.
+func (v *UsageTag) GetKey() string { return v.Key }
+
+// GetValue returns UsageTag.Value, and is useful for accessing the field via an interface.
+func (v *UsageTag) GetValue() string { return v.Value }
 
 type UsageUpdateBehavior string
 
@@ -2380,6 +6411,42 @@ func (v *UsageUpdated) GetEntitlementReference() EntitlementReference { return v
 // GetUsage returns UsageUpdated.Usage, and is useful for accessing the field via an interface.
 func (v *UsageUpdated) GetUsage() EntitlementUsage { return v.Usage }
 
+type VendorIdentifier string
+
+const (
+	VendorIdentifierAirwallex       VendorIdentifier = "AIRWALLEX"
+	VendorIdentifierAppStore        VendorIdentifier = "APP_STORE"
+	VendorIdentifierAuth0           VendorIdentifier = "AUTH0"
+	VendorIdentifierAwsMarketplace  VendorIdentifier = "AWS_MARKETPLACE"
+	VendorIdentifierBigQuery        VendorIdentifier = "BIG_QUERY"
+	VendorIdentifierHubspot         VendorIdentifier = "HUBSPOT"
+	VendorIdentifierOpenFga         VendorIdentifier = "OPEN_FGA"
+	VendorIdentifierPrequel         VendorIdentifier = "PREQUEL"
+	VendorIdentifierReceived        VendorIdentifier = "RECEIVED"
+	VendorIdentifierSalesforce      VendorIdentifier = "SALESFORCE"
+	VendorIdentifierSnowflake       VendorIdentifier = "SNOWFLAKE"
+	VendorIdentifierStripe          VendorIdentifier = "STRIPE"
+	VendorIdentifierStripeInvoicing VendorIdentifier = "STRIPE_INVOICING"
+	VendorIdentifierZuora           VendorIdentifier = "ZUORA"
+)
+
+var AllVendorIdentifier = []VendorIdentifier{
+	VendorIdentifierAirwallex,
+	VendorIdentifierAppStore,
+	VendorIdentifierAuth0,
+	VendorIdentifierAwsMarketplace,
+	VendorIdentifierBigQuery,
+	VendorIdentifierHubspot,
+	VendorIdentifierOpenFga,
+	VendorIdentifierPrequel,
+	VendorIdentifierReceived,
+	VendorIdentifierSalesforce,
+	VendorIdentifierSnowflake,
+	VendorIdentifierStripe,
+	VendorIdentifierStripeInvoicing,
+	VendorIdentifierZuora,
+}
+
 type WeeklyAccordingTo string
 
 const (
@@ -2411,6 +6478,20 @@ type WeeklyResetPeriodConfigInput struct {
 // GetAccordingTo returns WeeklyResetPeriodConfigInput.AccordingTo, and is useful for accessing the field via an interface.
 func (v *WeeklyResetPeriodConfigInput) GetAccordingTo() WeeklyAccordingTo { return v.AccordingTo }
 
+type WidgetType string
+
+const (
+	WidgetTypeCheckout       WidgetType = "CHECKOUT"
+	WidgetTypeCustomerPortal WidgetType = "CUSTOMER_PORTAL"
+	WidgetTypePaywall        WidgetType = "PAYWALL"
+)
+
+var AllWidgetType = []WidgetType{
+	WidgetTypeCheckout,
+	WidgetTypeCustomerPortal,
+	WidgetTypePaywall,
+}
+
 type YearlyAccordingTo string
 
 const (
@@ -2428,6 +6509,94 @@ type YearlyResetPeriodConfigInput struct {
 // GetAccordingTo returns YearlyResetPeriodConfigInput.AccordingTo, and is useful for accessing the field via an interface.
 func (v *YearlyResetPeriodConfigInput) GetAccordingTo() YearlyAccordingTo { return v.AccordingTo }
 
+// __ApplySubscriptionInput is used internally by genqlient
+type __ApplySubscriptionInput struct {
+	Input ApplySubscriptionInput `json:"input"`
+}
+
+// GetInput returns __ApplySubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__ApplySubscriptionInput) GetInput() ApplySubscriptionInput { return v.Input }
+
+// __ArchiveCustomerInput is used internally by genqlient
+type __ArchiveCustomerInput struct {
+	Input ArchiveCustomerInput `json:"input"`
+}
+
+// GetInput returns __ArchiveCustomerInput.Input, and is useful for accessing the field via an interface.
+func (v *__ArchiveCustomerInput) GetInput() ArchiveCustomerInput { return v.Input }
+
+// __CancelSubscriptionInput is used internally by genqlient
+type __CancelSubscriptionInput struct {
+	Input SubscriptionCancellationInput `json:"input"`
+}
+
+// GetInput returns __CancelSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__CancelSubscriptionInput) GetInput() SubscriptionCancellationInput { return v.Input }
+
+// __CancelSubscriptionUpdatesInput is used internally by genqlient
+type __CancelSubscriptionUpdatesInput struct {
+	Input SubscriptionUpdateScheduleCancellationInput `json:"input"`
+}
+
+// GetInput returns __CancelSubscriptionUpdatesInput.Input, and is useful for accessing the field via an interface.
+func (v *__CancelSubscriptionUpdatesInput) GetInput() SubscriptionUpdateScheduleCancellationInput {
+	return v.Input
+}
+
+// __EstimateSubscriptionInput is used internally by genqlient
+type __EstimateSubscriptionInput struct {
+	Input EstimateSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __EstimateSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__EstimateSubscriptionInput) GetInput() EstimateSubscriptionInput { return v.Input }
+
+// __EstimateSubscriptionUpdateInput is used internally by genqlient
+type __EstimateSubscriptionUpdateInput struct {
+	Input EstimateSubscriptionUpdateInput `json:"input"`
+}
+
+// GetInput returns __EstimateSubscriptionUpdateInput.Input, and is useful for accessing the field via an interface.
+func (v *__EstimateSubscriptionUpdateInput) GetInput() EstimateSubscriptionUpdateInput {
+	return v.Input
+}
+
+// __GetActiveSubscriptionsInput is used internally by genqlient
+type __GetActiveSubscriptionsInput struct {
+	Input GetActiveSubscriptionsInput `json:"input"`
+}
+
+// GetInput returns __GetActiveSubscriptionsInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetActiveSubscriptionsInput) GetInput() GetActiveSubscriptionsInput { return v.Input }
+
+// __GetActiveSubscriptionsListInput is used internally by genqlient
+type __GetActiveSubscriptionsListInput struct {
+	Input GetActiveSubscriptionsInput `json:"input"`
+}
+
+// GetInput returns __GetActiveSubscriptionsListInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetActiveSubscriptionsListInput) GetInput() GetActiveSubscriptionsInput { return v.Input }
+
+// __GetCouponsInput is used internally by genqlient
+type __GetCouponsInput struct {
+	Filter *CouponFilter `json:"filter"`
+	Paging *CursorPaging `json:"paging"`
+}
+
+// GetFilter returns __GetCouponsInput.Filter, and is useful for accessing the field via an interface.
+func (v *__GetCouponsInput) GetFilter() *CouponFilter { return v.Filter }
+
+// GetPaging returns __GetCouponsInput.Paging, and is useful for accessing the field via an interface.
+func (v *__GetCouponsInput) GetPaging() *CursorPaging { return v.Paging }
+
+// __GetCustomerByIdInput is used internally by genqlient
+type __GetCustomerByIdInput struct {
+	Input GetCustomerByRefIdInput `json:"input"`
+}
+
+// GetInput returns __GetCustomerByIdInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCustomerByIdInput) GetInput() GetCustomerByRefIdInput { return v.Input }
+
 // __GetEntitlementsStateInput is used internally by genqlient
 type __GetEntitlementsStateInput struct {
 	Query FetchEntitlementsQuery `json:"query"`
@@ -2435,6 +6604,56 @@ type __GetEntitlementsStateInput struct {
 
 // GetQuery returns __GetEntitlementsStateInput.Query, and is useful for accessing the field via an interface.
 func (v *__GetEntitlementsStateInput) GetQuery() FetchEntitlementsQuery { return v.Query }
+
+// __GetSubscriptionInput is used internally by genqlient
+type __GetSubscriptionInput struct {
+	Input GetSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __GetSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetSubscriptionInput) GetInput() GetSubscriptionInput { return v.Input }
+
+// __GetSubscriptionsInput is used internally by genqlient
+type __GetSubscriptionsInput struct {
+	Filter  *SubscriptionQueryFilter `json:"filter"`
+	Paging  *CursorPaging            `json:"paging"`
+	Sorting []SubscriptionQuerySort  `json:"sorting"`
+}
+
+// GetFilter returns __GetSubscriptionsInput.Filter, and is useful for accessing the field via an interface.
+func (v *__GetSubscriptionsInput) GetFilter() *SubscriptionQueryFilter { return v.Filter }
+
+// GetPaging returns __GetSubscriptionsInput.Paging, and is useful for accessing the field via an interface.
+func (v *__GetSubscriptionsInput) GetPaging() *CursorPaging { return v.Paging }
+
+// GetSorting returns __GetSubscriptionsInput.Sorting, and is useful for accessing the field via an interface.
+func (v *__GetSubscriptionsInput) GetSorting() []SubscriptionQuerySort { return v.Sorting }
+
+// __GetUsageHistoryV2Input is used internally by genqlient
+type __GetUsageHistoryV2Input struct {
+	Input UsageHistoryV2Input `json:"input"`
+}
+
+// GetInput returns __GetUsageHistoryV2Input.Input, and is useful for accessing the field via an interface.
+func (v *__GetUsageHistoryV2Input) GetInput() UsageHistoryV2Input { return v.Input }
+
+// __GrantPromotionalEntitlementsInput is used internally by genqlient
+type __GrantPromotionalEntitlementsInput struct {
+	Input GrantPromotionalEntitlementsInput `json:"input"`
+}
+
+// GetInput returns __GrantPromotionalEntitlementsInput.Input, and is useful for accessing the field via an interface.
+func (v *__GrantPromotionalEntitlementsInput) GetInput() GrantPromotionalEntitlementsInput {
+	return v.Input
+}
+
+// __PreviewSubscriptionInput is used internally by genqlient
+type __PreviewSubscriptionInput struct {
+	Input PreviewSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __PreviewSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__PreviewSubscriptionInput) GetInput() PreviewSubscriptionInput { return v.Input }
 
 // __ProvisionCustomerInput is used internally by genqlient
 type __ProvisionCustomerInput struct {
@@ -2452,6 +6671,22 @@ type __ProvisionSubscriptionInput struct {
 // GetInput returns __ProvisionSubscriptionInput.Input, and is useful for accessing the field via an interface.
 func (v *__ProvisionSubscriptionInput) GetInput() ProvisionSubscriptionInput { return v.Input }
 
+// __ReportEventInput is used internally by genqlient
+type __ReportEventInput struct {
+	Input UsageEventsReportInput `json:"input"`
+}
+
+// GetInput returns __ReportEventInput.Input, and is useful for accessing the field via an interface.
+func (v *__ReportEventInput) GetInput() UsageEventsReportInput { return v.Input }
+
+// __ReportUsageBulkInput is used internally by genqlient
+type __ReportUsageBulkInput struct {
+	Input ReportUsageBulkInput `json:"input"`
+}
+
+// GetInput returns __ReportUsageBulkInput.Input, and is useful for accessing the field via an interface.
+func (v *__ReportUsageBulkInput) GetInput() ReportUsageBulkInput { return v.Input }
+
 // __ReportUsageInput is used internally by genqlient
 type __ReportUsageInput struct {
 	Input ReportUsageInput `json:"input"`
@@ -2459,6 +6694,2191 @@ type __ReportUsageInput struct {
 
 // GetInput returns __ReportUsageInput.Input, and is useful for accessing the field via an interface.
 func (v *__ReportUsageInput) GetInput() ReportUsageInput { return v.Input }
+
+// __RevokePromotionalEntitlementInput is used internally by genqlient
+type __RevokePromotionalEntitlementInput struct {
+	Input RevokePromotionalEntitlementInput `json:"input"`
+}
+
+// GetInput returns __RevokePromotionalEntitlementInput.Input, and is useful for accessing the field via an interface.
+func (v *__RevokePromotionalEntitlementInput) GetInput() RevokePromotionalEntitlementInput {
+	return v.Input
+}
+
+// __UnarchiveCustomerInput is used internally by genqlient
+type __UnarchiveCustomerInput struct {
+	Input UnarchiveCustomerInput `json:"input"`
+}
+
+// GetInput returns __UnarchiveCustomerInput.Input, and is useful for accessing the field via an interface.
+func (v *__UnarchiveCustomerInput) GetInput() UnarchiveCustomerInput { return v.Input }
+
+// __UpdateCustomerInput is used internally by genqlient
+type __UpdateCustomerInput struct {
+	Input UpdateCustomerInput `json:"input"`
+}
+
+// GetInput returns __UpdateCustomerInput.Input, and is useful for accessing the field via an interface.
+func (v *__UpdateCustomerInput) GetInput() UpdateCustomerInput { return v.Input }
+
+// __UpdateSubscriptionInput is used internally by genqlient
+type __UpdateSubscriptionInput struct {
+	Input UpdateSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __UpdateSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__UpdateSubscriptionInput) GetInput() UpdateSubscriptionInput { return v.Input }
+
+// The mutation executed by ApplySubscription.
+const ApplySubscription_Operation = `
+mutation ApplySubscription ($input: ApplySubscriptionInput!) {
+	applySubscription(input: $input) {
+		subscription {
+			... SubscriptionDetails
+		}
+		entitlementsV2 {
+			__typename
+			... EntitlementUnion
+		}
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment EntitlementUnion on EntitlementUnion {
+	__typename
+	... on FeatureEntitlement {
+		isGranted
+		accessDeniedReason
+		feature {
+			refId
+			featureType
+			meterType
+			displayName
+			description
+			featureUnits
+			featureUnitsPlural
+		}
+		usageLimit
+		hasUnlimitedUsage
+		hasSoftLimit
+		currentUsage
+		enumValues
+		resetPeriod
+		usagePeriodAnchor
+		usagePeriodStart
+		usagePeriodEnd
+		entitlementUpdatedAt
+		usageUpdatedAt
+		validUntil
+		creditRate {
+			amount
+			currencyId
+		}
+	}
+	... on CreditEntitlement {
+		isGranted
+		accessDeniedReason
+		currency {
+			currencyId
+			displayName
+			description
+			unitSingular
+			unitPlural
+		}
+		usageLimit
+		hasSoftLimit
+		currentUsage
+		usagePeriodEnd
+		entitlementUpdatedAt
+		usageUpdatedAt
+		validUntil
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func ApplySubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ApplySubscriptionInput,
+) (data_ *ApplySubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ApplySubscription",
+		Query:  ApplySubscription_Operation,
+		Variables: &__ApplySubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ApplySubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ArchiveCustomer.
+const ArchiveCustomer_Operation = `
+mutation ArchiveCustomer ($input: ArchiveCustomerInput!) {
+	archiveCustomer(input: $input) {
+		customerId
+	}
+}
+`
+
+func ArchiveCustomer(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ArchiveCustomerInput,
+) (data_ *ArchiveCustomerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ArchiveCustomer",
+		Query:  ArchiveCustomer_Operation,
+		Variables: &__ArchiveCustomerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ArchiveCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by CancelSubscription.
+const CancelSubscription_Operation = `
+mutation CancelSubscription ($input: SubscriptionCancellationInput!) {
+	cancelSubscription(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func CancelSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input SubscriptionCancellationInput,
+) (data_ *CancelSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "CancelSubscription",
+		Query:  CancelSubscription_Operation,
+		Variables: &__CancelSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &CancelSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by CancelSubscriptionUpdates.
+const CancelSubscriptionUpdates_Operation = `
+mutation CancelSubscriptionUpdates ($input: SubscriptionUpdateScheduleCancellationInput!) {
+	cancelSchedule(input: $input)
+}
+`
+
+func CancelSubscriptionUpdates(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input SubscriptionUpdateScheduleCancellationInput,
+) (data_ *CancelSubscriptionUpdatesResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "CancelSubscriptionUpdates",
+		Query:  CancelSubscriptionUpdates_Operation,
+		Variables: &__CancelSubscriptionUpdatesInput{
+			Input: input,
+		},
+	}
+
+	data_ = &CancelSubscriptionUpdatesResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by EstimateSubscription.
+const EstimateSubscription_Operation = `
+mutation EstimateSubscription ($input: EstimateSubscriptionInput!) {
+	estimateSubscription(input: $input) {
+		... SubscriptionPreview
+	}
+}
+fragment SubscriptionPreview on SubscriptionPreview {
+	subTotal {
+		... Money
+	}
+	discountAmount {
+		... Money
+	}
+	totalExcludingTax {
+		... Money
+	}
+	tax {
+		... Money
+	}
+	total {
+		... Money
+	}
+	discount {
+		name
+		type
+		value
+		durationType
+		durationInMonths
+	}
+	taxDetails {
+		displayName
+		percentage
+		inclusive
+	}
+	billingPeriodRange {
+		start
+		end
+	}
+	subscription {
+		subTotal {
+			... Money
+		}
+		discountAmount {
+			... Money
+		}
+		totalExcludingTax {
+			... Money
+		}
+		tax {
+			... Money
+		}
+		total {
+			... Money
+		}
+		discount {
+			name
+			type
+			value
+			durationType
+			durationInMonths
+		}
+		taxDetails {
+			displayName
+			percentage
+			inclusive
+		}
+	}
+	proration {
+		prorationDate
+		hasProrations
+		credit {
+			... Money
+		}
+		debit {
+			... Money
+		}
+		netAmount {
+			... Money
+		}
+	}
+	credits {
+		initial {
+			... Money
+		}
+		used {
+			... Money
+		}
+		remaining {
+			... Money
+		}
+	}
+	isPlanDowngrade
+	hasScheduledUpdates
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+// A mutation by declaration only: it changes nothing.
+func EstimateSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input EstimateSubscriptionInput,
+) (data_ *EstimateSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "EstimateSubscription",
+		Query:  EstimateSubscription_Operation,
+		Variables: &__EstimateSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &EstimateSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by EstimateSubscriptionUpdate.
+const EstimateSubscriptionUpdate_Operation = `
+mutation EstimateSubscriptionUpdate ($input: EstimateSubscriptionUpdateInput!) {
+	estimateSubscriptionUpdate(input: $input) {
+		... SubscriptionPreview
+	}
+}
+fragment SubscriptionPreview on SubscriptionPreview {
+	subTotal {
+		... Money
+	}
+	discountAmount {
+		... Money
+	}
+	totalExcludingTax {
+		... Money
+	}
+	tax {
+		... Money
+	}
+	total {
+		... Money
+	}
+	discount {
+		name
+		type
+		value
+		durationType
+		durationInMonths
+	}
+	taxDetails {
+		displayName
+		percentage
+		inclusive
+	}
+	billingPeriodRange {
+		start
+		end
+	}
+	subscription {
+		subTotal {
+			... Money
+		}
+		discountAmount {
+			... Money
+		}
+		totalExcludingTax {
+			... Money
+		}
+		tax {
+			... Money
+		}
+		total {
+			... Money
+		}
+		discount {
+			name
+			type
+			value
+			durationType
+			durationInMonths
+		}
+		taxDetails {
+			displayName
+			percentage
+			inclusive
+		}
+	}
+	proration {
+		prorationDate
+		hasProrations
+		credit {
+			... Money
+		}
+		debit {
+			... Money
+		}
+		netAmount {
+			... Money
+		}
+	}
+	credits {
+		initial {
+			... Money
+		}
+		used {
+			... Money
+		}
+		remaining {
+			... Money
+		}
+	}
+	isPlanDowngrade
+	hasScheduledUpdates
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+// A mutation by declaration only: it changes nothing.
+func EstimateSubscriptionUpdate(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input EstimateSubscriptionUpdateInput,
+) (data_ *EstimateSubscriptionUpdateResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "EstimateSubscriptionUpdate",
+		Query:  EstimateSubscriptionUpdate_Operation,
+		Variables: &__EstimateSubscriptionUpdateInput{
+			Input: input,
+		},
+	}
+
+	data_ = &EstimateSubscriptionUpdateResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetActiveSubscriptions.
+const GetActiveSubscriptions_Operation = `
+query GetActiveSubscriptions ($input: GetActiveSubscriptionsInput!) {
+	getActiveSubscriptions(input: $input) {
+		... SubscriptionDetails
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func GetActiveSubscriptions(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetActiveSubscriptionsInput,
+) (data_ *GetActiveSubscriptionsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetActiveSubscriptions",
+		Query:  GetActiveSubscriptions_Operation,
+		Variables: &__GetActiveSubscriptionsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetActiveSubscriptionsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetActiveSubscriptionsList.
+const GetActiveSubscriptionsList_Operation = `
+query GetActiveSubscriptionsList ($input: GetActiveSubscriptionsInput!) {
+	getActiveSubscriptions(input: $input) {
+		... SlimSubscription
+	}
+}
+fragment SlimSubscription on CustomerSubscription {
+	subscriptionId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	resource {
+		resourceId
+	}
+	plan {
+		refId
+		displayName
+		description
+		product {
+			refId
+			displayName
+			downgradePlan {
+				refId
+				displayName
+			}
+		}
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	prices {
+		billingModel
+		price {
+			billingPeriod
+			price {
+				... Money
+			}
+		}
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+func GetActiveSubscriptionsList(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetActiveSubscriptionsInput,
+) (data_ *GetActiveSubscriptionsListResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetActiveSubscriptionsList",
+		Query:  GetActiveSubscriptionsList_Operation,
+		Variables: &__GetActiveSubscriptionsListInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetActiveSubscriptionsListResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCoupons.
+const GetCoupons_Operation = `
+query GetCoupons ($filter: CouponFilter, $paging: CursorPaging) {
+	coupons(filter: $filter, paging: $paging) {
+		edges {
+			node {
+				... Coupon
+			}
+		}
+	}
+}
+fragment Coupon on Coupon {
+	id
+	refId
+	name
+	description
+	type
+	status
+	discountValue
+	percentOff
+	amountsOff {
+		... Money
+	}
+	additionalMetaData
+	createdAt
+	updatedAt
+	billingId
+	billingLinkUrl
+	syncStates {
+		vendorIdentifier
+		status
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+// The connection has no cursors to go on from: the client goes on by excluding what it has seen.
+func GetCoupons(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	filter *CouponFilter,
+	paging *CursorPaging,
+) (data_ *GetCouponsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCoupons",
+		Query:  GetCoupons_Operation,
+		Variables: &__GetCouponsInput{
+			Filter: filter,
+			Paging: paging,
+		},
+	}
+
+	data_ = &GetCouponsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCustomerById.
+const GetCustomerById_Operation = `
+query GetCustomerById ($input: GetCustomerByRefIdInput!) {
+	getCustomerByRefId(input: $input) {
+		... CustomerDetails
+	}
+}
+fragment CustomerDetails on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+	hasPaymentMethod
+	hasActiveSubscription
+	defaultPaymentMethodType
+	defaultPaymentMethodLast4Digits
+	defaultPaymentExpirationMonth
+	defaultPaymentExpirationYear
+	trialedPlans {
+		productId
+		productRefId
+		planId
+		planRefId
+	}
+	eligibleForTrial {
+		productId
+		productRefId
+		eligible
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	coupon {
+		... Coupon
+	}
+	promotionalEntitlements {
+		... PromotionalEntitlement
+	}
+	subscriptions {
+		... SubscriptionDetails
+	}
+}
+fragment Coupon on Coupon {
+	id
+	refId
+	name
+	description
+	type
+	status
+	discountValue
+	percentOff
+	amountsOff {
+		... Money
+	}
+	additionalMetaData
+	createdAt
+	updatedAt
+	billingId
+	billingLinkUrl
+	syncStates {
+		vendorIdentifier
+		status
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+`
+
+func GetCustomerById(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetCustomerByRefIdInput,
+) (data_ *GetCustomerByIdResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCustomerById",
+		Query:  GetCustomerById_Operation,
+		Variables: &__GetCustomerByIdInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCustomerByIdResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
 
 // The query executed by GetEntitlementsState.
 const GetEntitlementsState_Operation = `
@@ -2569,6 +8989,645 @@ func GetSdkConfiguration(
 	}
 
 	data_ = &GetSdkConfigurationResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetSubscription.
+const GetSubscription_Operation = `
+query GetSubscription ($input: GetSubscriptionInput!) {
+	getSubscription(input: $input) {
+		... SubscriptionDetails
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func GetSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetSubscriptionInput,
+) (data_ *GetSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetSubscription",
+		Query:  GetSubscription_Operation,
+		Variables: &__GetSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetSubscriptions.
+const GetSubscriptions_Operation = `
+query GetSubscriptions ($filter: SubscriptionQueryFilter, $paging: CursorPaging, $sorting: [SubscriptionQuerySort!]) {
+	subscriptions(filter: $filter, paging: $paging, sorting: $sorting) {
+		edges {
+			node {
+				... ListedSubscription
+			}
+		}
+		pageInfo {
+			startCursor
+			endCursor
+			hasNextPage
+			hasPreviousPage
+		}
+	}
+}
+fragment ListedSubscription on SubscriptionQuery {
+	subscriptionId
+	status
+	pricingType
+	startDate
+	trialEndDate
+	currentBillingPeriodEnd
+	customer {
+		customerId
+	}
+	payingCustomer {
+		customerId
+	}
+	resource {
+		resourceId
+	}
+	plan {
+		refId
+		displayName
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+`
+
+func GetSubscriptions(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	filter *SubscriptionQueryFilter,
+	paging *CursorPaging,
+	sorting []SubscriptionQuerySort,
+) (data_ *GetSubscriptionsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetSubscriptions",
+		Query:  GetSubscriptions_Operation,
+		Variables: &__GetSubscriptionsInput{
+			Filter:  filter,
+			Paging:  paging,
+			Sorting: sorting,
+		},
+	}
+
+	data_ = &GetSubscriptionsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetUsageHistoryV2.
+const GetUsageHistoryV2_Operation = `
+query GetUsageHistoryV2 ($input: UsageHistoryV2Input!) {
+	usageHistoryV2(input: $input) {
+		markers {
+			type
+			timestamp
+		}
+		series {
+			tags {
+				key
+				value
+			}
+			points {
+				timestamp
+				value
+				isResetPoint
+			}
+		}
+	}
+}
+`
+
+func GetUsageHistoryV2(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UsageHistoryV2Input,
+) (data_ *GetUsageHistoryV2Response, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetUsageHistoryV2",
+		Query:  GetUsageHistoryV2_Operation,
+		Variables: &__GetUsageHistoryV2Input{
+			Input: input,
+		},
+	}
+
+	data_ = &GetUsageHistoryV2Response{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by GrantPromotionalEntitlements.
+const GrantPromotionalEntitlements_Operation = `
+mutation GrantPromotionalEntitlements ($input: GrantPromotionalEntitlementsInput!) {
+	grantPromotionalEntitlements(input: $input) {
+		... PromotionalEntitlement
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func GrantPromotionalEntitlements(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GrantPromotionalEntitlementsInput,
+) (data_ *GrantPromotionalEntitlementsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GrantPromotionalEntitlements",
+		Query:  GrantPromotionalEntitlements_Operation,
+		Variables: &__GrantPromotionalEntitlementsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GrantPromotionalEntitlementsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -2798,6 +9857,135 @@ func OnUsageUpdatedV2ForwardData(interfaceChan interface{}, jsonRawMsg json.RawM
 	}
 	dataChan_ <- wsResp
 	return nil
+}
+
+// The mutation executed by PreviewSubscription.
+const PreviewSubscription_Operation = `
+mutation PreviewSubscription ($input: PreviewSubscriptionInput!) {
+	previewSubscription(input: $input) {
+		... SubscriptionPreviewV2
+	}
+}
+fragment SubscriptionPreviewV2 on SubscriptionPreviewV2 {
+	immediateInvoice {
+		subTotal {
+			... Money
+		}
+		discount {
+			... Money
+		}
+		totalExcludingTax {
+			... Money
+		}
+		tax {
+			... Money
+		}
+		total {
+			... Money
+		}
+		discountDetails {
+			name
+			type
+			value
+			durationType
+			durationInMonths
+		}
+		taxDetails {
+			displayName
+			percentage
+			inclusive
+		}
+		proration {
+			prorationDate
+			hasProrations
+			credit {
+				... Money
+			}
+			debit {
+				... Money
+			}
+			netAmount {
+				... Money
+			}
+		}
+		credits {
+			initial {
+				... Money
+			}
+			used {
+				... Money
+			}
+			remaining {
+				... Money
+			}
+		}
+	}
+	recurringInvoice {
+		subTotal {
+			... Money
+		}
+		discount {
+			... Money
+		}
+		totalExcludingTax {
+			... Money
+		}
+		tax {
+			... Money
+		}
+		total {
+			... Money
+		}
+		discountDetails {
+			name
+			type
+			value
+			durationType
+			durationInMonths
+		}
+		taxDetails {
+			displayName
+			percentage
+			inclusive
+		}
+	}
+	billingPeriodRange {
+		start
+		end
+	}
+	isPlanDowngrade
+	hasScheduledUpdates
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+// A mutation by declaration only: it changes nothing.
+func PreviewSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input PreviewSubscriptionInput,
+) (data_ *PreviewSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "PreviewSubscription",
+		Query:  PreviewSubscription_Operation,
+		Variables: &__PreviewSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &PreviewSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
 }
 
 // The mutation executed by ProvisionCustomer.
@@ -3254,27 +10442,62 @@ func ProvisionSubscription(
 	return data_, err_
 }
 
+// The mutation executed by ReportEvent.
+const ReportEvent_Operation = `
+mutation ReportEvent ($input: UsageEventsReportInput!) {
+	reportEvent(events: $input)
+}
+`
+
+func ReportEvent(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UsageEventsReportInput,
+) (data_ *ReportEventResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ReportEvent",
+		Query:  ReportEvent_Operation,
+		Variables: &__ReportEventInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ReportEventResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by ReportUsage.
 const ReportUsage_Operation = `
 mutation ReportUsage ($input: ReportUsageInput!) {
 	reportUsage(input: $input) {
-		id
-		featureId
-		customerId
-		resourceId
-		currentUsage
-		credit {
-			currencyId
-			currentUsage
-			usagePeriodEnd
-			timestamp
-			consumed
-		}
-		usagePeriodStart
-		usagePeriodEnd
-		nextResetDate
-		timestamp
+		... ReportedUsage
 	}
+}
+fragment ReportedUsage on UsageMeasurementWithCurrentUsage {
+	id
+	featureId
+	customerId
+	resourceId
+	currentUsage
+	credit {
+		currencyId
+		currentUsage
+		usagePeriodEnd
+		timestamp
+		consumed
+	}
+	usagePeriodStart
+	usagePeriodEnd
+	nextResetDate
+	timestamp
 }
 `
 
@@ -3292,6 +10515,345 @@ func ReportUsage(
 	}
 
 	data_ = &ReportUsageResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ReportUsageBulk.
+const ReportUsageBulk_Operation = `
+mutation ReportUsageBulk ($input: ReportUsageBulkInput!) {
+	reportUsageBulk(input: $input) {
+		... ReportedUsage
+	}
+}
+fragment ReportedUsage on UsageMeasurementWithCurrentUsage {
+	id
+	featureId
+	customerId
+	resourceId
+	currentUsage
+	credit {
+		currencyId
+		currentUsage
+		usagePeriodEnd
+		timestamp
+		consumed
+	}
+	usagePeriodStart
+	usagePeriodEnd
+	nextResetDate
+	timestamp
+}
+`
+
+func ReportUsageBulk(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ReportUsageBulkInput,
+) (data_ *ReportUsageBulkResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ReportUsageBulk",
+		Query:  ReportUsageBulk_Operation,
+		Variables: &__ReportUsageBulkInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ReportUsageBulkResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by RevokePromotionalEntitlement.
+const RevokePromotionalEntitlement_Operation = `
+mutation RevokePromotionalEntitlement ($input: RevokePromotionalEntitlementInput!) {
+	revokePromotionalEntitlement(input: $input) {
+		id
+	}
+}
+`
+
+func RevokePromotionalEntitlement(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input RevokePromotionalEntitlementInput,
+) (data_ *RevokePromotionalEntitlementResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "RevokePromotionalEntitlement",
+		Query:  RevokePromotionalEntitlement_Operation,
+		Variables: &__RevokePromotionalEntitlementInput{
+			Input: input,
+		},
+	}
+
+	data_ = &RevokePromotionalEntitlementResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by UnarchiveCustomer.
+const UnarchiveCustomer_Operation = `
+mutation UnarchiveCustomer ($input: UnarchiveCustomerInput!) {
+	unarchiveCustomer(input: $input) {
+		... Customer
+	}
+}
+fragment Customer on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+}
+`
+
+func UnarchiveCustomer(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UnarchiveCustomerInput,
+) (data_ *UnarchiveCustomerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "UnarchiveCustomer",
+		Query:  UnarchiveCustomer_Operation,
+		Variables: &__UnarchiveCustomerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &UnarchiveCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by UpdateCustomer.
+const UpdateCustomer_Operation = `
+mutation UpdateCustomer ($input: UpdateCustomerInput!) {
+	updateOneCustomer(input: $input) {
+		... Customer
+	}
+}
+fragment Customer on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+}
+`
+
+func UpdateCustomer(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UpdateCustomerInput,
+) (data_ *UpdateCustomerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "UpdateCustomer",
+		Query:  UpdateCustomer_Operation,
+		Variables: &__UpdateCustomerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &UpdateCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by UpdateSubscription.
+const UpdateSubscription_Operation = `
+mutation UpdateSubscription ($input: UpdateSubscriptionInput!) {
+	updateOneSubscription(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func UpdateSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UpdateSubscriptionInput,
+) (data_ *UpdateSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "UpdateSubscription",
+		Query:  UpdateSubscription_Operation,
+		Variables: &__UpdateSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &UpdateSubscriptionResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

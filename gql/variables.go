@@ -12,7 +12,7 @@ var nulls sync.Map // reflect.Type of T → *T
 
 // Null returns a pointer that is sent as an explicit null, for inputs where null means something else than absence: "clear this
 // field" rather than "leave it". An input field that is nil is absent on the wire. The pointer is always the same for a type, so
-// it must not be written through. Two types have none to give: lists, and those that take no memory.
+// it must not be written through. For lists there is [NullList]; types that take no memory have no null.
 //
 //	in := gql.ProvisionCustomerInput{SubscriptionParams: gql.Null[gql.ProvisionCustomerSubscriptionInput]()}
 func Null[T any]() *T {
@@ -22,6 +22,21 @@ func Null[T any]() *T {
 	}
 	p, _ := nulls.LoadOrStore(t, new(T))
 	return p.(*T)
+}
+
+// NullList is [Null] for a list field: nil is left out, an empty list is sent as one, and this is sent as null. Appending to it
+// makes an ordinary list. A list of what takes no memory has none to give.
+func NullList[T any]() []T {
+	// Without capacity, so that nobody writes to what all share. Its address tells it from other empty lists.
+	return (*Null[[1]T]())[:0:0]
+}
+
+func isNullList(v reflect.Value) bool {
+	if v.IsNil() || v.Len() > 0 {
+		return false
+	}
+	p, ok := nulls.Load(reflect.ArrayOf(1, v.Type().Elem()))
+	return ok && reflect.ValueOf(p).Pointer() == v.Pointer()
 }
 
 func isNull(v reflect.Value) bool {
@@ -45,6 +60,8 @@ func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 	case t.Implements(marshalerType), v.CanAddr() && reflect.PointerTo(t).Implements(marshalerType):
 	case v.Kind() == reflect.Struct:
 		return appendObject(buf, v)
+	case v.Kind() == reflect.Slice && isNullList(v):
+		return append(buf, "null"...), nil
 	case v.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		buf = append(buf, '[')
 		for i := range v.Len() {

@@ -22,11 +22,11 @@ func TestUnsetInputsAreAbsent(t *testing.T) {
 	when := DateTime{Time: time.Date(2026, 11, 22, 20, 10, 0, 0, time.FixedZone("", 3600))}
 	for want, call := range map[string]func() error{
 		`{"input":{"customerId":"c1"}}`: func() error {
-			_, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{CustomerId: new("c1")})
+			_, err := ProvisionCustomer(t.Context(), c, ProvisionCustomerInput{CustomerId: new("c1")})
 			return err
 		},
 		`{"input":{"additionalMetaData":{"keep":null,"deep":[null]},"createdAt":"2026-11-22T19:10:00.000Z","customerId":"c1","email":"","name":null,"subscriptionParams":null}}`: func() error {
-			_, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{
+			_, err := ProvisionCustomer(t.Context(), c, ProvisionCustomerInput{
 				CustomerId:         new("c1"),
 				Email:              new(""),
 				Name:               Null[string](),
@@ -37,7 +37,7 @@ func TestUnsetInputsAreAbsent(t *testing.T) {
 			return err
 		},
 		`{"input":{"addons":[{"addonId":"a","quantity":2},{"addonId":"b"}],"billableFeatures":[],"billingPeriod":"MONTHLY","customerId":"c1","planId":"p"}}`: func() error {
-			_, err := c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{
+			_, err := ProvisionSubscription(t.Context(), c, ProvisionSubscriptionInput{
 				CustomerId:       "c1",
 				PlanId:           "p",
 				BillingPeriod:    new(BillingPeriodMonthly),
@@ -47,7 +47,7 @@ func TestUnsetInputsAreAbsent(t *testing.T) {
 			return err
 		},
 		`{"input":{"customerId":"c","featureId":"f","idempotencyKey":"k","updateBehavior":"SET","value":-1.5}}`: func() error {
-			_, err := c.ReportUsage(t.Context(), ReportUsageInput{
+			_, err := ReportUsage(t.Context(), c, ReportUsageInput{
 				CustomerId: "c", FeatureId: "f", Value: -1.5, IdempotencyKey: new("k"), UpdateBehavior: new(UsageUpdateBehaviorSet),
 			})
 			return err
@@ -82,6 +82,31 @@ func TestNullIsOnePointerForEachType(t *testing.T) {
 	}
 }
 
+// A list is absent, empty, null, or has elements: four things on the wire.
+func TestNullListIsNeitherAbsentNorEmpty(t *testing.T) {
+	type addons struct {
+		Addons []SubscriptionAddonInput `json:"addons"`
+		Tags   []string                 `json:"tags"`
+		Flags  []bool                   `json:"flags"`
+	}
+	NullList[string]() // one that exists makes no other list null
+	for want, in := range map[string]addons{
+		`{}`:                        {},
+		`{"addons":null}`:           {Addons: NullList[SubscriptionAddonInput]()},
+		`{"addons":[],"tags":[]}`:   {Addons: []SubscriptionAddonInput{}, Tags: []string{}},
+		`{"tags":null,"flags":[]}`:  {Tags: NullList[string](), Flags: make([]bool, 0, 3)},
+		`{"tags":["a"],"flags":[]}`: {Tags: append(NullList[string](), "a"), Flags: []bool{}},
+	} {
+		body, err := requestBody("Op", "query", &in)
+		if want = `{"operationName":"Op","query":"query","variables":` + want + `}`; err != nil || string(body) != want {
+			t.Errorf("got %s, %v; want %s", body, err, want)
+		}
+	}
+	if a := append(NullList[string](), "a"); a[0] != "a" || len(NullList[string]()) != 0 || cap(NullList[string]()) != 0 {
+		t.Error("what was appended to a null list is in all of them")
+	}
+}
+
 func TestInputThatCannotBeSaid(t *testing.T) {
 	f, cfg := newFake(t)
 	c := mustNew(t, cfg)
@@ -89,7 +114,7 @@ func TestInputThatCannotBeSaid(t *testing.T) {
 		{Value: math.NaN()}, {Value: math.Inf(1)}, {CreatedAt: &DateTime{Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		{Dimensions: new(json.RawMessage(`{"broken"`))},
 	} {
-		_, err := c.ReportUsage(t.Context(), in)
+		_, err := ReportUsage(t.Context(), c, in)
 		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrBadInput) || e.OutcomeUnknown() || e.Retryable() {
 			t.Errorf("ReportUsage(%+v) = %v, want ErrBadInput", in, err)
 		}
@@ -106,7 +131,8 @@ func TestWritesAnswer(t *testing.T) {
 	const subscription = `{"id":"1","subscriptionId":"s","refId":"s","status":"ACTIVE","pricingType":"PAID","paymentCollection":"NOT_REQUIRED","plan":{"id":"p","refId":"plan"},"customer":{"id":"1","refId":"c1"},"prices":null}`
 
 	f.post = reply(200, `{"data":{"provisionCustomer":{"customer":`+customer+`,"subscriptionDecisionStrategy":"SOMETHING_NEW","subscription":`+subscription+`,"entitlementsV2":`+elements(3)+`}}}`)
-	p, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{CustomerId: new("c1")})
+	made, err := ProvisionCustomer(t.Context(), c, ProvisionCustomerInput{CustomerId: new("c1")})
+	p := &made.ProvisionCustomer
 	if err != nil || p.Customer.CustomerId != "c1" || p.Subscription.Plan.RefId != "plan" || p.SubscriptionDecisionStrategy != "SOMETHING_NEW" {
 		t.Fatalf("ProvisionCustomer = %+v, %v", p, err)
 	}
@@ -115,21 +141,23 @@ func TestWritesAnswer(t *testing.T) {
 	}
 
 	f.post = reply(200, `{"data":{"provisionSubscriptionV2":{"status":"PAYMENT_REQUIRED","checkoutUrl":"https://pay.test/","subscription":null,"entitlementsV2":null}}}`)
-	s, err := c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{CustomerId: "c1", PlanId: "p"})
+	provisioned, err := ProvisionSubscription(t.Context(), c, ProvisionSubscriptionInput{CustomerId: "c1", PlanId: "p"})
+	s := &provisioned.ProvisionSubscriptionV2
 	if err != nil || s.Status != ProvisionSubscriptionStatusPaymentRequired || s.Subscription != nil || s.EntitlementsV2 != nil || *s.CheckoutUrl == "" {
 		t.Errorf("ProvisionSubscription = %+v, %v", s, err)
 	}
 	f.post = reply(200, `{"data":{"provisionSubscriptionV2":{"status":"SUCCESS","entitlementsV2":[]}}}`)
-	if s, err = c.ProvisionSubscription(t.Context(), ProvisionSubscriptionInput{}); err != nil || s.EntitlementsV2 == nil {
-		t.Errorf("an empty set is not told from none: %+v, %v", s, err)
+	if provisioned, err = ProvisionSubscription(t.Context(), c, ProvisionSubscriptionInput{}); err != nil || provisioned.ProvisionSubscriptionV2.EntitlementsV2 == nil {
+		t.Errorf("an empty set is not told from none: %+v, %v", provisioned, err)
 	}
 
 	f.post = reply(200, `{"data":{"reportUsage":{"id":"1","featureId":"f","customerId":"c1","resourceId":"r1","currentUsage":7,"timestamp":"2026-11-22T19:10:00Z",
 		"usagePeriodStart":"2026-11-01T00:00:00Z","usagePeriodEnd":null,"credit":{"currencyId":"tokens","currentUsage":70,"timestamp":1795374600000,"consumed":10}}}}`)
-	u, err := c.ReportUsage(t.Context(), ReportUsageInput{})
+	reported, err := ReportUsage(t.Context(), c, ReportUsageInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	u := &reported.ReportUsage
 	key, list := u.Usages()
 	want := []entitlements.Usage{
 		{Ref: entitlements.Feature("f"), Current: 7, UpdatedAt: at("2026-11-22T19:10:00Z"), PeriodStart: at("2026-11-01T00:00:00Z")},
@@ -155,8 +183,8 @@ func TestIncompleteAnswersToWritesAreErrors(t *testing.T) {
 		`{"data":{"provisionCustomer":[]}}`, `{"data":7}`,
 	} {
 		f.post = reply(200, body)
-		p, err := c.ProvisionCustomer(t.Context(), ProvisionCustomerInput{})
-		if e, ok := errors.AsType[*Error](err); !ok || p != nil || !errors.Is(err, ErrMalformed) || !e.OutcomeUnknown() {
+		p, err := ProvisionCustomer(t.Context(), c, ProvisionCustomerInput{})
+		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrMalformed) || !e.OutcomeUnknown() {
 			t.Errorf("%s: %+v, %v; want ErrMalformed of unknown outcome", body, p, err)
 		}
 	}

@@ -1,0 +1,162 @@
+package entcache
+
+import "github.com/entcache/entcache/gql"
+
+// The inputs and results of calls to Stigg are its own, generated from its schema: the names of fields, their types and what may
+// be missing are Stigg's. In an input, a pointer or list that is nil is left out of the request, which Stigg takes for "as it is"
+// or "the default"; [Null] and [NullList] are sent as null, which clears.
+type (
+	// DateTime is a moment in an input or a result: DateTime{Time: t} for a time.Time t.
+	DateTime = gql.DateTime
+	// Money is an amount in units of a currency, such as dollars.
+	Money = gql.Money
+	// APIError is what Stigg, or the way to it, answered instead of a result: its code, trace id, and whether a retry is safe.
+	// Fields and methods: [gql.Error].
+	APIError = gql.Error
+)
+
+// Customers.
+type (
+	// Customer is a customer as the answers of writes describe one.
+	Customer = gql.Customer
+	// CustomerDetails is a customer with its subscriptions, promotions, trials and coupon.
+	CustomerDetails = gql.CustomerDetails
+	// CustomerBillingInfo is passed on to the billing integration, and not stored by Stigg.
+	CustomerBillingInfo = gql.CustomerBillingInfo
+	// ProvisionCustomerInput names the customer by CustomerId.
+	ProvisionCustomerInput = gql.ProvisionCustomerInput
+	// ProvisionCustomerSubscriptionInput is the first subscription of a customer.
+	ProvisionCustomerSubscriptionInput = gql.ProvisionCustomerSubscriptionInput
+	// ProvisionedCustomer is the answer to provisioning a customer.
+	ProvisionedCustomer = gql.ProvisionedCustomer
+	// UpdateCustomerInput names the customer by CustomerId, and what changes.
+	UpdateCustomerInput = gql.UpdateCustomerInput
+)
+
+// Subscriptions.
+type (
+	// Subscription is a subscription as the answers of writes describe one.
+	Subscription = gql.Subscription
+	// SubscriptionDetails is all there is to know of a subscription.
+	SubscriptionDetails = gql.SubscriptionDetails
+	// SlimSubscription is a subscription without the details of its plan.
+	SlimSubscription = gql.SlimSubscription
+	// ListedSubscription is a subscription as a search finds it.
+	ListedSubscription = gql.ListedSubscription
+	// SubscriptionFilter says which subscriptions a search finds. Its zero value lets all through.
+	SubscriptionFilter = gql.SubscriptionQueryFilter
+	// SubscriptionSort says by what a search is ordered.
+	SubscriptionSort = gql.SubscriptionQuerySort
+	// ProvisionSubscriptionInput names the customer and the plan.
+	ProvisionSubscriptionInput = gql.ProvisionSubscriptionInput
+	// ProvisionedSubscription is the answer to provisioning a subscription; look at Status before anything else.
+	ProvisionedSubscription = gql.ProvisionedSubscription
+	// CheckoutOptions is where a checkout leads to, and what it asks for.
+	CheckoutOptions = gql.CheckoutOptions
+	// ApplySubscriptionInput names the customer and the plan, and all that the subscription is to have.
+	ApplySubscriptionInput = gql.ApplySubscriptionInput
+	// AppliedSubscription is the answer to applying a subscription.
+	AppliedSubscription = gql.AppliedSubscription
+	// UpdateSubscriptionInput names the subscription by SubscriptionId, and what changes.
+	UpdateSubscriptionInput = gql.UpdateSubscriptionInput
+	// SubscriptionCancellationInput names the subscription by SubscriptionRefId, and when it ends.
+	SubscriptionCancellationInput = gql.SubscriptionCancellationInput
+	// SubscriptionAddonInput is an add-on and how many of it; by default one.
+	SubscriptionAddonInput = gql.SubscriptionAddonInput
+	// BillableFeatureInput is how many units of a feature are bought.
+	BillableFeatureInput = gql.BillableFeatureInput
+	// SubscriptionCouponInput is a coupon, or a discount made for this subscription.
+	SubscriptionCouponInput = gql.SubscriptionCouponInput
+	// EstimateSubscriptionInput names the customer and the plan.
+	EstimateSubscriptionInput = gql.EstimateSubscriptionInput
+	// EstimateSubscriptionUpdateInput names the subscription, and what would change.
+	EstimateSubscriptionUpdateInput = gql.EstimateSubscriptionUpdateInput
+	// SubscriptionPreview is what a subscription, or a change of one, would cost.
+	SubscriptionPreview = gql.SubscriptionPreview
+	// PreviewSubscriptionInput names the customer and the plan.
+	PreviewSubscriptionInput = gql.PreviewSubscriptionInput
+	// SubscriptionPreviewV2 is what a subscription would cost at once, and in each period after.
+	SubscriptionPreviewV2 = gql.SubscriptionPreviewV2
+)
+
+// Usage.
+type (
+	// ReportUsageInput names the customer, the feature and the usage.
+	ReportUsageInput = gql.ReportUsageInput
+	// UsageReport is one of several reports: a ReportUsageInput among others.
+	UsageReport = gql.ReportUsageBaseInput
+	// ReportedUsage is the answer to a report.
+	ReportedUsage = gql.ReportedUsage
+	// UsageUpdateBehavior says whether a report adds to the usage or replaces it.
+	UsageUpdateBehavior = gql.UsageUpdateBehavior
+	// UsageEvent is a raw event: what happened, to whom, when, and its dimensions as a JSON object.
+	UsageEvent = gql.UsageEventReportInput
+	// UsageHistoryInput names the customer, the feature and the time.
+	UsageHistoryInput = gql.UsageHistoryV2Input
+	// UsageHistory is usage over time.
+	UsageHistory = gql.UsageHistory
+)
+
+// Promotions and coupons.
+type (
+	// GrantPromotionalEntitlementsInput names the customer and what it is given.
+	GrantPromotionalEntitlementsInput = gql.GrantPromotionalEntitlementsInput
+	// GrantPromotionalEntitlementInput is one feature that is given, how much of it, and for how long.
+	GrantPromotionalEntitlementInput = gql.GrantPromotionalEntitlementInput
+	// PromotionalEntitlement is an entitlement outside any subscription.
+	PromotionalEntitlement = gql.PromotionalEntitlement
+	// Coupon is a discount that can be applied to subscriptions.
+	Coupon = gql.Coupon
+	// CouponFilter says which coupons a list has.
+	CouponFilter = gql.CouponFilter
+)
+
+// How a report changes the usage.
+const (
+	UsageDelta = gql.UsageUpdateBehaviorDelta // adds Value, which may be negative
+	UsageSet   = gql.UsageUpdateBehaviorSet   // replaces what there was
+)
+
+// Whether provisioning a subscription needs a payment first.
+const (
+	ProvisionSuccess         = gql.ProvisionSubscriptionStatusSuccess
+	ProvisionPaymentRequired = gql.ProvisionSubscriptionStatusPaymentRequired
+)
+
+// How often a subscription is billed.
+const (
+	BillingMonthly  = gql.BillingPeriodMonthly
+	BillingAnnually = gql.BillingPeriodAnnually
+)
+
+// When a cancellation takes effect.
+const (
+	CancelAtPeriodEnd = gql.SubscriptionCancellationTimeEndOfBillingPeriod // the default
+	CancelImmediately = gql.SubscriptionCancellationTimeImmediate
+	CancelOnDate      = gql.SubscriptionCancellationTimeSpecificDate // EndDate says which
+)
+
+// How long a promotion lasts.
+const (
+	PromotionLifetime  = gql.PromotionalEntitlementPeriodLifetime
+	PromotionOneWeek   = gql.PromotionalEntitlementPeriodOneWeek
+	PromotionOneMonth  = gql.PromotionalEntitlementPeriodOneMonth
+	PromotionSixMonths = gql.PromotionalEntitlementPeriodSixMonth
+	PromotionOneYear   = gql.PromotionalEntitlementPeriodOneYear
+	PromotionCustom    = gql.PromotionalEntitlementPeriodCustom // until CustomEndDate
+)
+
+// Whether a coupon can be applied.
+const (
+	CouponActive   = gql.CouponStatusActive
+	CouponArchived = gql.CouponStatusArchived
+)
+
+// Null returns a pointer that is sent as an explicit null: "clear this", where nil means "leave it as it is". It must not be
+// written through.
+//
+//	entcache.ProvisionCustomerInput{SubscriptionParams: entcache.Null[entcache.ProvisionCustomerSubscriptionInput]()}
+func Null[T any]() *T { return gql.Null[T]() }
+
+// NullList returns a list that is sent as an explicit null; nil is left out, and an empty list is sent as one.
+func NullList[T any]() []T { return gql.NullList[T]() }

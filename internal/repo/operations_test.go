@@ -1,0 +1,60 @@
+package repo
+
+import (
+	"go/ast"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// services are the types whose methods are operations of Stigg's, by the file docs/operations.md.
+var services = []string{"Customers", "Subscriptions", "Usage", "Promotions", "Coupons"}
+
+var (
+	operationName = regexp.MustCompile(`(?m)^\s*(?:query|mutation|subscription) ([A-Za-z0-9]+)`)
+	methodName    = regexp.MustCompile("`([A-Z][a-z]+)\\.([A-Z][A-Za-z]*)`")
+)
+
+// TestOperationsAreDocumented holds docs/operations.md to the code: every operation that is sent and every method of a service
+// stands in it, and every method it names exists.
+func TestOperationsAreDocumented(t *testing.T) {
+	text := read(t, "docs/operations.md")
+	sent := 0
+	for _, name := range []string{"configuration", "coupons", "customers", "entitlements", "promotions", "subscriptions", "usage"} {
+		for _, m := range operationName.FindAllStringSubmatch(read(t, "gql/operations/"+name+".graphql"), -1) {
+			if sent++; !strings.Contains(text, "`"+m[1]+"`") {
+				t.Errorf("docs/operations.md does not name the operation %s of gql/operations/%s.graphql", m[1], name)
+			}
+		}
+	}
+	if sent < 20 {
+		t.Errorf("%d operations found, there are more", sent)
+	}
+
+	methods := map[string]bool{}
+	for _, f := range tree(t) {
+		if f.dir() != "" || f.test {
+			continue
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && fn.Name.IsExported() {
+				if star, ok := fn.Recv.List[0].Type.(*ast.StarExpr); ok {
+					methods[star.X.(*ast.Ident).Name+"."+fn.Name.Name] = true
+				}
+			}
+		}
+	}
+	named := map[string]bool{}
+	for _, m := range methodName.FindAllStringSubmatch(text, -1) {
+		name := m[1] + "." + m[2]
+		if named[name] = true; (m[1] == "Client" || slices.Contains(services, m[1])) && !methods[name] {
+			t.Errorf("docs/operations.md names %s, which does not exist", name)
+		}
+	}
+	for name := range methods {
+		if service, _, _ := strings.Cut(name, "."); slices.Contains(services, service) && !named[name] {
+			t.Errorf("docs/operations.md does not name %s", name)
+		}
+	}
+}

@@ -1,0 +1,534 @@
+package entcache_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
+)
+
+// service is one method of a service, called with what it takes at least, on a world whose customer acme has a subscription.
+type service struct {
+	operation string // Stigg's
+	field     string // the root field
+	repeated  bool   // also when the outcome of the first is unknown
+	reads     bool
+	call      func(context.Context, *entcache.Client, string) error // given the id of acme's subscription
+}
+
+func discard[T any](_ T, err error) error { return err }
+
+func drain[T any](list func(func(T, error) bool)) error {
+	for _, err := range list {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var services = map[string]service{
+	"Customers.Provision": {"ProvisionCustomer", "provisionCustomer", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Provision(ctx, entcache.ProvisionCustomerInput{CustomerId: new("acme")}))
+	}},
+	"Customers.Update": {"UpdateCustomer", "updateOneCustomer", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Update(ctx, entcache.UpdateCustomerInput{CustomerId: new("acme"), Name: new("Acme")}))
+	}},
+	"Customers.Get": {"GetCustomerById", "getCustomerByRefId", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Get(ctx, "acme"))
+	}},
+	"Customers.Archive": {"ArchiveCustomer", "archiveCustomer", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.Customers.Archive(ctx, "acme")
+	}},
+	"Customers.Unarchive": {"UnarchiveCustomer", "unarchiveCustomer", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Unarchive(ctx, "acme"))
+	}},
+	"Subscriptions.Provision": {"ProvisionSubscription", "provisionSubscriptionV2", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Subscriptions.Apply": {"ApplySubscription", "applySubscription", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Apply(ctx, entcache.ApplySubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Subscriptions.Update": {"UpdateSubscription", "updateOneSubscription", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.Update(ctx, entcache.UpdateSubscriptionInput{SubscriptionId: &id}))
+	}},
+	"Subscriptions.Cancel": {"CancelSubscription", "cancelSubscription", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{SubscriptionRefId: id}))
+	}},
+	"Subscriptions.CancelScheduledUpdates": {"CancelSubscriptionUpdates", "cancelSchedule", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return c.Subscriptions.CancelScheduledUpdates(ctx, id)
+	}},
+	"Subscriptions.Get": {"GetSubscription", "getSubscription", true, true, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.Get(ctx, id))
+	}},
+	"Subscriptions.List": {"GetSubscriptions", "subscriptions", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Subscriptions.List(ctx, nil))
+	}},
+	"Subscriptions.ActiveList": {"GetActiveSubscriptionsList", "getActiveSubscriptions", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.ActiveList(ctx, "acme"))
+	}},
+	"Subscriptions.Active": {"GetActiveSubscriptions", "getActiveSubscriptions", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Active(ctx, "acme"))
+	}},
+	"Subscriptions.Estimate": {"EstimateSubscription", "estimateSubscription", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Estimate(ctx, entcache.EstimateSubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Subscriptions.EstimateUpdate": {"EstimateSubscriptionUpdate", "estimateSubscriptionUpdate", true, true, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.EstimateUpdate(ctx, entcache.EstimateSubscriptionUpdateInput{SubscriptionId: id}))
+	}},
+	"Subscriptions.Preview": {"PreviewSubscription", "previewSubscription", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Preview(ctx, entcache.PreviewSubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Usage.Report": {"ReportUsage", "reportUsage", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1}))
+	}},
+	"Usage.ReportBulk": {"ReportUsageBulk", "reportUsageBulk", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "acme", FeatureId: "seats", Value: 1}}))
+	}},
+	"Usage.ReportEvents": {"ReportEvent", "reportEvent", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.Usage.ReportEvents(ctx, []entcache.UsageEvent{{CustomerId: "acme", EventName: "signed-in"}})
+	}},
+	"Usage.History": {"GetUsageHistoryV2", "usageHistoryV2", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.History(ctx, entcache.UsageHistoryInput{CustomerId: "acme", FeatureId: "seats", StartDate: entcache.DateTime{Time: time.Now()}}))
+	}},
+	"Promotions.Grant": {"GrantPromotionalEntitlements", "grantPromotionalEntitlements", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme",
+			PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionLifetime}}}))
+	}},
+	"Promotions.Revoke": {"RevokePromotionalEntitlement", "revokePromotionalEntitlement", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.Promotions.Revoke(ctx, "acme", "sso")
+	}},
+	"Coupons.List": {"GetCoupons", "coupons", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Coupons.List(ctx, nil))
+	}},
+}
+
+// each runs a story for every service method, in a world of its own.
+func each(t *testing.T, story func(t *testing.T, w *world, s service, call func() error)) {
+	for name, s := range services {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := started(t, entcache.WithWriteTimeout(20*time.Second))
+				active, err := w.client.Subscriptions.ActiveList(t.Context(), "acme")
+				if err != nil || len(active) != 1 {
+					t.Fatalf("subscriptions of acme: %+v, %v", active, err)
+				}
+				story(t, w, s, func() error { return s.call(t.Context(), w.client, active[0].SubscriptionId) })
+			})
+		})
+	}
+}
+
+// A gateway loses the answer of what was done. Only what cannot be done twice is sent again; of the rest, the error says that its
+// outcome is unknown.
+func TestRepeatedOnlyWhereItCannotDoHarm(t *testing.T) {
+	each(t, func(t *testing.T, w *world, s service, call func() error) {
+		before := w.stigg.Requests()[s.field]
+		w.stigg.Faults().ReplaceReply(s.operation, emulator.Reply{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"})
+		err := call()
+		e, ok := errors.AsType[*entcache.APIError](err)
+		if !ok || e.Op != s.operation || e.Status != http.StatusBadGateway {
+			t.Fatalf("%v (%+v), want the status of the gateway", err, e)
+		}
+		sent, want := w.stigg.Requests()[s.field]-before, 1
+		if s.repeated {
+			want = 4
+		}
+		if sent != want {
+			t.Errorf("sent %d times, want %d", sent, want)
+		}
+		if !s.repeated && !e.OutcomeUnknown() {
+			t.Error("the error does not say that the outcome is unknown")
+		}
+	})
+}
+
+// What was refused had no effect: everything is sent again, after the time that Stigg asked for.
+func TestRateLimitIsWaitedForByEveryService(t *testing.T) {
+	each(t, func(t *testing.T, w *world, s service, call func() error) {
+		began := time.Now()
+		w.stigg.Faults().FailNext(1, emulator.Reply{
+			Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}}, Body: `{"errors":[{"message":"slow down","extensions":{"code":"RateLimitExceeded"}}]}`,
+		})
+		if err := call(); errors.Is(err, entcache.ErrRateLimited) {
+			t.Errorf("not sent again: %v", err)
+		}
+		if waited := time.Since(began); waited < 7*time.Second || waited > 9*time.Second {
+			t.Errorf("sent again after %v, want the 7 s that Stigg asked for", waited)
+		}
+	})
+}
+
+func TestRateLimitBeyondTheTimeoutIsNotWaitedFor(t *testing.T) {
+	each(t, func(t *testing.T, w *world, s service, call func() error) {
+		began := time.Now()
+		w.stigg.Faults().FailNext(1, emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"21"}}})
+		if err := call(); !errors.Is(err, entcache.ErrRateLimited) {
+			t.Errorf("%v, want ErrRateLimited", err)
+		}
+		if waited := time.Since(began); waited > time.Second {
+			t.Errorf("waited %v for nothing", waited)
+		}
+	})
+}
+
+// What Stigg itself refuses is not sent again by anybody.
+func TestWhatStiggRefusesIsFinal(t *testing.T) {
+	for code, want := range map[string]error{
+		"CustomerNotFound": entcache.ErrNotFound, "COUPON_NOT_FOUND": entcache.ErrNotFound, "IdentityForbidden": entcache.ErrForbidden,
+		"BadUserInput": entcache.ErrBadInput, "DUPLICATED_ENTITY_NOT_ALLOWED": entcache.ErrConflict, "unauthenticated": entcache.ErrUnauthenticated,
+	} {
+		t.Run(code, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world, s service, call func() error) {
+				before := w.stigg.Requests()[s.field]
+				w.stigg.Faults().FailOperation(s.operation, code)
+				err := call()
+				e, ok := errors.AsType[*entcache.APIError](err)
+				if !errors.Is(err, want) || !ok || e.Code != code || e.Op != s.operation || e.TraceID == "" {
+					t.Errorf("%v (%+v), want %v with code, operation and trace", err, e, want)
+				}
+				if n := w.stigg.Requests()[s.field] - before; n != 1 {
+					t.Errorf("sent %d times, want once", n)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsSentOfflineOrAfterClose(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		offline := w.newClient(entcache.WithOffline())
+		t.Cleanup(func() { offline.Close() })
+		before := len(w.stigg.Requests())
+		for name, s := range services {
+			acknowledged := strings.HasPrefix(name, "Usage.Report")
+			if err := s.call(t.Context(), offline, "subscription"); acknowledged && err != nil || !acknowledged && !errors.Is(err, entcache.ErrOffline) {
+				t.Errorf("%s offline: %v", name, err)
+			}
+		}
+		w.client.Close()
+		for name, s := range services {
+			if err := s.call(t.Context(), w.client, "subscription"); !errors.Is(err, entcache.ErrClosed) {
+				t.Errorf("%s after Close: %v", name, err)
+			}
+		}
+		if after := len(w.stigg.Requests()); after != before {
+			t.Errorf("requests went out: %v", w.stigg.Requests())
+		}
+	})
+}
+
+// Every write that changes what a customer may do is seen by the next check, whether the stream brings it or not.
+func TestEachWriteIsVisibleToTheNextCheck(t *testing.T) {
+	type step struct {
+		name string
+		call func(ctx context.Context, c *entcache.Client, subscription string) error
+		sees func(w *world) string // empty, or what is wrong
+	}
+	access := func(customer, feature string, want bool) func(*world) string {
+		return func(w *world) string {
+			if d := w.check(customer, feature, 0); d.HasAccess != want {
+				return fmt.Sprintf("%s of %s: access %v (%s), %v", feature, customer, d.HasAccess, d.AccessDeniedReason, d.Origin)
+			}
+			return ""
+		}
+	}
+	seats := func(want float64) func(*world) string {
+		return func(w *world) string {
+			if got, _ := w.check("globex", "seats", 0).Entitlement.UsageLimit(); got != want {
+				return fmt.Sprintf("%v seats, want %v", got, want)
+			}
+			return ""
+		}
+	}
+	steps := []step{
+		{"apply", func(ctx context.Context, c *entcache.Client, _ string) error {
+			return discard(c.Subscriptions.Apply(ctx, entcache.ApplySubscriptionInput{CustomerId: "acme", PlanId: "growth", SkipTrial: new(true)}))
+		}, access("acme", "sso", true)},
+		{"archive", func(ctx context.Context, c *entcache.Client, _ string) error { return c.Customers.Archive(ctx, "acme") }, access("acme", "seats", false)},
+		{"unarchive", func(ctx context.Context, c *entcache.Client, _ string) error {
+			return discard(c.Customers.Unarchive(ctx, "acme"))
+		}, func(w *world) string {
+			if d := w.check("acme", "seats", 0); d.AccessDeniedReason != entcache.NoActiveSubscription {
+				return fmt.Sprintf("denied for %q", d.AccessDeniedReason)
+			}
+			return ""
+		}},
+		{"add-ons", func(ctx context.Context, c *entcache.Client, id string) error {
+			return discard(c.Subscriptions.Update(ctx, entcache.UpdateSubscriptionInput{
+				SubscriptionId: &id, Addons: []entcache.SubscriptionAddonInput{{AddonId: "extra-seats", Quantity: new(2)}},
+			}))
+		}, seats(15)},
+		{"no add-ons", func(ctx context.Context, c *entcache.Client, id string) error {
+			return discard(c.Subscriptions.Update(ctx, entcache.UpdateSubscriptionInput{SubscriptionId: &id, Addons: []entcache.SubscriptionAddonInput{}}))
+		}, seats(5)},
+		{"promotion", func(ctx context.Context, c *entcache.Client, _ string) error {
+			return discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "globex",
+				PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionOneWeek}}}))
+		}, access("globex", "sso", true)},
+		{"promotion revoked", func(ctx context.Context, c *entcache.Client, _ string) error {
+			return c.Promotions.Revoke(ctx, "globex", "sso")
+		}, access("globex", "sso", false)},
+		{"bulk", func(ctx context.Context, c *entcache.Client, _ string) error {
+			return discard(c.Usage.ReportBulk(ctx, []entcache.UsageReport{
+				{CustomerId: "globex", FeatureId: "seats", Value: 2}, {CustomerId: "globex", FeatureId: "seats", Value: 1},
+			}))
+		}, func(w *world) string {
+			if got := w.check("globex", "seats", 0).Entitlement.CurrentUsage(); got != 3 {
+				return fmt.Sprintf("%v seats used, want 3", got)
+			}
+			return ""
+		}},
+		{"cancel", func(ctx context.Context, c *entcache.Client, id string) error {
+			return discard(c.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{
+				SubscriptionRefId: id, SubscriptionCancellationTime: new(entcache.CancelImmediately),
+			}))
+		}, access("globex", "exports", false)},
+	}
+	for _, opts := range [][]entcache.Option{nil, {entcache.WithoutRealtime()}} {
+		bubble(t, func(t *testing.T) {
+			w := started(t, opts...)
+			active, err := w.client.Subscriptions.ActiveList(t.Context(), "globex")
+			if err != nil || len(active) != 1 {
+				t.Fatalf("%+v, %v", active, err)
+			}
+			w.check("acme", "seats", 0)
+			w.check("globex", "seats", 0)
+			for _, s := range steps {
+				w.stigg.Faults().DropEvents(1000) // the write alone must do
+				if err := s.call(t.Context(), w.client, active[0].SubscriptionId); err != nil {
+					t.Fatalf("%s: %v", s.name, err)
+				}
+				if wrong := s.sees(w); wrong != "" {
+					t.Errorf("the check after %s: %s", s.name, wrong)
+				}
+			}
+		})
+	}
+}
+
+// A write to the customer is seen through each of its resources.
+func TestWritesToACustomerReachItsResources(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithoutRealtime())
+		if err := w.stigg.Provision("globex", "site", "starter"); err != nil {
+			t.Fatal(err)
+		}
+		site := func() bool {
+			d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "globex", ResourceID: "site", FeatureID: "sso"})
+			if err != nil {
+				t.Error(err)
+			}
+			return d.HasAccess
+		}
+		if site() {
+			t.Fatal("sso before the promotion")
+		}
+		if _, err := w.client.Promotions.Grant(t.Context(), entcache.GrantPromotionalEntitlementsInput{CustomerId: "globex",
+			PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionLifetime}}}); err != nil {
+			t.Fatal(err)
+		}
+		if !site() {
+			t.Error("the resource does not see the customer's promotion")
+		}
+		if err := w.client.Customers.Archive(t.Context(), "globex"); err != nil {
+			t.Fatal(err)
+		}
+		if site() {
+			t.Error("the resource of an archived customer has access")
+		}
+	})
+}
+
+// Absent, set and null are three things, and Stigg is told which.
+func TestAbsentSetAndNullAreThreeThings(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		ctx := t.Context()
+		text := func(s *string) string {
+			if s == nil {
+				return "nothing"
+			}
+			return *s
+		}
+		wantCustomer := func(name, email string) {
+			t.Helper()
+			c, err := w.client.Customers.Get(ctx, "acme")
+			if err != nil || text(c.Name) != name || text(c.Email) != email {
+				t.Fatalf("%+v, %v; want name %s, email %s", c, err, name, email)
+			}
+		}
+		update := func(in entcache.UpdateCustomerInput) {
+			t.Helper()
+			in.CustomerId = new("acme")
+			if _, err := w.client.Customers.Update(ctx, in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		update(entcache.UpdateCustomerInput{Name: new("Acme"), Email: new("a@acme.test")})
+		wantCustomer("Acme", "a@acme.test")
+		update(entcache.UpdateCustomerInput{Email: new("b@acme.test")})
+		wantCustomer("Acme", "b@acme.test")
+		update(entcache.UpdateCustomerInput{Name: entcache.Null[string]()})
+		wantCustomer("nothing", "b@acme.test")
+
+		// The journey's plan, none, or the one that is asked for.
+		for id, params := range map[string]*entcache.ProvisionCustomerSubscriptionInput{
+			"PREDEFINED_FREE_PLAN": nil, "SKIPPED_SUBSCRIPTION_CREATION": entcache.Null[entcache.ProvisionCustomerSubscriptionInput](), "REQUESTED_PLAN": {PlanId: "starter"},
+		} {
+			out, err := w.client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{CustomerId: &id, SubscriptionParams: params})
+			if err != nil || string(out.SubscriptionDecisionStrategy) != id || (out.Subscription == nil) != (id == "SKIPPED_SUBSCRIPTION_CREATION") {
+				t.Errorf("%+v, %v; want %s", out, err, id)
+			}
+		}
+
+		// A cancellation is left alone, or taken back.
+		active, err := w.client.Subscriptions.ActiveList(ctx, "globex")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := active[0].SubscriptionId
+		if _, err := w.client.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{SubscriptionRefId: id}); err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range []struct {
+			in        entcache.UpdateSubscriptionInput
+			cancelled bool
+		}{
+			{entcache.UpdateSubscriptionInput{SubscriptionId: &id, AdditionalMetaData: new(json.RawMessage(`{"a":1}`))}, true},
+			{entcache.UpdateSubscriptionInput{SubscriptionId: &id, CancellationDate: entcache.Null[entcache.DateTime]()}, false},
+		} {
+			if s, err := w.client.Subscriptions.Update(ctx, change.in); err != nil || (s.CancellationDate != nil) != change.cancelled {
+				t.Errorf("%+v, %v; want cancelled: %v", s, err, change.cancelled)
+			}
+		}
+	})
+}
+
+func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		c, ctx := w.client, t.Context()
+		before := len(w.stigg.Requests())
+		for _, row := range []struct {
+			says string
+			err  error
+		}{
+			{"CustomerId", discard(c.Customers.Update(ctx, entcache.UpdateCustomerInput{}))},
+			{"customerID", discard(c.Customers.Get(ctx, ""))},
+			{"customerID", c.Customers.Archive(ctx, "")},
+			{"customerID", discard(c.Customers.Unarchive(ctx, ""))},
+			{"CustomerId", discard(c.Subscriptions.Apply(ctx, entcache.ApplySubscriptionInput{PlanId: "free"}))},
+			{"PlanId", discard(c.Subscriptions.Apply(ctx, entcache.ApplySubscriptionInput{CustomerId: "acme"}))},
+			{"SubscriptionId", discard(c.Subscriptions.Update(ctx, entcache.UpdateSubscriptionInput{}))},
+			{"SubscriptionRefId", discard(c.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{}))},
+			{"EndDate", discard(c.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{SubscriptionRefId: "s", SubscriptionCancellationTime: new(entcache.CancelOnDate)}))},
+			{"subscriptionID", c.Subscriptions.CancelScheduledUpdates(ctx, "")},
+			{"subscriptionID", discard(c.Subscriptions.Get(ctx, ""))},
+			{"customerID", discard(c.Subscriptions.Active(ctx, ""))},
+			{"resource", discard(c.Subscriptions.ActiveList(ctx, "acme", ""))},
+			{"100 resources", discard(c.Subscriptions.ActiveList(ctx, "acme", make([]string, 101)...))},
+			{"CustomerId", discard(c.Subscriptions.Estimate(ctx, entcache.EstimateSubscriptionInput{PlanId: "free"}))},
+			{"PlanId", discard(c.Subscriptions.Estimate(ctx, entcache.EstimateSubscriptionInput{CustomerId: "acme"}))},
+			{"SubscriptionId", discard(c.Subscriptions.EstimateUpdate(ctx, entcache.EstimateSubscriptionUpdateInput{}))},
+			{"CustomerId", discard(c.Subscriptions.Preview(ctx, entcache.PreviewSubscriptionInput{PlanId: "free"}))},
+			{"PlanId", discard(c.Subscriptions.Preview(ctx, entcache.PreviewSubscriptionInput{CustomerId: "acme"}))},
+			{"101 reports", discard(c.Usage.ReportBulk(ctx, make([]entcache.UsageReport, 101)))},
+			{"report 1", discard(c.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "acme", FeatureId: "seats"}, {CustomerId: "acme"}}))},
+			{"1001 events", c.Usage.ReportEvents(ctx, make([]entcache.UsageEvent, 1001))},
+			{"EventName", c.Usage.ReportEvents(ctx, []entcache.UsageEvent{{CustomerId: "acme"}})},
+			{"event 0", c.Usage.ReportEvents(ctx, []entcache.UsageEvent{{EventName: "signed-in"}})},
+			{"FeatureId", discard(c.Usage.History(ctx, entcache.UsageHistoryInput{CustomerId: "acme"}))},
+			{"StartDate", discard(c.Usage.History(ctx, entcache.UsageHistoryInput{CustomerId: "acme", FeatureId: "seats"}))},
+			{"CustomerId", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{}))},
+			{"PromotionalEntitlements", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme"}))},
+			{"Period", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso"}}}))},
+			{"CustomEndDate", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionCustom}}}))},
+			{"featureID", c.Promotions.Revoke(ctx, "acme", "")},
+		} {
+			if !errors.Is(row.err, entcache.ErrBadInput) || !strings.Contains(row.err.Error(), row.says) {
+				t.Errorf("%v, want ErrBadInput that says %s", row.err, row.says)
+			}
+		}
+		if after := len(w.stigg.Requests()); after != before {
+			t.Errorf("requests went out: %v", w.stigg.Requests())
+		}
+		if out, err := c.Usage.ReportBulk(ctx, nil); len(out) != 0 || err != nil {
+			t.Errorf("no reports: %v, %v", out, err)
+		}
+	})
+}
+
+func TestNoSuchCustomerOrSubscription(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		if c, err := w.client.Customers.Get(t.Context(), "nobody"); c != nil || !errors.Is(err, entcache.ErrNotFound) {
+			t.Errorf("customer: %+v, %v", c, err)
+		}
+		if s, err := w.client.Subscriptions.Get(t.Context(), "none"); s != nil || !errors.Is(err, entcache.ErrNotFound) {
+			t.Errorf("subscription: %+v, %v", s, err)
+		}
+		if list, err := w.client.Subscriptions.ActiveList(t.Context(), "acme", "unheard-of"); len(list) != 0 || err != nil {
+			t.Errorf("of a resource nobody knows: %+v, %v", list, err)
+		}
+	})
+}
+
+// One client is not another: each has its key, and a key that is replaced is used from the next call on.
+func TestClientsOfSeveralKeysInOneProcess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.stigg.AddAPIKey("server-second-key")
+		second, err := entcache.New("server-second-key", entcache.WithBaseURL(w.pipe.URL()), entcache.WithDialContext(w.pipe.DialContext), entcache.WithProxy(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Close()
+		w.start(second)
+		w.stigg.RevokeAPIKey("server-second-key")
+		if _, err := second.Customers.Get(t.Context(), "acme"); !errors.Is(err, entcache.ErrUnauthenticated) {
+			t.Errorf("with the key that was revoked: %v", err)
+		}
+		if _, err := w.client.Customers.Get(t.Context(), "acme"); err != nil {
+			t.Errorf("the other client: %v", err)
+		}
+		w.stigg.AddAPIKey("server-third-key")
+		if err := second.SetAPIKey("server-third-key"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := second.Customers.Get(t.Context(), "acme"); err != nil {
+			t.Errorf("with the key that replaced it: %v", err)
+		}
+	})
+}
+
+func TestSubscriptionsAreListedPageByPage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		for i := range 58 {
+			w.provision(fmt.Sprintf("customer-%02d", i), "starter")
+		}
+		var got []string
+		for s, err := range w.client.Subscriptions.List(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, s.Customer.CustomerId)
+		}
+		if slices.Sort(got); len(got) != 60 || len(slices.Compact(got)) != 60 {
+			t.Errorf("%d subscriptions, want 60 different ones: %v", len(got), got)
+		}
+		if n := w.stigg.Requests()["subscriptions"]; n != 3 {
+			t.Errorf("%d pages asked for, want 3", n)
+		}
+	})
+}
