@@ -14,12 +14,15 @@ type Catalog struct {
 	Products   []Product  `yaml:"products" json:"products"`
 	Plans      []Plan     `yaml:"plans" json:"plans"`
 	Addons     []Addon    `yaml:"addons,omitempty" json:"addons,omitempty"`
+	Coupons    []Coupon   `yaml:"coupons,omitempty" json:"coupons,omitempty"`
 	Billing    *Billing   `yaml:"billing,omitempty" json:"billing,omitempty"` // default: no payment is ever asked for
 }
 
 // Billing is the payment integration of the account. With one, who has left no payment method is sent to a checkout before a
 // paid plan.
-type Billing struct{}
+type Billing struct {
+	Tax *Tax `yaml:"tax,omitempty" json:"tax,omitempty"` // default: none
+}
 
 // FeatureType says what an entitlement to a feature can express.
 type FeatureType string
@@ -86,10 +89,12 @@ type Plan struct {
 	Product      string        `yaml:"product" json:"product"`
 	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
 	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
-	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`   // inherits entitlements; its own replace them by feature
-	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"` // free (default), paid or custom
-	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`     // default: no trial
-	Version      int           `yaml:"version,omitempty" json:"version,omitempty"` // default 1
+	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`             // inherits entitlements; its own replace them by feature
+	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"`           // free (default), paid or custom
+	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`               // default: no trial
+	Version      int           `yaml:"version,omitempty" json:"version,omitempty"`           // default 1
+	Prices       []Price       `yaml:"prices,omitempty" json:"prices,omitempty"`             // paid plans only
+	MinimumSpend []Spend       `yaml:"minimumSpend,omitempty" json:"minimumSpend,omitempty"` // default: none
 	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
 
@@ -105,6 +110,7 @@ type Addon struct {
 	Product      string        `yaml:"product" json:"product"`
 	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
 	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
+	Prices       []Price       `yaml:"prices,omitempty" json:"prices,omitempty"` // of one; the quantity multiplies them
 	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
 
@@ -178,6 +184,7 @@ type index struct {
 	products   map[string]*Product
 	plans      map[string]*Plan
 	addons     map[string]*Addon
+	coupons    map[string]*Coupon
 	granted    map[string][]Entitlement // by plan id: own and inherited, in order of ref
 }
 

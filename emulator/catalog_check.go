@@ -22,7 +22,13 @@ func (c *Catalog) clone() *Catalog {
 		Products:   slices.Clone(c.Products),
 		Plans:      slices.Clone(c.Plans),
 		Addons:     slices.Clone(c.Addons),
+		Coupons:    cloneCoupons(c.Coupons),
 		Billing:    clonePointer(c.Billing),
+	}
+	if cp.Billing != nil {
+		if cp.Billing.Tax = clonePointer(cp.Billing.Tax); cp.Billing.Tax != nil {
+			cp.Billing.Tax.Percent = clonePointer(cp.Billing.Tax.Percent)
+		}
 	}
 	for i := range cp.Features {
 		cp.Features[i].Values = slices.Clone(cp.Features[i].Values)
@@ -33,9 +39,11 @@ func (c *Catalog) clone() *Catalog {
 	for i := range cp.Plans {
 		cp.Plans[i].Trial = clonePointer(cp.Plans[i].Trial)
 		cp.Plans[i].Entitlements = cloneEntitlements(cp.Plans[i].Entitlements)
+		cp.Plans[i].Prices, cp.Plans[i].MinimumSpend = clonePrices(cp.Plans[i].Prices), cloneSpends(cp.Plans[i].MinimumSpend)
 	}
 	for i := range cp.Addons {
 		cp.Addons[i].Entitlements = cloneEntitlements(cp.Addons[i].Entitlements)
+		cp.Addons[i].Prices = clonePrices(cp.Addons[i].Prices)
 	}
 	return cp
 }
@@ -71,6 +79,7 @@ func (c *Catalog) index() (*index, error) {
 		products:   map[string]*Product{},
 		plans:      map[string]*Plan{},
 		addons:     map[string]*Addon{},
+		coupons:    map[string]*Coupon{},
 		granted:    map[string][]Entitlement{},
 	}}
 	ck.collect(c)
@@ -155,6 +164,10 @@ func (ck *checker) collect(c *Catalog) {
 		put(ck, ck.ix.addons, fmt.Sprintf("addons[%d]", i), a.ID, a)
 		a.Name = orDefault(a.Name, a.ID)
 	}
+	ck.coupons(c.Coupons)
+	if c.Billing != nil {
+		ck.tax(c.Billing.Tax)
+	}
 }
 
 func (ck *checker) references(c *Catalog) {
@@ -179,11 +192,17 @@ func (ck *checker) references(c *Catalog) {
 		ck.planOf(at+".parent", p.Parent, p.Product)
 		ck.ancestry(at+".parent", p.ID)
 		ck.entitlements(at, p.Entitlements)
+		if p.Pricing != "paid" && len(p.Prices)+len(p.MinimumSpend) > 0 {
+			ck.fail(at+".prices", "a %s plan has none: pricing is paid when there are", p.Pricing)
+		}
+		ck.prices(at, p.Prices)
+		ck.minimum(at, p.MinimumSpend)
 	}
 	for i, a := range c.Addons {
 		at := fmt.Sprintf("addons[%d]", i)
 		ck.product(at+".product", a.Product)
 		ck.entitlements(at, a.Entitlements)
+		ck.prices(at, a.Prices)
 	}
 }
 

@@ -43,7 +43,8 @@ func (e *Emulator) publishCatalog(next *index, m Migration) error {
 	for i := range next.catalog.Plans {
 		p := &next.catalog.Plans[i]
 		if old := previous.plans[p.ID]; old == nil || old.Version != p.Version ||
-			!slices.EqualFunc(previous.granted[p.ID], next.granted[p.ID], equalEntitlements) {
+			!slices.EqualFunc(previous.granted[p.ID], next.granted[p.ID], equalEntitlements) ||
+			!equalPrices(old.Prices, p.Prices) || !equalSpends(old.MinimumSpend, p.MinimumSpend) {
 			if old != nil && p.Version <= old.Version {
 				p.Version = old.Version + 1
 			}
@@ -52,7 +53,7 @@ func (e *Emulator) publishCatalog(next *index, m Migration) error {
 	}
 	for i := range next.catalog.Addons {
 		a := &next.catalog.Addons[i]
-		if old := previous.addons[a.ID]; old == nil || !slices.EqualFunc(old.Entitlements, a.Entitlements, equalEntitlements) {
+		if old := previous.addons[a.ID]; old == nil || !slices.EqualFunc(old.Entitlements, a.Entitlements, equalEntitlements) || !equalPrices(old.Prices, a.Prices) {
 			e.emitPackage("Addon", a.ID, 1, m)
 		}
 	}

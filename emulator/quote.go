@@ -1,0 +1,140 @@
+package emulator
+
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/entcache/entcache/emulator/internal/pricing"
+)
+
+// quote is what a subscription costs, before coupon and tax.
+type quote struct {
+	currency string
+	plan     []Price           // that apply: of the period, the currency and the country
+	addons   []Price           //
+	each     []decimal.Decimal // for each period, in advance
+	ofAddons decimal.Decimal   // the part of each that add-ons cost
+	once     []decimal.Decimal // with the first period
+	minimum  decimal.Decimal   // of each period
+}
+
+// quote works out what s costs for each period of p. The country chooses among prices; one that no price is for gets those that
+// name none.
+func (s *subscription) quote(p Period, country string) (*quote, error) {
+	plan := s.index.plans[s.planID]
+	if plan == nil || plan.Pricing == "free" {
+		return &quote{currency: s.index.currency()}, nil
+	}
+	if len(plan.Prices) == 0 {
+		return nil, errorf("PriceNotFound", "plan %q has no price: it is %s, and the catalog says no more", plan.ID, plan.Pricing)
+	}
+	q := &quote{plan: applicable(plan.Prices, p, "", country)}
+	if len(q.plan) == 0 {
+		return nil, errorf("PriceNotFound", "plan %q has no price by the %s", plan.ID, p)
+	}
+	q.currency = q.plan[0].Currency
+	q.plan = applicable(q.plan, p, q.currency, country)
+	q.charge(q.plan, s.quantities, decimal.NewFromInt(1), false)
+	for _, a := range s.addons {
+		addon := s.index.addons[a.id]
+		if addon == nil || len(addon.Prices) == 0 {
+			continue
+		}
+		prices := applicable(addon.Prices, p, q.currency, country)
+		if len(prices) == 0 {
+			return nil, errorf("PriceNotFound", "add-on %q has no price by the %s in %s", a.id, p, q.currency)
+		}
+		q.addons = append(q.addons, prices...)
+		q.charge(prices, s.quantities, decimal.NewFromFloat(a.quantity), true)
+	}
+	for _, m := range plan.MinimumSpend {
+		if m.Period == p && m.Currency == q.currency {
+			q.minimum = m.Amount.Decimal
+		}
+	}
+	return q, nil
+}
+
+// charge adds what a package costs so many times.
+func (q *quote) charge(prices []Price, quantities map[string]float64, times decimal.Decimal, addon bool) {
+	for _, p := range prices {
+		if p.Usage {
+			continue // when the period is over
+		}
+		units, bought := quantities[p.Feature]
+		if !bought {
+			units = max(p.Min, 1)
+		}
+		amount := pricing.Round(q.currency, p.pricing().For(decimal.NewFromFloat(units)).Mul(times))
+		if p.Once {
+			q.once = append(q.once, amount)
+			continue
+		}
+		q.each = append(q.each, amount)
+		if addon {
+			q.ofAddons = q.ofAddons.Add(amount)
+		}
+	}
+}
+
+// applicable returns the prices of a period, in a currency unless that is empty, and of a country: its own, or else those that are
+// for any.
+func applicable(prices []Price, p Period, currency, country string) []Price {
+	of := func(country string) []Price {
+		return slices.Collect(func(yield func(Price) bool) {
+			for _, price := range prices {
+				if price.Period == p && price.Country == country && (currency == "" || price.Currency == currency) && !yield(price) {
+					return
+				}
+			}
+		})
+	}
+	if own := of(country); country != "" && len(own) > 0 {
+		return own
+	}
+	return of("")
+}
+
+// defaultPeriod is how a plan is billed when nobody says: as its first price.
+func (p *Plan) defaultPeriod() Period {
+	if len(p.Prices) > 0 {
+		return p.Prices[0].Period
+	}
+	return Month
+}
+
+// currency is what the catalog counts in when no price says.
+func (ix *index) currency() string {
+	for _, p := range ix.catalog.Plans {
+		if len(p.Prices) > 0 {
+			return p.Prices[0].Currency
+		}
+	}
+	return defaultCurrency
+}
+
+// pricing is the price as arithmetic.
+func (p *Price) pricing() pricing.Price {
+	out := pricing.Price{
+		PerUnit: p.Feature != "", Graduated: p.Mode == Graduated,
+		Block: decimal.NewFromFloat(p.Block), Min: decimal.NewFromFloat(p.Min), Max: decimal.NewFromFloat(p.Max),
+	}
+	if p.Amount != nil {
+		out.Amount = p.Amount.Decimal
+	}
+	for _, t := range p.Tiers {
+		var tier pricing.Tier
+		if t.UpTo != nil {
+			tier.UpTo = new(decimal.NewFromFloat(*t.UpTo))
+		}
+		if t.Unit != nil {
+			tier.Unit = t.Unit.Decimal
+		}
+		if t.Flat != nil {
+			tier.Flat = t.Flat.Decimal
+		}
+		out.Tiers = append(out.Tiers, tier)
+	}
+	return out
+}
