@@ -53,6 +53,7 @@ type Feature struct {
 	Unit        string      `yaml:"unit,omitempty" json:"unit,omitempty"`
 	Units       string      `yaml:"units,omitempty" json:"units,omitempty"`
 	Values      []string    `yaml:"values,omitempty" json:"values,omitempty"` // enum features only: all values there are
+	Events      *EventMeter `yaml:"events,omitempty" json:"events,omitempty"` // metered features only; default: usage is reported
 }
 
 // Metered reports whether usage of the feature is counted.

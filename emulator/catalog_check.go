@@ -32,6 +32,7 @@ func (c *Catalog) clone() *Catalog {
 	}
 	for i := range cp.Features {
 		cp.Features[i].Values = slices.Clone(cp.Features[i].Values)
+		cp.Features[i].Events = cp.Features[i].Events.clone()
 	}
 	for i := range cp.Products {
 		cp.Products[i].Journey = clonePointer(cp.Products[i].Journey)
@@ -134,6 +135,7 @@ func (ck *checker) collect(c *Catalog) {
 		if len(f.Values) > 0 && f.Type != Enum {
 			ck.fail(at+".values", "only an enum feature has values")
 		}
+		ck.events(at, f)
 		f.Name = orDefault(f.Name, f.ID)
 	}
 	for i := range c.Currencies {

@@ -44,6 +44,7 @@ func (e *Emulator) advance(d time.Duration) error {
 		return errorf(codeBadUserInput, "the clock cannot go more than 292 years ahead")
 	}
 	e.state.clock.ahead.Store(int64(ahead + d))
+	e.countEvents()
 	for _, c := range e.state.each() {
 		e.settle(c)
 	}

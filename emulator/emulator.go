@@ -44,6 +44,11 @@ type Config struct {
 	RequestLog int
 	// Stamps says how changes are stamped. Default: strictly increasing, whole sets at a time.
 	Stamps Stamps
+	// RateLimits answers 429 beyond the limits that Stigg documents: by operation and key, and by customer, subscription or resource
+	// for mutations whose variables name one. Default: no limits.
+	RateLimits bool
+	// EventDelay is how long raw events wait before they are counted, in the time of the account. Default: 50ms; negative: none.
+	EventDelay time.Duration
 	// ValidUntilMillis prints validUntil of the newer types as epoch milliseconds in a string. Default: ISO-8601.
 	ValidUntilMillis bool
 }
@@ -64,6 +69,12 @@ func (c Config) withDefaults() Config {
 	if c.SocketQueue <= 0 {
 		c.SocketQueue = 1024
 	}
+	switch {
+	case c.EventDelay == 0:
+		c.EventDelay = 50 * time.Millisecond
+	case c.EventDelay < 0:
+		c.EventDelay = 0
+	}
 	if c.MaxBodyBytes <= 0 {
 		c.MaxBodyBytes = 4 << 20
 	}
@@ -79,6 +90,7 @@ type Emulator struct {
 	sockets registry
 	counts  counters
 	log     requestLog
+	limits  rateLimiter
 	control *control
 
 	// ctx ends when Close begins; everything that waits also waits on it.
@@ -137,5 +149,7 @@ func (e *Emulator) Faults() *Faults { return e.faults }
 func (e *Emulator) Close() error {
 	e.cancel()
 	e.sockets.each((*socket).cut)
-	return e.serve.close()
+	err := e.serve.close()
+	e.state.events.wg.Wait() // nothing can begin to wait any more: all handlers are gone
+	return err
 }

@@ -73,6 +73,9 @@ func (e *Emulator) serveGraphQL(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, failure(code, "the emulator was told to fail this operation"))
 		return
 	}
+	if e.limited(w, r.Header.Get("X-API-KEY"), info, req.Query) {
+		return
+	}
 	resp := e.execute(r.Context(), req)
 	if reply, ok := e.faults.replacement(info); ok {
 		reply.write(w)

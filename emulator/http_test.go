@@ -124,8 +124,8 @@ func TestEdgeServesTheSameState(t *testing.T) {
 			t.Fatalf("edge = %d %s (%v)", status, body, err)
 		}
 		state := doc.Data.EntitlementsState
-		if len(state.Entitlements) != 7 || len(state.EntitlementsV2) != 8 || state.AccessDeniedReason != nil {
-			t.Errorf("edge lists %d and %d entitlements, want the 7 features and the wallet of growth: %s", len(state.Entitlements), len(state.EntitlementsV2), body)
+		if len(state.Entitlements) != 8 || len(state.EntitlementsV2) != 9 || state.AccessDeniedReason != nil {
+			t.Errorf("edge lists %d and %d entitlements, want the 8 features and the wallet of growth: %s", len(state.Entitlements), len(state.EntitlementsV2), body)
 		}
 		if status, body := get(path, "wrong"); status != 401 {
 			t.Errorf("edge with a wrong key = %d %s, want 401", status, body)

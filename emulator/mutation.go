@@ -130,7 +130,7 @@ func (m *mutation) ReportUsage(args wire.MutationReportUsageArgs) (*wire.UsageMe
 	return m.e.reportUsage(reportOf(wire.ReportUsageBaseInput{
 		CustomerID: args.Input.CustomerID, ResourceID: args.Input.ResourceID, FeatureID: args.Input.FeatureID,
 		Value: args.Input.Value, UpdateBehavior: args.Input.UpdateBehavior,
-		IdempotencyKey: args.Input.IdempotencyKey, CreatedAt: args.Input.CreatedAt,
+		IdempotencyKey: args.Input.IdempotencyKey, CreatedAt: args.Input.CreatedAt, Dimensions: args.Input.Dimensions,
 	}))
 }
 
@@ -159,8 +159,13 @@ func reportOf(in wire.ReportUsageBaseInput) usageReport {
 	return usageReport{
 		customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), featureID: in.FeatureID, value: in.Value,
 		set: in.UpdateBehavior.Or(wire.UsageUpdateBehavior("DELTA")) == wire.UsageUpdateBehavior("SET"),
-		key: in.IdempotencyKey.Or(""), at: in.CreatedAt.Or(wire.DateTime{}).Time,
+		key: in.IdempotencyKey.Or(""), at: in.CreatedAt.Or(wire.DateTime{}).Time, dimensions: dimensionsOf(in.Dimensions),
 	}
+}
+
+func dimensionsOf(in wire.Opt[wire.JSON]) map[string]string {
+	object, _ := in.Or(wire.JSON{}).Value.(map[string]any)
+	return words(object)
 }
 
 // ArchiveCustomer hides a customer and ends its subscriptions.

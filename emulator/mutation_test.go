@@ -163,13 +163,13 @@ func TestEveryWayToSubscribeLeadsToTheSameSet(t *testing.T) {
 		}
 		b.must(`mutation{provisionSubscriptionV2(input:{customerId:"v2",planId:"growth",skipTrial:true}){status}}`, nil)
 		got := b.must(`mutation{applySubscription(input:{customerId:"apply",planId:"growth",skipTrial:true}){subscription{status} entitlementsV2{__typename}}}`, nil)["applySubscription"].(map[string]any)
-		if n := len(got["entitlementsV2"].([]any)); n != 8 {
-			t.Errorf("applySubscription answers %d entitlements, want 8", n)
+		if n := len(got["entitlementsV2"].([]any)); n != 9 {
+			t.Errorf("applySubscription answers %d entitlements, want 9", n)
 		}
 		b.must(`mutation{createSubscription(subscription:{customerId:"create",planId:"growth",isTrial:false,subscriptionId:"mine"}){subscriptionId}}`, nil)
 		for _, c := range []string{"v2", "apply", "create"} {
-			if n := len(b.Snapshot(c, "").Entitlements); n != 8 {
-				t.Errorf("%s has %d entitlements, want 8", c, n)
+			if n := len(b.Snapshot(c, "").Entitlements); n != 9 {
+				t.Errorf("%s has %d entitlements, want 9", c, n)
 			}
 		}
 		if s := b.must(`{getSubscription(input:{subscriptionId:"mine"}){status plan{refId}}}`, nil)["getSubscription"].(map[string]any); s["status"] != "ACTIVE" {

@@ -14,6 +14,7 @@ type account struct {
 	index     *index
 	customers map[string]*customer
 	reports   reportMemory
+	events    eventQueue
 	stamps    Stamps
 	lastStamp time.Time
 	lastID    uint64
@@ -115,6 +116,8 @@ type meter struct {
 	anchor     time.Time
 	start, end time.Time // the current period; zero when usage never resets
 	updatedAt  time.Time
+	seen       map[string]bool // in this period, of a meter of unique values
+	measured   []measurement   // in order of when it happened
 }
 
 // follow makes the meter count in the periods of e. Usage is kept, only a period's end clears it; but it is stamped, since
@@ -135,7 +138,7 @@ func (m *meter) over(now time.Time) bool { return !m.end.IsZero() && now.After(m
 
 // restart begins the period that holds now, with nothing used.
 func (m *meter) restart(now, stamp time.Time) {
-	m.used = decimal.Zero
+	m.used, m.seen = decimal.Zero, nil
 	m.updatedAt = stamp
 	if m.reset != "" {
 		m.start, m.end = m.reset.around(m.anchor, now)

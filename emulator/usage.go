@@ -51,6 +51,7 @@ type usageReport struct {
 	set                    bool // replace the usage instead of adding to it
 	key                    string
 	at                     time.Time // zero: now
+	dimensions             map[string]string
 }
 
 // reportUsage counts u and answers what the meter then shows. Usage over the limit is recorded, as by the real API;
@@ -67,6 +68,9 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 	if !feature.Metered() {
 		return nil, errorf("MeteringNotAvailableForFeatureType", "feature %q is not metered", u.featureID)
 	}
+	if feature.Events != nil {
+		return nil, errorf("CannotReportUsageForEntitlementWithMeterError", "feature %q counts events named %q: report those", u.featureID, feature.Events.Name)
+	}
 	r := ref{id: u.featureID}
 	key := reportKey{u.customerID, u.resourceID, r, u.key}
 	if first, ok := e.state.reports.find(key); ok && u.key != "" {
@@ -82,6 +86,11 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 	if u.at.IsZero() || m.start.IsZero() || !u.at.Before(m.start) {
 		m.used = apply(m.used, u.value, u.set)
 	}
+	at := u.at
+	if at.IsZero() {
+		at = e.now()
+	}
+	m.log(measurement{at: at, value: decimal.NewFromFloat(u.value), set: u.set, dimensions: u.dimensions})
 	m.updatedAt = e.state.stamp()
 	answer := &wire.UsageMeasurementWithCurrentUsage{
 		ID:               wire.ID(e.state.newID("measurement")),

@@ -3,7 +3,7 @@
 // Usage:
 //
 //	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY] [-allow-remote] [-v]
-//	               [-control 127.0.0.1:4001] [-history N] [-request-log N]
+//	               [-control 127.0.0.1:4001] [-history N] [-request-log N] [-rate-limits]
 //	stigg-emulator -print-catalog > catalog.yaml
 //
 // It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
@@ -56,6 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		control      = flags.String("control", "", "second, loopback `address` for the control interface; default: none")
 		history      = flags.Int("history", 0, "keep the latest `N` states of each customer and resource, for the control interface")
 		requestLog   = flags.Int("request-log", 0, "keep the latest `N` requests, for the control interface")
+		rateLimits   = flags.Bool("rate-limits", false, "answer 429 beyond the rate limits that Stigg documents")
 		allowRemote  = flags.Bool("allow-remote", false, "allow an address that other machines can reach; there is no encryption")
 		printCatalog = flags.Bool("print-catalog", false, "print the demo catalog and exit")
 		verbose      = flags.Bool("v", false, "log every request and socket to standard error")
@@ -96,7 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
-	config := emulator.Config{APIKeys: []string{*key}, History: *history, RequestLog: *requestLog}
+	config := emulator.Config{APIKeys: []string{*key}, History: *history, RequestLog: *requestLog, RateLimits: *rateLimits}
 	if *verbose {
 		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

@@ -1,0 +1,135 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
+)
+
+// status posts an operation and returns the status and Retry-After of the answer.
+func (b *bench) status(key, document string, variables map[string]any) (int, string) {
+	b.t.Helper()
+	body, err := json.Marshal(map[string]any{"query": document, "variables": variables})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), "POST", b.pipe.URL()+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("X-API-KEY", key)
+	resp, err := b.http.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, resp.Header.Get("Retry-After")
+}
+
+func TestRateLimitsAreByOperationAndKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{RateLimits: true, APIKeys: []string{"server-one", "server-two"}})
+		const coupons, configuration = `{coupons{edges{node{id}}}}`, `{sdkConfiguration{showWatermark}}`
+		for i := range 500 {
+			if status, _ := b.status("server-one", coupons, nil); status != 200 {
+				t.Fatalf("request %d: %d", i, status)
+			}
+		}
+		time.Sleep(20 * time.Second)
+		if status, after := b.status("server-one", coupons, nil); status != 429 || after != "40" {
+			t.Errorf("request 501: %d, Retry-After %q; want 429 and 40", status, after)
+		}
+		for name, status := range map[string]int{
+			"another key": first(b.status("server-two", coupons, nil)), "another operation": first(b.status("server-one", configuration, nil)),
+		} {
+			if status != 200 {
+				t.Errorf("%s: %d", name, status)
+			}
+		}
+		time.Sleep(40 * time.Second)
+		if status, _ := b.status("server-one", coupons, nil); status != 200 {
+			t.Errorf("a minute after the first: %d", status)
+		}
+	})
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+func TestRateLimitsAreByEntityForMutations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{RateLimits: true})
+		b.provision("a", "", "")
+		b.provision("b", "", "")
+		const update = `mutation($in:UpdateCustomerInput!){updateOneCustomer(input:$in){id}}`
+		const estimate = `mutation($in:ReportUsageInput!){reportUsage(input:$in){id}}`
+		for range mutationsPerEntity {
+			b.status(DefaultAPIKey, update, map[string]any{"in": map[string]any{"customerId": "a"}})
+		}
+		if status, _ := b.status(DefaultAPIKey, update, map[string]any{"in": map[string]any{"customerId": "a"}}); status != 429 {
+			t.Errorf("the 31st of a customer: %d", status)
+		}
+		if status, _ := b.status(DefaultAPIKey, update, map[string]any{"in": map[string]any{"customerId": "b"}}); status != 200 {
+			t.Errorf("another customer: %d", status)
+		}
+		if status, _ := b.status(DefaultAPIKey, estimate, map[string]any{"in": map[string]any{"customerId": "a", "featureId": "seats", "value": 1}}); status != 200 {
+			t.Errorf("usage, which has a limit of its own: %d", status)
+		}
+	})
+}
+
+func TestEventsAreLimitedByTheSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{RateLimits: true})
+		events := func(n int) map[string]any {
+			list := []any{}
+			for range n {
+				list = append(list, map[string]any{"customerId": "a", "eventName": "e", "idempotencyKey": "k"})
+			}
+			return map[string]any{"events": map[string]any{"usageEvents": list}}
+		}
+		if status, _ := b.status(DefaultAPIKey, reportEvents, events(900)); status != 200 {
+			t.Errorf("900 events: %d", status)
+		}
+		if status, after := b.status(DefaultAPIKey, reportEvents, events(200)); status != 429 || after != "1" {
+			t.Errorf("200 more: %d, %q", status, after)
+		}
+		time.Sleep(time.Second)
+		if status, _ := b.status(DefaultAPIKey, reportEvents, events(200)); status != 200 {
+			t.Errorf("a second later: %d", status)
+		}
+	})
+}
+
+func TestNothingIsLimitedUnlessAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		for i := range 600 {
+			if status, _ := b.status(DefaultAPIKey, `{coupons{edges{node{id}}}}`, nil); status != 200 {
+				t.Fatalf("request %d: %d", i, status)
+			}
+		}
+	})
+}
+
+// TestRateLimitsNameWhatExists holds the table to the schema.
+func TestRateLimitsNameWhatExists(t *testing.T) {
+	known := "edge " + strings.Join(wire.QueryFields, " ") + " " + strings.Join(wire.MutationFields, " ") + " "
+	for _, row := range perMinute {
+		for _, f := range row.fields {
+			if !strings.Contains(known, f+" ") {
+				t.Errorf("there is no root field %s", f)
+			}
+		}
+	}
+	for f := range unlimited {
+		if !strings.Contains(known, f+" ") {
+			t.Errorf("there is no root field %s", f)
+		}
+	}
+}
