@@ -90,7 +90,7 @@ type Plan struct {
 	Product      string        `yaml:"product" json:"product"`
 	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
 	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
-	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`             // inherits entitlements; its own replace them by feature
+	Parent       string        `yaml:"parent,omitempty" json:"parent,omitempty"`             // inherits entitlements; own ones replace them
 	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"`           // free (default), paid or custom
 	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`               // default: no trial
 	Version      int           `yaml:"version,omitempty" json:"version,omitempty"`           // default 1

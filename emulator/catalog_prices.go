@@ -32,7 +32,7 @@ type Price struct {
 	Mode     TiersMode `yaml:"mode,omitempty" json:"mode,omitempty"`         // of tiers; default volume
 	Tiers    []Tier    `yaml:"tiers,omitempty" json:"tiers,omitempty"`       // instead of amount
 	Block    float64   `yaml:"block,omitempty" json:"block,omitempty"`       // units are sold this many at once
-	Min      float64   `yaml:"min,omitempty" json:"min,omitempty"`           // fewest units that can be bought; also what is, when nothing else is said
+	Min      float64   `yaml:"min,omitempty" json:"min,omitempty"`           // fewest units; bought when nothing is said
 	Max      float64   `yaml:"max,omitempty" json:"max,omitempty"`           // most units; default: no limit
 }
 

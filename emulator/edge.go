@@ -43,6 +43,9 @@ func (e *Emulator) serveEdge(document string) http.HandlerFunc {
 			writeJSON(w, http.StatusOK, failure(code, "the emulator was told to fail this operation"))
 			return
 		}
+		if e.limited(w, r.Header.Get("X-API-KEY"), info, document) {
+			return
+		}
 		resp := e.execute(r.Context(), request{Query: document, Variables: variables})
 		if reply, ok := e.faults.replacement(info); ok {
 			reply.write(w)

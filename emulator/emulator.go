@@ -91,6 +91,7 @@ type Emulator struct {
 	counts  counters
 	log     requestLog
 	limits  rateLimiter
+	began   time.Time // when it was made, and its catalog with it
 	control *control
 
 	// ctx ends when Close begins; everything that waits also waits on it.
@@ -119,6 +120,7 @@ func New(config Config) (*Emulator, error) {
 	e := &Emulator{
 		config: config,
 		keys:   slices.Clone(config.APIKeys),
+		began:  time.Now(),
 		state: account{
 			clock:     &clock{},
 			index:     ix,

@@ -5,6 +5,7 @@
 //	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY] [-allow-remote] [-v]
 //	               [-control 127.0.0.1:4001] [-history N] [-request-log N] [-rate-limits]
 //	stigg-emulator -print-catalog > catalog.yaml
+//	stigg-emulator -print-catalog-schema > catalog.schema.json
 //
 // It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
 // runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog. It listens on
@@ -59,6 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		rateLimits   = flags.Bool("rate-limits", false, "answer 429 beyond the rate limits that Stigg documents")
 		allowRemote  = flags.Bool("allow-remote", false, "allow an address that other machines can reach; there is no encryption")
 		printCatalog = flags.Bool("print-catalog", false, "print the demo catalog and exit")
+		printSchema  = flags.Bool("print-catalog-schema", false, "print the JSON schema of catalogs and exit")
 		verbose      = flags.Bool("v", false, "log every request and socket to standard error")
 	)
 	switch err := flags.Parse(args); {
@@ -75,6 +77,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if *printCatalog {
 		fmt.Fprint(stdout, emulator.DemoCatalogYAML())
+		return 0
+	}
+	if *printSchema {
+		fmt.Fprint(stdout, emulator.CatalogSchema())
 		return 0
 	}
 	for _, a := range []struct{ flag, addr string }{{"listen", *listen}, {"control", *control}} {

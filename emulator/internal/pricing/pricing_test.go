@@ -63,7 +63,7 @@ func TestBill(t *testing.T) {
 	}{
 		{"charges alone", "USD", []string{"20", "15", "15"}, "0", nil, nil, [5]string{"50", "0", "50", "0", "50"}},
 		{"tax on top", "USD", []string{"49.99"}, "0", nil, vat, [5]string{"49.99", "0", "49.99", "10", "59.99"}},       // 9.998
-		{"tax inside", "USD", []string{"59.99"}, "0", nil, inclusive, [5]string{"59.99", "0", "49.99", "10", "59.99"}}, // 59.99 / 6 = 9.99833
+		{"tax inside", "USD", []string{"59.99"}, "0", nil, inclusive, [5]string{"59.99", "0", "49.99", "10", "59.99"}}, // 59.99 / 6
 		{"a percentage off, then tax", "USD", []string{"50"}, "0", &Discount{Percent: d("15")}, vat, [5]string{"50", "7.5", "42.5", "8.5", "51"}},
 		{"an amount off", "USD", []string{"50"}, "0", &Discount{Amount: d("12.34")}, nil, [5]string{"50", "12.34", "37.66", "0", "37.66"}},
 		{"more off than there is", "USD", []string{"50"}, "0", &Discount{Amount: d("80")}, vat, [5]string{"50", "50", "0", "0", "0"}},
@@ -71,7 +71,8 @@ func TestBill(t *testing.T) {
 		{"a minimum that is exceeded", "USD", []string{"20", "20"}, "30", nil, nil, [5]string{"40", "0", "40", "0", "40"}},
 		{"the discount comes after the minimum", "USD", []string{"20"}, "30", &Discount{Percent: d("50")}, nil, [5]string{"30", "15", "15", "0", "15"}},
 		{"each charge is rounded", "USD", []string{"0.005", "0.005"}, "0", nil, nil, [5]string{"0.02", "0", "0.02", "0", "0.02"}},
-		{"no smaller unit than a yen", "JPY", []string{"1000.5"}, "0", nil, &Tax{Percent: d("10")}, [5]string{"1001", "0", "1001", "100", "1101"}}, // 100.1
+		// 10 % of 1001 are 100.1.
+		{"no smaller unit than a yen", "JPY", []string{"1000.5"}, "0", nil, &Tax{Percent: d("10")}, [5]string{"1001", "0", "1001", "100", "1101"}},
 		{"a thousandth of a dinar", "KWD", []string{"1.2345"}, "0", nil, nil, [5]string{"1.235", "0", "1.235", "0", "1.235"}},
 		{"large and small", "USD", []string{"1000000000000000", "0.01"}, "0", nil, nil, [5]string{"1000000000000000.01", "0", "1000000000000000.01", "0", "1000000000000000.01"}},
 		{"nothing", "USD", nil, "0", &Discount{Percent: d("10")}, vat, [5]string{"0", "0", "0", "0", "0"}},
@@ -98,7 +99,7 @@ func TestProration(t *testing.T) {
 		// April has 30 days.
 		{"an upgrade at half time", "20", "50", day(16), "10", "25", "15"},         // 15/30 of each
 		{"a downgrade at half time", "50", "20", day(16), "25", "10", "-15"},       // the same, the other way
-		{"after a third", "20", "50", day(11), "13.33", "33.33", "20"},             // 20/30: 13.333…, 33.333…; the difference of what is stated
+		{"after a third", "20", "50", day(11), "13.33", "33.33", "20"},             // 20/30; the difference of what is stated
 		{"at once", "20", "50", day(1), "20", "50", "30"},                          //
 		{"at the end", "20", "50", day(31), "0", "0", "0"},                         // 31 April is 1 May
 		{"before it begins", "20", "50", day(1).Add(-time.Hour), "20", "50", "30"}, //
