@@ -17,6 +17,7 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 		CreatedAt:             optionalTime(c.createdAt),
 		UpdatedAt:             wire.NewDateTime(c.updatedAt),
 		HasActiveSubscription: len(c.live(now)) > 0,
+		HasPaymentMethod:      c.paymentMethod,
 	}
 	subs := []*wire.CustomerSubscription{}
 	for _, s := range c.live(now) {
@@ -32,7 +33,7 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 	w.PromotionalEntitlements = &promos
 	trialed := []*wire.TrialedPlan{}
 	for _, s := range c.subs {
-		if !s.trialEnd.IsZero() {
+		if s.began() {
 			trialed = append(trialed, &wire.TrialedPlan{PlanRefID: optional(s.planID), ProductRefID: optional(s.productID)})
 		}
 	}
@@ -46,7 +47,7 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		w = e.customerOf(c)
 	}
 	now := e.now()
-	start, end := s.period.around(s.anchor, now)
+	start, end := s.billing(s.period, now)
 	sub := &wire.CustomerSubscription{
 		ID: wire.ID(s.id), RefID: s.id, SubscriptionID: s.id,
 		Customer: w, PayingCustomer: w,
@@ -62,6 +63,18 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		CurrentBillingPeriodStart: optionalTime(start),
 		CurrentBillingPeriodEnd:   optionalTime(end),
 	}
+	if s.index.plans[s.planID].Pricing != "free" {
+		sub.BillingPeriod = billingPeriod(s.period)
+	}
+	if !s.trialEnd.IsZero() && !s.convert && (s.endAt.IsZero() || s.endAt.After(s.trialEnd)) {
+		sub.EffectiveEndDate = optionalTime(s.trialEnd)
+	}
+	updates, future := []*wire.SubscriptionScheduledUpdate{}, []*wire.SubscriptionFutureUpdate{}
+	for _, sc := range e.scheduledOf(c, s, now) {
+		u := sc.update()
+		updates, future = append(updates, u), append(future, new(wire.SubscriptionFutureUpdate(*u)))
+	}
+	sub.ScheduledUpdates, sub.FutureUpdates = &updates, &future
 	if s.cancelled {
 		sub.CancellationDate = optionalTime(s.endAt)
 	}
