@@ -36,12 +36,12 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 	now := e.now()
 	s.updatedAt = e.state.stamp()
 	before := s.set
-	e.fill(c, s, now)
-	for _, m := range s.meters {
+	for _, m := range s.meters { // first: what is left of a period that is over must not count in the next one's
 		if m.over(now) {
 			m.restart(now, s.updatedAt)
 		}
 	}
+	e.fill(c, s, now)
 	e.chargeDenials(s)
 	e.state.stampSet(s, before)
 	e.record(s)
@@ -75,13 +75,18 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 		if sub.resourceID != "" && sub.resourceID != s.resourceID {
 			continue
 		}
-		until(sub.startAt)
+		if sub.status(now) == wire.SubscriptionStatusNotStarted {
+			until(sub.startAt)
+		}
 		if !sub.active(now) {
 			continue
 		}
 		subscribed = true
 		until(sub.trialEnd)
 		until(sub.endAt)
+		for i := range sub.changes {
+			until(sub.changes[i].at)
+		}
 		for _, g := range sub.grants() {
 			byRef[g.ref()] = append(byRef[g.ref()], g)
 		}
@@ -220,23 +225,6 @@ func (s *scope) find(r ref) *entitled {
 		return nil
 	}
 	return s.set[i]
-}
-
-// settle brings c to the present: trials, promotions and cancellations that ended, subscriptions that began and usage
-// periods that are over take effect when somebody next looks, or acts.
-func (e *Emulator) settle(c *customer) {
-	now := e.now()
-	due := false
-	for _, s := range c.scopes {
-		due = due || (!s.recalcAt.IsZero() && !now.Before(s.recalcAt))
-	}
-	if due {
-		e.downgradeEnded(c, now)
-		e.recalculate(c)
-	}
-	for _, id := range slices.Sorted(maps.Keys(c.scopes)) {
-		e.rollover(c, c.scopes[id], now)
-	}
 }
 
 // rollover restarts the meters of s whose period is over. A wallet that refills may lift a denial, which changes the set.

@@ -11,13 +11,19 @@ type clock struct{ ahead atomic.Int64 } // nanoseconds
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// now is the present of the account.
-func (e *Emulator) now() time.Time     { return e.state.clock.now() }
-func (a *account) now() time.Time      { return a.clock.now() }
+// now is the present of the account: that of its clock or, while something is made to happen that was due before it, the
+// instant it was due; see happen. The caller holds Emulator.mu.
+func (a *account) now() time.Time {
+	if !a.held.IsZero() {
+		return a.held
+	}
+	return a.clock.now()
+}
+func (e *Emulator) now() time.Time     { return e.state.now() }
 func (e *Emulator) instant() time.Time { return e.now().UTC().Truncate(time.Millisecond) }
 
 // Now returns the present of the emulated account. It is that of package time until AdvanceClock or SetClock.
-func (e *Emulator) Now() time.Time { return e.now().UTC() }
+func (e *Emulator) Now() time.Time { return e.state.clock.now().UTC() }
 
 // AdvanceClock moves the account's time forward. Whatever became due on the way (trials that end, scheduled changes, usage
 // periods, promotions) takes effect before it returns, and subscribers hear of it. Time never goes back: a negative d is an
@@ -45,8 +51,6 @@ func (e *Emulator) advance(d time.Duration) error {
 	}
 	e.state.clock.ahead.Store(int64(ahead + d))
 	e.countEvents()
-	for _, c := range e.state.each() {
-		e.settle(c)
-	}
+	e.settleAll()
 	return nil
 }

@@ -35,7 +35,7 @@ type controlRoute struct {
 
 func newControl(e *Emulator) *control {
 	c := &control{e: e, turns: map[string]uint{}}
-	c.routes = slices.Concat(c.reads(), c.faults(), c.operations())
+	c.routes = slices.Concat(c.reads(), c.faults(), c.operations(), c.checkouts())
 	return c
 }
 

@@ -82,7 +82,7 @@ func (c *control) operations() []controlRoute {
 			case d > 0 && !in.Until.IsZero():
 				return nil, &inputError{"for", "give it or until, not both"}
 			case d > 0:
-				in.Until = e.now().Add(d)
+				in.Until = e.Now().Add(d)
 			}
 			if err := given(in.CustomerID, in.Entitlement); err != nil {
 				return nil, err

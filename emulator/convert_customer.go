@@ -17,6 +17,7 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 		CreatedAt:             optionalTime(c.createdAt),
 		UpdatedAt:             wire.NewDateTime(c.updatedAt),
 		HasActiveSubscription: len(c.live(now)) > 0,
+		HasPaymentMethod:      c.paymentMethod,
 	}
 	subs := []*wire.CustomerSubscription{}
 	for _, s := range c.live(now) {
@@ -32,11 +33,14 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 	w.PromotionalEntitlements = &promos
 	trialed := []*wire.TrialedPlan{}
 	for _, s := range c.subs {
-		if !s.trialEnd.IsZero() {
+		if s.began() {
 			trialed = append(trialed, &wire.TrialedPlan{PlanRefID: optional(s.planID), ProductRefID: optional(s.productID)})
 		}
 	}
 	w.TrialedPlans = &trialed
+	if c.coupon != nil {
+		w.Coupon = e.couponOf(c.coupon)
+	}
 	return w
 }
 
@@ -46,14 +50,14 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		w = e.customerOf(c)
 	}
 	now := e.now()
-	start, end := s.period.around(s.anchor, now)
+	start, end := s.billing(s.period, now)
 	sub := &wire.CustomerSubscription{
 		ID: wire.ID(s.id), RefID: s.id, SubscriptionID: s.id,
 		Customer: w, PayingCustomer: w,
 		Plan:                      planOf(s.index, s.index.plans[s.planID]),
 		Status:                    s.status(now),
 		PaymentCollection:         wire.PaymentCollectionNotRequired,
-		PricingType:               wire.PricingType(strings.ToUpper(s.index.plans[s.planID].Pricing)),
+		PricingType:               s.pricingType(),
 		AdditionalMetaData:        metadata(s.metadata),
 		StartDate:                 wire.NewDateTime(s.startAt),
 		EndDate:                   optionalTime(s.endAt),
@@ -62,6 +66,19 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		CurrentBillingPeriodStart: optionalTime(start),
 		CurrentBillingPeriodEnd:   optionalTime(end),
 	}
+	if s.index.plans[s.planID].Pricing != "free" {
+		sub.BillingPeriod = billingPeriod(s.period)
+	}
+	if !s.trialEnd.IsZero() && !s.convert && (s.endAt.IsZero() || s.endAt.After(s.trialEnd)) {
+		sub.EffectiveEndDate = optionalTime(s.trialEnd)
+	}
+	updates, future := []*wire.SubscriptionScheduledUpdate{}, []*wire.SubscriptionFutureUpdate{}
+	for _, sc := range e.scheduledOf(c, s, now) {
+		u := sc.update()
+		updates, future = append(updates, u), append(future, new(wire.SubscriptionFutureUpdate(*u)))
+	}
+	sub.ScheduledUpdates, sub.FutureUpdates = &updates, &future
+	sub.Prices, sub.TotalPrice = pricesOfSubscription(c, s)
 	if s.cancelled {
 		sub.CancellationDate = optionalTime(s.endAt)
 	}
@@ -85,6 +102,10 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		sub.TrialConfiguration = &wire.TrialConfiguration{TrialEndBehavior: behaviour}
 	}
 	return sub
+}
+
+func (s *subscription) pricingType() wire.PricingType {
+	return wire.PricingType(strings.ToUpper(s.index.plans[s.planID].Pricing))
 }
 
 func (e *Emulator) promotionOf(p *promotion) *wire.PromotionalEntitlement {
@@ -122,6 +143,7 @@ func planOf(ix *index, p *Plan) *wire.Plan {
 		PricingType: new(wire.PricingType(strings.ToUpper(p.Pricing))),
 	}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, p.ID, p.Entitlements)
+	w.Prices, w.OveragePrices = pricesOf(ix, p.Prices), &[]*wire.Price{}
 	var inherited []Entitlement
 	if p.Parent != "" {
 		w.BasePlan = planOf(ix, ix.plans[p.Parent])
@@ -154,6 +176,7 @@ func planOf(ix *index, p *Plan) *wire.Plan {
 func addonOf(ix *index, a *Addon) *wire.Addon {
 	w := &wire.Addon{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description)}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, a.ID, a.Entitlements)
+	w.Prices, w.OveragePrices = pricesOf(ix, a.Prices), &[]*wire.Price{}
 	return w
 }
 

@@ -154,3 +154,29 @@ func (c *Coupon) previewOf(currency string) *wire.SubscriptionPreviewDiscount {
 	}
 	return w
 }
+
+// discount makes an update of a subscription's coupon part of u. An appliedCoupon that is null takes it off.
+func (e *Emulator) discount(u *update, in wire.Opt[wire.SubscriptionCouponInput], code wire.Opt[string]) error {
+	if !in.Set && !code.Set {
+		return nil
+	}
+	c, err := e.applied(in, code)
+	u.coupon = &c
+	return err
+}
+
+// couponOfCustomer is the coupon that a customer is given; none when the input is null, or absent.
+func (e *Emulator) couponOfCustomer(id wire.Opt[string]) (*Coupon, error) {
+	if id.Or("") == "" {
+		return nil, nil
+	}
+	return e.applied(wire.Opt[wire.SubscriptionCouponInput]{Value: &wire.SubscriptionCouponInput{CouponID: id}, Set: true}, wire.Opt[string]{})
+}
+
+// couponFor is the coupon that a subscription of c is billed with: its own, or else the customer's.
+func (c *customer) couponFor(s *subscription) *Coupon {
+	if s.coupon != nil {
+		return s.coupon
+	}
+	return c.coupon
+}

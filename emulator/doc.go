@@ -82,6 +82,8 @@
 //	POST /clear-entitlement                        {"customerId", "resourceId", "featureId" or "currencyId"}
 //	POST /publish-plan /update-catalog             {"plan" or "catalog", "migration"}
 //	POST /add-api-key /revoke-api-key              {"key"}
+//	POST /checkout/complete                        {"checkoutId" or "customerId"}; GET /checkouts lists what is open
+//	POST /payment-method                           {"customerId", "on"}
 //	POST /clock/advance                            {"by": "720h"}
 //	POST /clock/set                                {"to": "2027-01-31T00:00:00Z"}
 //

@@ -21,6 +21,8 @@ const (
 	codeFeatureNotFound      = "FeatureNotFound"
 	codePlanNotFound         = "PlanNotFound"
 	codeSubscriptionNotFound = "SubscriptionNotFound"
+
+	codeInvalidCancellationDate = "InvalidCancellationDate"
 )
 
 // apiError is an error with a code of the API. graphql-go asks it for its extensions.

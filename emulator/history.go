@@ -41,7 +41,7 @@ func (e *Emulator) record(s *scope) {
 	if keep <= 0 {
 		return
 	}
-	next := State{At: e.now().UTC(), Stamp: s.updatedAt, Snapshot: snapshotOf(s)}
+	next := State{At: e.Now(), Stamp: s.updatedAt, Snapshot: snapshotOf(s)}
 	if n := len(s.past); n > 0 {
 		if s.past[n-1].same(next) {
 			return

@@ -6,6 +6,63 @@ import (
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
+// ArchiveCustomer hides a customer and ends its subscriptions.
+func (m *mutation) ArchiveCustomer(args wire.MutationArchiveCustomerArgs) (*wire.Customer, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, err := m.e.state.present(args.Input.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	m.e.archive(c)
+	return m.e.customerOf(c), nil
+}
+
+// UnarchiveCustomer brings a customer back, without its former subscriptions.
+func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*wire.Customer, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c := m.e.state.customers[args.Input.CustomerID]
+	if c == nil {
+		return nil, errorf(codeCustomerNotFound, "there is no customer %q", args.Input.CustomerID)
+	}
+	m.e.unarchive(c)
+	return m.e.customerOf(c), nil
+}
+
+func (e *Emulator) archive(c *customer) {
+	now := e.instant()
+	for _, s := range c.subs {
+		if s.endAt.IsZero() || s.endAt.After(now) {
+			s.endAt, s.cancelled = now, true
+		}
+	}
+	c.archived = true
+	c.updatedAt = e.state.stamp()
+	e.recalculate(c)
+}
+
+func (e *Emulator) unarchive(c *customer) {
+	if c.archived {
+		c.archived = false
+		c.updatedAt = e.state.stamp()
+		e.recalculate(c)
+	}
+}
+
+// DetachCustomerPaymentMethod takes a customer's payment method away. Subscriptions go on.
+func (m *mutation) DetachCustomerPaymentMethod(args wire.MutationDetachCustomerPaymentMethodArgs) (*wire.Customer, error) {
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	c, err := m.e.state.present(args.Input.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	c.paymentMethod = false
+	c.updatedAt = m.e.state.stamp()
+	return m.e.customerOf(c), nil
+}
+
 // UpdateOneCustomer changes what is given of a customer; null clears.
 func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*wire.Customer, error) {
 	m.e.mu.Lock()
@@ -18,6 +75,13 @@ func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*
 	c, err := m.e.state.present(id)
 	if err != nil {
 		return nil, err
+	}
+	coupon, err := m.e.couponOfCustomer(in.CouponRefID)
+	if err != nil {
+		return nil, err
+	}
+	if in.CouponRefID.Set {
+		c.coupon = coupon
 	}
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
@@ -141,4 +205,26 @@ func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotio
 // ReportEntitlementCheckRequested accepts the record of a check. Nothing is done with it.
 func (m *mutation) ReportEntitlementCheckRequested(wire.MutationReportEntitlementCheckRequestedArgs) (bool, error) {
 	return true, nil
+}
+
+// oneID takes an id from either of its two names.
+func oneID(customerID, refID wire.Opt[string]) (string, error) {
+	a, b := customerID.Or(""), refID.Or("")
+	switch {
+	case a == "" && b == "":
+		return "", errorf("MissingEntityIdError", "give customerId")
+	case a != "" && b != "" && a != b:
+		return "", errorf("EntityIdDifferentFromRefIdError", "customerId %q and refId %q differ", a, b)
+	case a != "":
+		return a, nil
+	}
+	return b, nil
+}
+
+// setIf changes dst when the input was given; null clears it.
+func setIf[T any](dst *T, in wire.Opt[T]) {
+	if in.Set {
+		var zero T
+		*dst = in.Or(zero)
+	}
 }

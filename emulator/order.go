@@ -12,11 +12,13 @@ func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
 	o := order{
 		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
 		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
-		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
-		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
-		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
-		period:      billingPeriodOf(in.BillingPeriod),
-		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		priceOverrides: in.PriceOverrides.Or(nil),
+		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
+		period:         billingPeriodOf(in.BillingPeriod),
+		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
 	return o
@@ -27,14 +29,16 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 	o := order{
 		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
 		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
-		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
-		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
-		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
-		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
-		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
-		period:      billingPeriodOf(in.BillingPeriod),
-		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
-		skipTrial:   in.SkipTrial.Or(false),
+		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		priceOverrides: in.PriceOverrides.Or(nil),
+		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
+		strategy:       in.ScheduleStrategy.Or(""),
+		period:         billingPeriodOf(in.BillingPeriod),
+		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		skipTrial:      in.SkipTrial.Or(false),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
 	return o
@@ -45,14 +49,16 @@ func orderOfApply(in *wire.ApplySubscriptionInput) order {
 	o := order{
 		planID: in.PlanID, resourceID: in.ResourceID.Or(""),
 		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
-		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
-		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
-		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
-		endAt:       in.CancellationDate.Or(wire.DateTime{}).Time,
-		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
-		period:      billingPeriodOf(in.BillingPeriod),
-		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
-		skipTrial:   in.SkipTrial.Or(false),
+		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		priceOverrides: in.PriceOverrides.Or(nil),
+		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
+		strategy:       in.ScheduleStrategy.Or(""),
+		period:         billingPeriodOf(in.BillingPeriod),
+		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		skipTrial:      in.SkipTrial.Or(false),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
 	if end := in.TrialEndDate.Value; end != nil && o.trialEnd.IsZero() {
@@ -66,19 +72,26 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 	o := order{
 		id: firstOf(in.SubscriptionID, in.RefID), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
 		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
-		custom:      customOf(in.SubscriptionEntitlements, in.Entitlements),
-		metadata:    in.AdditionalMetaData.Or(wire.JSON{}).Value,
-		startAt:     in.StartDate.Or(wire.DateTime{}).Time,
-		endAt:       in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
-		atPeriodEnd: in.ScheduleStrategy.Or(wire.ScheduleStrategyImmediate) != wire.ScheduleStrategyImmediate,
-		period:      billingPeriodOf(in.BillingPeriod),
-		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
-		trial:       in.IsTrial.Value,
+		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		priceOverrides: in.PriceOverrides.Or(nil),
+		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:          in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
+		strategy:       in.ScheduleStrategy.Or(""),
+		period:         billingPeriodOf(in.BillingPeriod),
+		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		trial:          in.IsTrial.Value,
 	}
 	if b := in.TrialEndBehavior.Value; b != nil {
 		o.trialConvert = new(*b == wire.TrialEndBehaviorConvertToPaid)
 	}
 	return o
+}
+
+// invoicedBy reports whether a subscription is paid for without charging a payment method.
+func invoicedBy(in wire.Opt[wire.PaymentCollectionMethod]) bool {
+	return in.Or(wire.PaymentCollectionMethodCharge) != wire.PaymentCollectionMethodCharge
 }
 
 func (o *order) withTrial(in wire.Opt[wire.TrialOverrideConfigurationInput]) {

@@ -30,6 +30,7 @@ func (e *Emulator) UpdateCatalog(c *Catalog, m Migration) error {
 }
 
 func (e *Emulator) publishCatalog(next *index, m Migration) error {
+	e.settleAll()
 	now := e.now()
 	for _, cust := range e.state.each() {
 		for _, s := range cust.live(now) {

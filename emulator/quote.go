@@ -6,6 +6,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/entcache/entcache/emulator/internal/pricing"
+	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // quote is what a subscription costs, before coupon and tax.
@@ -34,7 +35,7 @@ func (s *subscription) quote(p Period, country string) (*quote, error) {
 		return nil, errorf("PriceNotFound", "plan %q has no price by the %s", plan.ID, p)
 	}
 	q.currency = q.plan[0].Currency
-	q.plan = applicable(q.plan, p, q.currency, country)
+	q.plan = s.override("", applicable(q.plan, p, q.currency, country))
 	q.charge(q.plan, s.quantities, decimal.NewFromInt(1), false)
 	for _, a := range s.addons {
 		addon := s.index.addons[a.id]
@@ -45,6 +46,7 @@ func (s *subscription) quote(p Period, country string) (*quote, error) {
 		if len(prices) == 0 {
 			return nil, errorf("PriceNotFound", "add-on %q has no price by the %s in %s", a.id, p, q.currency)
 		}
+		prices = s.override(a.id, prices)
 		q.addons = append(q.addons, prices...)
 		q.charge(prices, s.quantities, decimal.NewFromFloat(a.quantity), true)
 	}
@@ -54,6 +56,45 @@ func (s *subscription) quote(p Period, country string) (*quote, error) {
 		}
 	}
 	return q, nil
+}
+
+// override puts the prices that were agreed for this subscription in place of the catalog's: of the plan, or of one of its add-ons.
+func (s *subscription) override(addonID string, prices []Price) []Price {
+	prices = slices.Clone(prices)
+	for i := range prices {
+		p := &prices[i]
+		for _, o := range s.priceOverrides {
+			if o.AddonID.Or("") != addonID || o.FeatureID.Or("") != p.Feature {
+				continue
+			}
+			if o.Price.Value != nil {
+				p.Amount, p.Tiers, p.Mode = &Decimal{decimal.NewFromFloat(o.Price.Value.Amount)}, nil, ""
+			}
+			if o.BlockSize.Value != nil {
+				p.Block = *o.BlockSize.Value
+			}
+			if tiers := o.Tiers.Or(nil); len(tiers) > 0 {
+				p.Amount, p.Tiers = nil, tiersOf(tiers)
+				p.Mode = TiersMode(orDefault(string(p.Mode), string(Volume)))
+			}
+		}
+	}
+	return prices
+}
+
+func tiersOf(in []wire.PriceTierInput) []Tier {
+	money := func(m wire.Opt[wire.MoneyInputDto]) *Decimal {
+		if m.Value == nil {
+			return nil
+		}
+		return &Decimal{decimal.NewFromFloat(m.Value.Amount)}
+	}
+	var list []Tier
+	for _, t := range in {
+		list = append(list, Tier{UpTo: t.UpTo.Value, Unit: money(t.UnitPrice), Flat: money(t.FlatPrice)})
+	}
+	list[len(list)-1].UpTo = nil // the last has no end
+	return list
 }
 
 // charge adds what a package costs so many times.

@@ -24,7 +24,7 @@ type Stamps struct {
 // present to the millisecond, and always later than the stamp before it: two changes in the same millisecond are still ordered on
 // the wire.
 func (a *account) stamp() time.Time {
-	t := a.now().UTC().Add(a.stamps.Ahead)
+	t := a.clock.now().UTC().Add(a.stamps.Ahead)
 	if a.stamps.Every > 0 {
 		return t.Truncate(a.stamps.Every)
 	}

@@ -11,6 +11,7 @@ import (
 // and the events it emits are one step, so every subscriber sees changes in the order they were made.
 type account struct {
 	clock     *clock
+	held      time.Time // set while something is made to happen that was due before the present
 	index     *index
 	customers map[string]*customer
 	reports   reportMemory
@@ -23,7 +24,8 @@ type account struct {
 type customer struct {
 	id, name, email string
 	billingID       string
-	paymentMethod   bool // left at a checkout
+	coupon          *Coupon // that its subscriptions get when they name none
+	paymentMethod   bool    // left at a checkout
 	metadata        any
 	createdAt       time.Time
 	updatedAt       time.Time
@@ -31,6 +33,7 @@ type customer struct {
 
 	subs      []*subscription // oldest first, ended ones included
 	promos    []*promotion
+	checkouts []*checkout // open, oldest first
 	overrides map[overrideKey]override
 	scopes    map[string]*scope // by resource id; "" is the customer itself and always there
 }
@@ -46,9 +49,14 @@ func (c *customer) live(now time.Time) []*subscription {
 	return list
 }
 
+// began reports whether the subscription is a trial that was not taken back before it began.
+func (s *subscription) began() bool {
+	return !s.trialEnd.IsZero() && (s.endAt.IsZero() || !s.endAt.Before(s.startAt))
+}
+
 // trialed reports whether the customer ever began a trial of the plan.
 func (c *customer) trialed(planID string) bool {
-	return slices.ContainsFunc(c.subs, func(s *subscription) bool { return s.planID == planID && !s.trialEnd.IsZero() })
+	return slices.ContainsFunc(c.subs, func(s *subscription) bool { return s.planID == planID && s.began() })
 }
 
 // promotion is a grant outside any subscription.

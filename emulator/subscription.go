@@ -16,6 +16,8 @@ type subscription struct {
 	custom                []Entitlement      // replace the plan's by feature
 	quantities            map[string]float64 // billed features: the limit is what was bought
 	period                Period             // of billing: Month or Year
+	priceOverrides        []wire.PriceOverrideInput
+	coupon                *Coupon // nil: none
 	metadata              any
 
 	createdAt time.Time
@@ -25,6 +27,17 @@ type subscription struct {
 	convert   bool      // stay after the trial
 	endAt     time.Time // zero: open ended
 	cancelled bool      // ended, or will end, because somebody said so
+	follow    bool      // the product's downgrade plan begins when it ends
+
+	changes   []change // scheduled, in order of their instants
+	successor string   // the id of the subscription, not begun yet, whose start ends this one
+	before    ending   // how it would have ended without its successor
+}
+
+// ending is how a subscription ends.
+type ending struct {
+	at                time.Time
+	cancelled, follow bool
 }
 
 type addonCount struct {
@@ -55,6 +68,38 @@ func (s *subscription) status(now time.Time) wire.SubscriptionStatus {
 func (s *subscription) active(now time.Time) bool {
 	st := s.status(now)
 	return st == wire.SubscriptionStatusActive || st == wire.SubscriptionStatusInTrial
+}
+
+// trialAt reports whether the subscription is, or begins as, a trial at t.
+func (s *subscription) trialAt(t time.Time) bool {
+	if t.Before(s.startAt) {
+		t = s.startAt
+	}
+	return t.Before(s.trialEnd)
+}
+
+// endedBy reports whether the subscription is known to be over at t.
+func (s *subscription) endedBy(t time.Time) bool {
+	return !s.endAt.IsZero() && !s.endAt.After(t) || !s.trialEnd.IsZero() && !s.convert && !s.trialEnd.After(t)
+}
+
+// sibling reports whether the two are of one product, of the same customer or resource.
+func (s *subscription) sibling(o *subscription) bool {
+	return s.productID == o.productID && s.resourceID == o.resourceID
+}
+
+// billing is the period that is paid for at now: that of a trial is the trial.
+func (s *subscription) billing(p Period, now time.Time) (start, end time.Time) {
+	switch {
+	case now.Before(s.startAt):
+		now = s.startAt
+	case !s.endAt.IsZero() && !now.Before(s.endAt):
+		now = s.endAt.Add(-time.Millisecond)
+	}
+	if s.trialAt(now) {
+		return s.startAt, s.trialEnd
+	}
+	return p.around(s.anchor, now)
 }
 
 // grants lists what the subscription offers: its plan, replaced by custom entitlements, plus its add-ons.
@@ -101,148 +146,6 @@ func addGrant(list []grant, e Entitlement, quantity float64, anchor time.Time) [
 	g.SoftLimit = g.SoftLimit || e.SoftLimit
 	g.Values = append(slices.Clone(g.Values), e.Values...)
 	return list
-}
-
-// order is a request for a subscription, from whichever mutation.
-type order struct {
-	id, planID, resourceID string
-	addons                 []addonCount
-	custom                 []Entitlement
-	quantities             map[string]float64
-	period                 Period // of billing: Month or Year; empty: as before, else Month
-	metadata               any
-	startAt                time.Time // zero: now
-	endAt                  time.Time // zero: open ended
-	atPeriodEnd            bool      // start when the present billing period ends
-	resetAnchor            bool      // periods start over
-	skipTrial              bool
-	trial                  *bool // overrides the plan
-	trialEnd               time.Time
-	trialConvert           *bool
-}
-
-// subscribe gives c what o asks for. Another subscription to a plan of the same product under the same resource ends when
-// the new one starts, and hands over the day its periods are counted from.
-func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
-	ix := e.state.index
-	plan := ix.plans[o.planID]
-	if plan == nil {
-		return nil, errorf(codePlanNotFound, "there is no plan %q", o.planID)
-	}
-	if err := ix.checkAddons(o.addons, plan.Product); err != nil {
-		return nil, err
-	}
-	for _, ent := range o.custom {
-		if err := ix.check(ent); err != nil {
-			return nil, err
-		}
-	}
-	if o.id == "" {
-		o.id = e.state.newID("subscription")
-	} else if s := c.subscription(o.id); s != nil {
-		return nil, errorf("DuplicatedEntityNotAllowed", "subscription %q already exists", o.id)
-	}
-
-	now := e.instant()
-	s := &subscription{
-		id: o.id, planID: plan.ID, productID: plan.Product, resourceID: o.resourceID, index: ix,
-		addons: o.addons, custom: o.custom, quantities: o.quantities, metadata: o.metadata,
-		createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
-	}
-	if s.period == "" {
-		s.period = Month
-	}
-	if !o.startAt.IsZero() {
-		s.startAt = o.startAt
-	}
-	var replaced []*subscription
-	for _, old := range c.subs {
-		if old.productID == s.productID && old.resourceID == s.resourceID && (old.endAt.IsZero() || old.endAt.After(s.startAt)) {
-			replaced = append(replaced, old)
-		}
-	}
-	if o.atPeriodEnd && len(replaced) > 0 {
-		old := replaced[len(replaced)-1]
-		_, s.startAt = old.period.around(old.anchor, now)
-	}
-	s.anchor = s.startAt
-	for _, old := range replaced {
-		if old.active(now) && !o.resetAnchor {
-			s.anchor = old.anchor
-		}
-		old.endAt, old.cancelled = s.startAt, true
-	}
-	e.startTrial(c, s, plan, o)
-
-	c.subs = append(c.subs, s)
-	c.forgetEnded(now)
-	c.updatedAt = e.state.stamp()
-	c.scope(s.resourceID)
-	if o.resetAnchor {
-		for _, m := range c.scope(s.resourceID).meters {
-			if m.reset != "" {
-				m.anchor = s.anchor
-				m.restart(now, c.updatedAt)
-			}
-		}
-	}
-	if s.resourceID != "" && c.scopes[""].updatedAt.IsZero() { // made just now: the customer itself has a set too, empty
-		e.recalculateScope(c, c.scopes[""])
-	}
-	e.recalculateFor(c, s.resourceID)
-	return s, nil
-}
-
-// checkAddons refuses add-ons that do not exist or belong to another product.
-func (ix *index) checkAddons(addons []addonCount, productID string) error {
-	for _, a := range addons {
-		if addon := ix.addons[a.id]; addon == nil {
-			return errorf("AddonNotFound", "there is no add-on %q", a.id)
-		} else if addon.Product != productID {
-			return errorf("AddonIsCompatibleWithPlan", "add-on %q is not of product %q", a.id, productID)
-		}
-	}
-	return nil
-}
-
-// startTrial decides whether s begins as a trial: by the plan, once per customer, unless the order says otherwise.
-func (e *Emulator) startTrial(c *customer, s *subscription, plan *Plan, o order) {
-	trial := plan.Trial != nil && !o.skipTrial && !c.trialed(plan.ID)
-	if o.trial != nil {
-		trial = *o.trial
-	}
-	if !trial {
-		return
-	}
-	s.trialEnd = o.trialEnd
-	if plan.Trial != nil {
-		s.convert = plan.Trial.Convert
-		if s.trialEnd.IsZero() {
-			s.trialEnd = s.startAt.AddDate(0, 0, plan.Trial.Days)
-		}
-	}
-	if s.trialEnd.IsZero() {
-		s.trialEnd = s.startAt.AddDate(0, 0, 14) // a trial asked for, of a plan that names no length
-	}
-	if o.trialConvert != nil {
-		s.convert = *o.trialConvert
-	}
-}
-
-// downgradeEnded provisions the product's downgrade plan for each subscription whose trial ended unconverted.
-func (e *Emulator) downgradeEnded(c *customer, now time.Time) {
-	for _, s := range slices.Clone(c.subs) {
-		if s.trialEnd.IsZero() || s.convert || !s.endAt.IsZero() || now.Before(s.trialEnd) {
-			continue
-		}
-		s.endAt = s.trialEnd
-		if p := e.state.index.products[s.productID]; p != nil && p.DowngradePlan != "" && p.DowngradePlan != s.planID && !c.archived {
-			c.subs = append(c.subs, &subscription{
-				id: e.state.newID("subscription"), planID: p.DowngradePlan, productID: p.ID, resourceID: s.resourceID,
-				index: e.state.index, createdAt: now, startAt: s.trialEnd, anchor: s.anchor, period: s.period,
-			})
-		}
-	}
 }
 
 // endedSubscriptions is how many ended subscriptions of a customer are remembered besides its trials, which count for

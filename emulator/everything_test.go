@@ -1,0 +1,159 @@
+package emulator
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/graph-gophers/graphql-go/ast"
+)
+
+// everyDepth is how deep a selection of everything goes: types point at each other.
+const everyDepth = 6
+
+// everyField writes a root field, with its arguments, and selects every field below it that the schema has.
+func (b *bench) everyField(kind, field, args string) string {
+	b.t.Helper()
+	types := b.schema.AST()
+	root := types.RootOperationTypes[kind].(*ast.ObjectTypeDefinition)
+	f := root.Fields.Get(field)
+	if f == nil {
+		b.t.Fatalf("the schema has no %s %s", kind, field)
+	}
+	return kind + "{" + field + args + selection(f.Type, everyDepth, "") + "}"
+}
+
+// selection selects all of a type. Fields of the members of a union are renamed by member, because theirs may be of other types.
+func selection(t ast.Type, depth int, member string) string {
+	switch t := t.(type) {
+	case *ast.NonNull:
+		return selection(t.OfType, depth, member)
+	case *ast.List:
+		return selection(t.OfType, depth, member)
+	case *ast.Union:
+		var b strings.Builder
+		b.WriteString("{__typename")
+		for _, m := range t.UnionMemberTypes {
+			b.WriteString(" ...on " + m.Name + selection(m, depth, m.Name+"_"))
+		}
+		return b.String() + "}"
+	case *ast.ObjectTypeDefinition:
+		var b strings.Builder
+		b.WriteString("{__typename")
+		for _, f := range t.Fields {
+			if composite(f.Type) && depth == 0 {
+				continue
+			}
+			b.WriteByte(' ')
+			if member != "" {
+				b.WriteString(member + f.Name + ":")
+			}
+			b.WriteString(f.Name + selection(f.Type, depth-1, ""))
+		}
+		return b.String() + "}"
+	}
+	return ""
+}
+
+// TestEveryFieldOfTheJourneyIsThere asks for all that the schema has below the operations of a customer's journey, in their order.
+func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		catalog := DemoCatalog()
+		catalog.Billing = &Billing{Tax: &Tax{Name: "VAT", Percent: &Decimal{}}}
+		catalog.Billing.Tax.Percent.UnmarshalText([]byte("20"))
+		b := newBench(t, Config{Catalog: catalog})
+		b.provision("globex", "", "free")
+		for _, step := range []struct{ kind, field, args string }{
+			{"mutation", "provisionCustomer", `(input:{customerId:"acme",name:"Acme",email:"a@acme.test",billingInformation:{customerName:"Acme"},subscriptionParams:{planId:"free",subscriptionId:"sub"}})`},
+			{"mutation", "updateOneCustomer", `(input:{customerId:"acme",couponRefId:"launch"})`},
+			{"query", "getCustomerByRefId", `(input:{customerId:"acme"})`},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"starter",addons:[{addonId:"extra-seats"}],appliedCoupon:{couponId:"launch"}})`},
+			{"mutation", "previewSubscription", `(input:{customerId:"acme",planId:"growth"})`},
+			{"mutation", "provisionSubscriptionV2", `(input:{customerId:"acme",planId:"starter"})`},
+			{"mutation", "provisionSubscriptionV2", `(input:{customerId:"acme",planId:"starter",subscriptionId:"paid",paymentCollectionMethod:INVOICE,addons:[{addonId:"extra-seats"}]})`},
+			{"mutation", "applySubscription", `(input:{customerId:"globex",planId:"growth"})`},
+			{"mutation", "estimateSubscriptionUpdate", `(input:{subscriptionId:"paid",addons:[{addonId:"extra-seats",quantity:3}]})`},
+			{"mutation", "updateOneSubscription", `(input:{subscriptionId:"paid",addons:[],scheduleStrategy:END_OF_BILLING_PERIOD})`},
+			{"query", "getSubscription", `(input:{subscriptionId:"paid"})`},
+			{"query", "getActiveSubscriptions", `(input:{customerId:"acme"})`},
+			{"query", "subscriptions", `(filter:{status:{in:[ACTIVE,IN_TRIAL]}},paging:{first:5})`},
+			{"mutation", "cancelSchedule", `(input:{subscriptionId:"paid"})`},
+			{"mutation", "reportUsage", `(input:{customerId:"acme",featureId:"seats",value:2})`},
+			{"mutation", "reportUsageBulk", `(input:{usages:[{customerId:"acme",featureId:"seats",value:1}]})`},
+			{"mutation", "reportEvent", `(events:{usageEvents:[{customerId:"globex",eventName:"signed-in",idempotencyKey:"1",dimensions:"{}"}]})`},
+			{"query", "usageHistory", `(usageHistoryInput:{customerRefId:"acme",featureRefId:"seats",startDate:"2000-01-01",groupBy:["region"]})`},
+			{"query", "usageHistoryV2", `(input:{customerId:"acme",featureId:"seats",startDate:"2000-01-01"})`},
+			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"sso",period:ONE_WEEK}]})`},
+			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`},
+			{"query", "coupons", ``},
+			{"query", "entitlementsState", `(query:{customerId:"globex"})`},
+			{"query", "entitlementV2", `(query:{customerId:"globex",currencyId:"ai-credits"})`},
+			{"query", "sdkConfiguration", ``},
+			{"mutation", "cancelSubscription", `(input:{subscriptionRefId:"paid",subscriptionCancellationTime:IMMEDIATE})`},
+			{"mutation", "archiveCustomer", `(input:{customerId:"acme"})`},
+			{"mutation", "unarchiveCustomer", `(input:{customerId:"acme"})`},
+		} {
+			document := b.everyField(step.kind, step.field, step.args)
+			if step.field == "reportEvent" {
+				document = strings.Replace(document, `,dimensions:"{}"`, "", 1)
+			}
+			a := b.ask(document, nil)
+			if len(a.Errors) > 0 {
+				t.Errorf("%s: %+v", step.field, a.Errors)
+				continue
+			}
+			if _, ok := a.Data[step.field]; !ok {
+				t.Errorf("%s: no data", step.field)
+			}
+		}
+		time.Sleep(time.Second)
+	})
+}
+
+// TestWhatDoesNotExistIsSaidByItsCode names things that do not exist in each operation of the journey.
+func TestWhatDoesNotExistIsSaidByItsCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("acme", "", "starter")
+		for _, row := range []struct{ kind, field, args, code string }{
+			{"mutation", "updateOneCustomer", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"mutation", "archiveCustomer", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"mutation", "unarchiveCustomer", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"mutation", "provisionCustomer", `(input:{customerId:"x",subscriptionParams:{planId:"x"}})`, "PlanNotFound"},
+			{"mutation", "provisionSubscriptionV2", `(input:{customerId:"x",planId:"free"})`, "CustomerNotFound"},
+			{"mutation", "provisionSubscriptionV2", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"mutation", "applySubscription", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"mutation", "updateOneSubscription", `(input:{subscriptionId:"x"})`, "SubscriptionNotFound"},
+			{"mutation", "cancelSubscription", `(input:{subscriptionRefId:"x"})`, "SubscriptionNotFound"},
+			{"mutation", "cancelSchedule", `(input:{subscriptionId:"x"})`, "SubscriptionNotFound"},
+			{"query", "getSubscription", `(input:{subscriptionId:"x"})`, "SubscriptionNotFound"},
+			{"query", "getActiveSubscriptions", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "getActiveSubscriptions", `(input:{customerId:"acme",resourceId:"x"})`, "CustomerResourceNotFound"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"x",planId:"starter"})`, "CustomerNotFound"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"starter",addons:[{addonId:"x"}]})`, "AddonNotFound"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"starter",appliedCoupon:{couponId:"x"}})`, "CouponNotFound"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"starter",appliedCoupon:{couponId:"expired"}})`, "ArchivedCouponCantBeApplied"},
+			{"mutation", "estimateSubscription", `(input:{customerId:"acme",planId:"enterprise"})`, "PriceNotFound"},
+			{"mutation", "estimateSubscriptionUpdate", `(input:{subscriptionId:"x"})`, "SubscriptionNotFound"},
+			{"mutation", "previewSubscription", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"mutation", "reportUsage", `(input:{customerId:"x",featureId:"seats",value:1})`, "CustomerNotFound"},
+			{"mutation", "reportUsage", `(input:{customerId:"acme",featureId:"x",value:1})`, "FeatureNotFound"},
+			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"x",period:LIFETIME}]})`, "FeatureNotFound"},
+			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`, "PromotionalEntitlementNotFoundError"},
+		} {
+			a := b.ask(b.everyField(row.kind, row.field, row.args), nil)
+			if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != row.code {
+				t.Errorf("%s%s: %+v, want %s", row.field, row.args, a.Errors, row.code)
+			}
+		}
+		if a := b.ask(`{getCustomerByRefId(input:{customerId:"x"}){id}}`, nil); len(a.Errors) > 0 || a.Data["getCustomerByRefId"] != nil {
+			t.Errorf("an unknown customer is %v, %+v; want null", a.Data, a.Errors)
+		}
+		a := b.ask(`mutation($in:ReportUsageInput!){reportUsage(input:$in){id}}`, map[string]any{"in": map[string]any{"customerId": 7, "featureId": "seats", "value": "many"}})
+		if len(a.Errors) == 0 || a.Errors[0].Extensions.Code != codeBadUserInput {
+			t.Errorf("malformed variables: %+v, want %s", a.Errors, codeBadUserInput)
+		}
+	})
+}
