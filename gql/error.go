@@ -13,7 +13,7 @@ import (
 	"github.com/entcache/entcache/gql/internal/graphqlws"
 )
 
-// Outcomes that callers branch on, for errors.Is. Codes are Stigg's ErrorCode (docs/stigg-behaviour.md, Appendix C), compared
+// Outcomes that callers branch on, for errors.Is. Codes are Stigg's ErrorCode (codes.go), compared
 // without regard to case and underscores, because its schema says CustomerNotFound and its documentation CUSTOMER_NOT_FOUND.
 var (
 	// ErrNotFound: the thing named does not exist (any code with NotFound in it). An unknown customer is not this error when
@@ -28,8 +28,8 @@ var (
 	ErrRateLimited = errors.New("rate limited")
 	// ErrBadInput: the request itself is wrong (HTTP 400, BadUserInput and its kin), or could not be encoded.
 	ErrBadInput = errors.New("bad input")
-	// ErrConflict: it exists already, or another request is changing it now (HTTP 409, DuplicatedEntityNotAllowed,
-	// ObjectAlreadyBeingUsedByAnotherRequestError).
+	// ErrConflict: it exists, was done or is archived already, or another request is changing it now (HTTP 409,
+	// DuplicatedEntityNotAllowed, SubscriptionAlreadyCanceledOrExpired, ObjectAlreadyBeingUsedByAnotherRequestError).
 	ErrConflict = errors.New("conflict")
 	// ErrMalformed: the reply could not be read, is too large, or lacks a required part. What it said is not known.
 	ErrMalformed = errors.New("malformed reply")
@@ -93,20 +93,8 @@ func (e *Error) Is(target error) bool { return target != nil && target == e.sent
 
 // sentinel is what Stigg's answer stands for; nil when it stands for none. A code says more than a status.
 func (e *Error) sentinel() error {
-	switch code := foldCode(e.Code); {
-	case code == "unauthenticated", code == "apikeyexpired", code == "unauthorized":
-		return ErrUnauthenticated
-	case code == "identityforbidden", code == "accessdeniederror", code == "forbidden":
-		return ErrForbidden
-	case code == "ratelimitexceeded":
-		return ErrRateLimited
-	case code == "duplicatedentitynotallowed", code == lockedCode, strings.Contains(code, "alreadyexist"):
-		return ErrConflict
-	case code == "baduserinput", code == "invalidargumenterror", code == "meteringnotavailableforfeaturetype",
-		code == "cannotreportusageforentitlementwithmetererror", code == "invalidquantity", code == "validationerror", code == "graphqlvalidationfailed", code == "graphqlparsefailed":
-		return ErrBadInput
-	case strings.Contains(code, "notfound"):
-		return ErrNotFound
+	if kind := sentinelOf(e.Code); kind != nil {
+		return kind
 	}
 	switch e.Status {
 	case http.StatusUnauthorized:
@@ -128,12 +116,6 @@ func (e *Error) sentinel() error {
 	}
 	return nil
 }
-
-// lockedCode is an entity lock: another request is changing the same thing, and this one was not carried out.
-const lockedCode = "objectalreadybeingusedbyanotherrequesterror"
-
-// foldCode makes CUSTOMER_NOT_FOUND and CustomerNotFound equal.
-func foldCode(code string) string { return strings.ToLower(strings.ReplaceAll(code, "_", "")) }
 
 // Retryable reports whether the same request may succeed later and is safe to send again as it is. For a mutation that excludes
 // every failure of unknown outcome; a caller whose mutation carries an idempotency key may retry those as well.
