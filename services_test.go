@@ -511,6 +511,49 @@ func TestClientsOfSeveralKeysInOneProcess(t *testing.T) {
 	})
 }
 
+// The list of coupons has no cursors: what was seen is excluded from the next question.
+func TestCouponsAreListedBeyondTheFirstPage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		catalog := emulator.DemoCatalog()
+		var want []string
+		ten, err := emulator.ParseDecimal("10")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 60 {
+			id := fmt.Sprintf("coupon-%02d", i)
+			catalog.Coupons = append(catalog.Coupons, emulator.Coupon{ID: id, PercentOff: &ten})
+			want = append(want, id)
+		}
+		w := started(t)
+		if err := w.stigg.UpdateCatalog(catalog, emulator.NewCustomers); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]bool{}
+		for c, err := range w.client.Coupons.List(t.Context(), nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got[c.RefId] {
+				t.Errorf("%s is listed twice", c.RefId)
+			}
+			got[c.RefId] = true
+		}
+		for _, id := range want {
+			if !got[id] {
+				t.Errorf("%s is not listed", id)
+			}
+		}
+		asked := w.stigg.Requests()["coupons"]
+		for range w.client.Coupons.List(t.Context(), nil) {
+			break
+		}
+		if n := w.stigg.Requests()["coupons"] - asked; n != 1 {
+			t.Errorf("%d pages asked for, want the one that was needed", n)
+		}
+	})
+}
+
 func TestSubscriptionsAreListedPageByPage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)
