@@ -3,7 +3,6 @@ package emulator
 import (
 	"cmp"
 	"fmt"
-	"slices"
 )
 
 // Catalog is what the emulated account sells: features, the currencies of credit wallets, and the products whose plans
@@ -191,12 +190,3 @@ type index struct {
 
 // feature returns the feature of that id, or nil.
 func (ix *index) feature(id string) *Feature { return ix.features[id] }
-
-// journey returns the first product with a customer journey, or nil.
-func (ix *index) journey() *Product {
-	i := slices.IndexFunc(ix.catalog.Products, func(p Product) bool { return p.Journey != nil })
-	if i < 0 {
-		return nil
-	}
-	return &ix.catalog.Products[i]
-}
