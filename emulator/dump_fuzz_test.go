@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +16,7 @@ import (
 func TestStatesInTestdata(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if os.Getenv("UPDATE_STATES") != "" {
-			rich, small := newBench(t, Config{Catalog: soldCatalog(t), History: 2, EventDelay: time.Minute}), newBench(t, Config{Catalog: smallCatalog()})
+			rich, small := newBench(t, Config{Catalog: soldCatalog(t), History: 1, EventDelay: time.Minute}), newBench(t, Config{Catalog: smallCatalog()})
 			rich.live()
 			small.provision("acme", "", "p")
 			small.report("acme", "", "seats", 2)
@@ -29,8 +31,9 @@ func TestStatesInTestdata(t *testing.T) {
 			if err := b.Load(strings.NewReader(text)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if again := b.dump(); again != text && strings.Contains(text, `"now": "2000-01-0`) {
-				t.Errorf("%s is not what it was after a load and a dump: %s", name, firstDifference(text, again))
+			_, want, _ := strings.Cut(text, `"began"`) // what comes before is the clock, which has gone on
+			if _, got, _ := strings.Cut(b.dump(), `"began"`); got != want {
+				t.Errorf("%s is not what it was after a load and a dump: %s", name, firstDifference(want, got))
 			}
 		}
 	})
@@ -65,6 +68,11 @@ func smallCatalog() *Catalog {
 // FuzzLoad loads anything. What is refused changes nothing; what is accepted can be lived with, and dumped and loaded again.
 func FuzzLoad(f *testing.F) {
 	for _, text := range statesInTestdata(f) {
+		var short bytes.Buffer // 50 kB of the rich one: fuzz with -fuzzminimizetime=10x, or all the time goes into minimizing it
+		if err := json.Compact(&short, []byte(text)); err != nil {
+			f.Fatal(err)
+		}
+		text := short.String()
 		f.Add(text)
 		f.Add(text[:len(text)/2])
 		f.Add(strings.ReplaceAll(text, "null", "[]"))
