@@ -137,12 +137,18 @@ func (s *subscription) yield(to *subscription, now time.Time) {
 	}
 }
 
-// restartPeriods makes the periods of what s grants start over now.
+// restartPeriods makes the periods of what s grants start over now, of its resource or, when it is the customer's, of all.
 func (e *Emulator) restartPeriods(c *customer, s *subscription, now time.Time) {
-	for _, m := range c.scope(s.resourceID).meters {
-		if m.reset != "" {
-			m.anchor = s.anchor
-			m.restart(now, c.updatedAt)
+	granted := s.grants()
+	for id, sc := range c.scopes {
+		if s.resourceID != "" && s.resourceID != id {
+			continue
+		}
+		for _, g := range granted {
+			if m := sc.meters[g.ref()]; m != nil && m.reset != "" {
+				m.anchor = s.anchor
+				m.restart(now, c.updatedAt)
+			}
 		}
 	}
 }
