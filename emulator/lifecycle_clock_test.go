@@ -47,6 +47,26 @@ func TestLifecycleClockStepsMakeNoDifference(t *testing.T) {
 	}
 }
 
+// A jump over several periods to the very instant that one ends finds that one, as small steps do: its end still belongs to it.
+func TestLifecycleClockJumpsToTheEndOfAPeriod(t *testing.T) {
+	for name, days := range map[string][]time.Duration{"jump": {60}, "steps": {1, 31, 32, 59, 60}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t, "")
+				l.provision("c1", "", "basic")
+				l.report("c1", "", "calls", 7)
+				for _, d := range days {
+					l.until(d * lifeDay)
+				}
+				calls, _ := l.Snapshot("c1", "").Find("calls")
+				if !calls.PeriodStart.Equal(l.began.Add(lifeJanuary)) || !calls.PeriodEnd.Equal(l.Now()) || calls.Usage != 0 {
+					t.Errorf("calls = %+v, want nothing used in February", calls)
+				}
+			})
+		})
+	}
+}
+
 // timeline is how the life of some customers went.
 type timeline struct {
 	trace []string            // after each act: what it said, and what its customer had
