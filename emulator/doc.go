@@ -108,7 +108,7 @@
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
 //   - A repeated idempotency key is answered as the first time, except that it consumed no credits.
 //   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
-//   - A subscription is cancelled at the end of its month, a trial at once, unless the request says otherwise.
+//   - A subscription is cancelled at the end of its billing period, a trial at once, unless the request says otherwise.
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
 package emulator

@@ -42,6 +42,9 @@ func TestLifecycleClockStepsMakeNoDifference(t *testing.T) {
 				})
 			})
 			jump.wantSame(t, "small steps", steps)
+			if !slices.Equal(jump.order, steps.order) { // somebody who looks sees to one customer first
+				t.Errorf("by small steps, sets were pushed of\n%q, want, as by a jump\n%q", steps.order, jump.order)
+			}
 			jump.wantSame(t, "time passing", looks)
 		})
 	}
@@ -71,6 +74,7 @@ func TestLifecycleClockJumpsToTheEndOfAPeriod(t *testing.T) {
 type timeline struct {
 	trace []string            // after each act: what it said, and what its customer had
 	heard map[string][]string // by key: the sets that were pushed
+	order []string            // the keys of all of them
 }
 
 func (tl *timeline) wantSame(t *testing.T, name string, other *timeline) {
@@ -257,6 +261,7 @@ func (tl *timeline) hear(l *life, events []wsMessage) {
 			}
 		}
 		tl.heard[key] = append(tl.heard[key], got.reason+got.features)
+		tl.order = append(tl.order, key)
 		if len(ev.Entitlements) == 0 {
 			continue
 		}

@@ -187,6 +187,24 @@ func TestLifecycleTakingBackTheFirstOfTwo(t *testing.T) {
 	})
 }
 
+// What was to follow and gave way to something sooner does not come back when that is taken back: what is in force goes on.
+func TestLifecycleTakingBackWhatCameSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t, "")
+		l.provision("c1", "", "")
+		l.buy(`customerId:"c1",planId:"basic",subscriptionId:"now"`)
+		l.until(lifeDay)
+		l.buy(`customerId:"c1",planId:"pro",skipTrial:true,startDate:"2000-01-11"`)
+		l.until(2 * lifeDay)
+		l.buy(`customerId:"c1",planId:"team",skipTrial:true,subscriptionId:"sooner",startDate:"2000-01-06"`)
+		l.wantFuture("now", "5 Plan team UPGRADE/team")
+		l.cancel(`subscriptionRefId:"sooner"`)
+		l.wantSub("now", "endDate:<nil>", "endDate")
+		l.until(30 * lifeDay)
+		l.wantSubs("c1", "basic ACTIVE, pro CANCELED, team CANCELED")
+	})
+}
+
 // Whoever cancels what is in force gives up what was to follow it. A null cancellationDate is about cancelling alone.
 func TestLifecycleCancellingWhatIsToBeReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
