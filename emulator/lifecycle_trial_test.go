@@ -125,9 +125,12 @@ func TestLifecycleTrialEnds(t *testing.T) {
 func TestLifecycleTrialRunsBesideWhatIsPaidFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLife(t, "")
-		for _, c := range []string{"paid first", "trial first"} {
+		for _, c := range []string{"paid first", "trial first", "trials"} {
 			l.provision(c, "", "")
 		}
+		l.buy(`customerId:"trials",planId:"pro"`)
+		l.buy(`customerId:"trials",planId:"team"`)
+		l.wantSubs("trials", "pro CANCELED, team IN_TRIAL") // and no downgrade plan: the trial did not end by itself
 		l.buy(`customerId:"paid first",planId:"basic"`)
 		l.buy(`customerId:"paid first",planId:"pro"`)
 		l.wantSubs("paid first", "basic ACTIVE, pro IN_TRIAL")
