@@ -146,10 +146,10 @@ func TestLifecycleEveryScheduledChangeShows(t *testing.T) {
 		l.provision("c1", "", "")
 		l.buy(`customerId:"c1",subscriptionId:"s",planId:"basic",addons:[{addonId:"more-seats"},{addonId:"more-calls"}]`)
 		const later = `subscriptionId:"s",scheduleStrategy:END_OF_BILLING_PERIOD,`
-		l.update(later + `addons:[{addonId:"more-seats",quantity:3}],billableFeatures:[{featureId:"seats",quantity:30},{featureId:"calls",quantity:9}]`)
+		l.update(later + `addons:[{addonId:"more-seats",quantity:3}],billableFeatures:[{featureId:"seats",quantity:30},{featureId:"calls",quantity:9}],billingPeriod:ANNUALLY`)
 		l.update(later + `priceOverrides:[{price:{amount:15}},{addonId:"more-seats",price:{amount:2}}],appliedCoupon:{couponId:"half"},additionalMetaData:{a:1}`)
 		l.wantFuture("s", "31 Addon more-calls 0/more-calls, 31 Addon more-seats 3/more-seats, 31 UnitAmount basic 9/calls, 31 UnitAmount basic 30/seats, "+
-			"31 PriceOverride basic <nil>/basic, 31 PriceOverride more-seats <nil>/more-seats, 31 Coupon basic , 31 AdditionalMetaData basic ")
+			"31 BillingPeriod basic ANNUALLY, 31 PriceOverride basic <nil>/basic, 31 PriceOverride more-seats <nil>/more-seats, 31 Coupon basic , 31 AdditionalMetaData basic ")
 		l.update(later + `addons:[{addonId:"more-seats"},{addonId:"more-calls",quantity:2}],appliedCoupon:{couponId:"tenth"}`)
 		l.update(later + `billableFeatures:[{featureId:"seats",quantity:40}]`)
 		l.update(`subscriptionId:"s",scheduleStrategy:END_OF_BILLING_MONTH,billingPeriod:MONTHLY`)
