@@ -38,7 +38,7 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 	before := s.set
 	for _, m := range s.meters { // first: what is left of a period that is over must not count in the next one's
 		if m.over(now) {
-			m.restart(now, s.updatedAt)
+			m.next(now, s.updatedAt)
 		}
 	}
 	e.fill(c, s, now)
@@ -232,7 +232,7 @@ func (e *Emulator) rollover(c *customer, s *scope, now time.Time) {
 	restarted, refilled := false, false
 	for _, r := range slices.SortedFunc(maps.Keys(s.meters), compareRefs) {
 		if m := s.meters[r]; m.over(now) {
-			m.restart(now, e.state.stamp())
+			m.next(now, e.state.stamp())
 			restarted, refilled = true, refilled || r.credit
 		}
 	}

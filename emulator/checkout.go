@@ -99,7 +99,11 @@ func (e *Emulator) completeCheckout(c *customer, k *checkout) (string, error) {
 		return "", err
 	}
 	e.settle(c)
-	s, err := e.subscribe(c, k.order)
+	o := k.order
+	if o.startAt.Before(e.instant()) {
+		o.startAt = time.Time{} // what nobody had paid for has granted nothing meanwhile
+	}
+	s, err := e.subscribe(c, o)
 	if err != nil {
 		return "", err
 	}

@@ -119,7 +119,7 @@
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
 //   - A repeated idempotency key is answered as the first time, except that it consumed no credits.
 //   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
-//   - A subscription is cancelled at the end of its month, a trial at once, unless the request says otherwise.
+//   - A subscription is cancelled at the end of its billing period, a trial at once, unless the request says otherwise.
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
 //   - An order for a paid plan waits for a payment method only where the catalog has billing; trials never do. Ordering again
 //     replaces the open checkout for that product and resource. Only provisionSubscription opens one: the other ways to the

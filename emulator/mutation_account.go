@@ -31,10 +31,11 @@ func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*
 }
 
 func (e *Emulator) archive(c *customer) {
+	e.settle(c)
 	now := e.instant()
 	for _, s := range c.subs {
 		if s.endAt.IsZero() || s.endAt.After(now) {
-			s.endAt, s.cancelled = now, true
+			s.endAt, s.cancelled, s.follow = now, true, false
 		}
 	}
 	c.archived = true

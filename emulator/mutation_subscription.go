@@ -72,7 +72,9 @@ func (e *Emulator) update(c *customer, s *subscription, u update) error {
 	switch {
 	case u.cancelAt.Value != nil:
 		e.finish(c, s, *u.cancelAt.Value, true, now)
-	case u.cancelAt.IsNull() && s.successor == "": // a plan change to come is no cancellation
+	case u.cancelAt.IsNull() && s.successor != "": // a plan change to come is no cancellation; what it came before is
+		s.before = ending{}
+	case u.cancelAt.IsNull():
 		s.endAt, s.cancelled, s.follow = time.Time{}, false, false
 	}
 	c.updatedAt = e.state.stamp()

@@ -96,22 +96,26 @@ func (s *subscription) scheduleFor(strategy wire.ScheduleStrategy, now time.Time
 	return now
 }
 
-// dropSchedule forgets the scheduled changes of s, and the subscription that was to take its place.
+// dropSchedule forgets the scheduled changes of s, and the subscriptions that were to take its place.
 func (c *customer) dropSchedule(s *subscription, now time.Time) {
 	s.changes = nil
-	if next := c.subscription(s.successor); next != nil && s.successor != "" {
-		c.undo(next, now)
+	for s.successor != "" {
+		c.undo(c.subscription(s.successor), now)
 	}
 }
 
-// undo takes back a subscription that has not begun: what was to end at its start goes on.
+// undo takes back a subscription that has not begun: what was to end at its start goes on, or until the start of the one after it.
 func (c *customer) undo(next *subscription, now time.Time) {
-	next.endAt, next.cancelled, next.follow = now, true, false
+	after := c.subscription(next.successor)
+	next.endAt, next.cancelled, next.follow, next.successor = now, true, false, ""
 	next.changes = nil
 	for _, s := range c.subs {
 		if s.successor == next.id {
 			s.successor = ""
 			s.endAt, s.cancelled, s.follow = s.before.at, s.before.cancelled, s.before.follow
+			if after != nil && after.replaces(s) {
+				s.yield(after, now)
+			}
 		}
 	}
 }

@@ -144,6 +144,10 @@ func (m *meter) follow(e *entitled, now, stamp time.Time) {
 // over reports whether the meter's period has ended. The end itself still belongs to the old period.
 func (m *meter) over(now time.Time) bool { return !m.end.IsZero() && now.After(m.end) }
 
+// next begins, when a period is over, the one that now belongs to. That is the one that ends now, if one does: nobody who looked more
+// often would find it over.
+func (m *meter) next(now, stamp time.Time) { m.restart(now.Add(-1), stamp) }
+
 // restart begins the period that holds now, with nothing used.
 func (m *meter) restart(now, stamp time.Time) {
 	m.used, m.seen = decimal.Zero, nil

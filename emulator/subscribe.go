@@ -66,11 +66,8 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	e.startTrial(c, s, plan, o)
 	s.anchor = s.startAt
 	for _, old := range c.subs {
-		if !old.sibling(s) || old.endedBy(s.startAt) {
+		if !s.replaces(old) {
 			continue
-		}
-		if old.trialAt(s.startAt) != !s.trialEnd.IsZero() && old.planID != s.planID {
-			continue // a trial of another plan runs beside what is paid for
 		}
 		replaced = append(replaced, old)
 		if old.active(now) && !o.resetAnchor {
@@ -78,6 +75,11 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 		}
 	}
 	return s, replaced, nil
+}
+
+// replaces reports whether old ends when s starts. A trial of another plan runs beside what is paid for.
+func (s *subscription) replaces(old *subscription) bool {
+	return old.sibling(s) && !old.endedBy(s.startAt) && (old.trialAt(s.startAt) == !s.trialEnd.IsZero() || old.planID == s.planID)
 }
 
 // running returns the subscription in force that one like s is about: not a trial, if there is one.
@@ -103,7 +105,11 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	}
 	now := e.instant()
 	for _, old := range replaced {
-		old.yield(s, now)
+		if old.status(now) == wire.SubscriptionStatusNotStarted && !s.startAt.After(old.startAt) {
+			c.undo(old, now) // what was to start later never does
+		} else {
+			old.yield(s, now)
+		}
 	}
 	c.subs = append(c.subs, s)
 	e.pass(c, now) // what was back-dated may be over
@@ -120,12 +126,8 @@ func (e *Emulator) subscribe(c *customer, o order) (*subscription, error) {
 	return s, nil
 }
 
-// yield ends the subscription when the one that replaces it starts. One that was to start later never does.
+// yield ends the subscription when the one that replaces it starts.
 func (s *subscription) yield(to *subscription, now time.Time) {
-	if s.status(now) == wire.SubscriptionStatusNotStarted && !to.startAt.After(s.startAt) {
-		s.endAt, s.cancelled, s.follow = now, true, false
-		return
-	}
 	if s.successor == "" {
 		s.before = ending{s.endAt, s.cancelled, s.follow}
 	}
@@ -135,12 +137,18 @@ func (s *subscription) yield(to *subscription, now time.Time) {
 	}
 }
 
-// restartPeriods makes the periods of what s grants start over now.
+// restartPeriods makes the periods of what s grants start over now, of its resource or, when it is the customer's, of all.
 func (e *Emulator) restartPeriods(c *customer, s *subscription, now time.Time) {
-	for _, m := range c.scope(s.resourceID).meters {
-		if m.reset != "" {
-			m.anchor = s.anchor
-			m.restart(now, c.updatedAt)
+	granted := s.grants()
+	for id, sc := range c.scopes {
+		if s.resourceID != "" && s.resourceID != id {
+			continue
+		}
+		for _, g := range granted {
+			if m := sc.meters[g.ref()]; m != nil && m.reset != "" {
+				m.anchor = s.anchor
+				m.restart(now, c.updatedAt)
+			}
 		}
 	}
 }
