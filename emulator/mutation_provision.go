@@ -48,7 +48,7 @@ func (m *mutation) ProvisionCustomer(args wire.MutationProvisionCustomerArgs) (*
 	returned := c.archived
 	c.archived, c.paymentMethod = false, draft.paymentMethod
 	if in.CouponRefID.Set {
-		c.coupon = coupon
+		c.coupon, c.couponAt = coupon, m.e.instant()
 	}
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
