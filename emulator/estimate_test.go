@@ -34,7 +34,7 @@ plans:
   - id: least
     product: p
     pricing: paid
-    prices: [{period: month, amount: 20}, {period: month, feature: seats, amount: 5}, {period: year, amount: 200}]
+    prices: [{period: month, amount: 20}, {period: month, feature: seats, amount: 5}, {period: year, amount: 50}]
     minimumSpend: [{period: month, amount: 60}, {period: month, amount: 900, currency: EUR}]
   - {id: setup, product: p, pricing: paid, prices: [{period: month, amount: 30}, {period: month, amount: 99, once: true}]}
   - {id: tried, product: p, pricing: paid, trial: {days: 14}, prices: [{period: month, amount: 40}]}
@@ -158,7 +158,7 @@ func TestANewSubscriptionIsEstimated(t *testing.T) {
 		{"what is used is charged later", "", `planId:"usage",billableFeatures:[{featureId:"calls",quantity:900}]`, "10 - 0 = 10 + 0 = 10 USD", ""},      //
 		{"less than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:7}]`, "60 - 0 = 60 + 0 = 60 USD", ""},          // 20 + 7x5 = 55
 		{"more than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:9}]`, "65 - 0 = 65 + 0 = 65 USD", ""},          // 20 + 9x5
-		{"the minimum is of the other period", "", `planId:"least",billingPeriod:ANNUALLY`, "200 - 0 = 200 + 0 = 200 USD", ""},                           //
+		{"the minimum is of the other period", "", `planId:"least",billingPeriod:ANNUALLY`, "50 - 0 = 50 + 0 = 50 USD", ""},                              //
 
 		{"add-ons", "", `planId:"flat",addons:[{addonId:"extra",quantity:3}]`, "94.99 - 0 = 94.99 + 0 = 94.99 USD", ""},                                                             // 49.99 + 3x15
 		{"add-ons by the year", "", `planId:"flat",billingPeriod:ANNUALLY,addons:[{addonId:"extra"}]`, "630 - 0 = 630 + 0 = 630 USD", ""},                                           // 480 + 150
@@ -195,6 +195,7 @@ func TestANewSubscriptionIsEstimated(t *testing.T) {
 		{"a trial that is asked for", "", `planId:"setup",trialOverrideConfiguration:{isTrial:true}`, nothing, "30 - 0 = 30 + 0 = 30 USD"},
 		{"the first period after a trial", "", `planId:"tried",appliedCoupon:{couponId:"first"}`, nothing, "40 - 20 = 20 + 0 = 20 USD"},
 		{"a start to come", vatOnTop, `planId:"big",startDate:"2000-03-01"`, nothing, "120 - 0 = 120 + 24 = 144 USD"},
+		{"the first period after a start to come", "", `planId:"big",startDate:"2000-03-01",appliedCoupon:{couponId:"first"}`, nothing, "120 - 60 = 60 + 0 = 60 USD"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -474,6 +475,10 @@ func TestADurationOfACouponRunsOut(t *testing.T) {
 		b.must(`mutation{importOneCustomer(input:{customerId:"globex"}){id}}`, nil)
 		b.must(`mutation{updateOneCustomer(input:{customerId:"globex",couponRefId:"ten"}){id}}`, nil)
 		b.must(`mutation{provisionSubscriptionV2(input:{customerId:"globex",planId:"big",subscriptionId:"g"}){status}}`, nil)
+		// A coupon does not run while nothing is paid for.
+		b.must(`mutation{importOneCustomer(input:{customerId:"initech"}){id}}`, nil)
+		b.must(`mutation{updateOneCustomer(input:{customerId:"initech",couponRefId:"ten"}){id}}`, nil)
+		b.must(`mutation{provisionSubscriptionV2(input:{customerId:"initech",planId:"big",subscriptionId:"i",startDate:"2000-02-01"}){status}}`, nil)
 		total := func(id string) any {
 			s := b.must(`query($id:String!){getSubscription(input:{subscriptionId:$id}){totalPrice{total{amount}}}}`, map[string]any{"id": id})["getSubscription"].(map[string]any)
 			return amountOf(s["totalPrice"].(map[string]any), "total")
@@ -481,15 +486,19 @@ func TestADurationOfACouponRunsOut(t *testing.T) {
 		for _, row := range []struct {
 			at     string
 			of, to float64 // half off the first month; ten off for three
+			from   float64 // ten off for three, from February
 		}{
-			{"2000-01-01T00:00:00Z", 60, 110}, {"2000-01-31T23:59:59Z", 60, 110}, {"2000-02-01T00:00:00Z", 120, 110},
-			{"2000-03-31T23:59:59Z", 120, 110}, {"2000-04-01T00:00:00Z", 120, 120},
+			{"2000-01-01T00:00:00Z", 60, 110, 110}, {"2000-01-31T23:59:59Z", 60, 110, 110}, {"2000-02-01T00:00:00Z", 120, 110, 110},
+			{"2000-03-31T23:59:59Z", 120, 110, 110}, {"2000-04-01T00:00:00Z", 120, 120, 110}, {"2000-05-01T00:00:00Z", 120, 120, 120},
 		} {
 			if err := b.SetClock(at(row.at)); err != nil {
 				t.Fatal(err)
 			}
 			if got := total("s"); got != row.of {
 				t.Errorf("%s: half off the first month is %v, want %v", row.at, got, row.of)
+			}
+			if got := total("i"); got != row.from {
+				t.Errorf("%s: ten off for three months from February is %v, want %v", row.at, got, row.from)
 			}
 			if got := total("g"); got != row.to {
 				t.Errorf("%s: ten off for three months is %v, want %v", row.at, got, row.to)

@@ -209,6 +209,7 @@ func TestPagesOfSubscriptions(t *testing.T) {
 			{`first:3,after:"` + cursorOf("s3") + `"`, "[s4 s5 s6]", true, true},
 			{`first:3,after:"` + cursorOf("s6") + `"`, "[s7 s8 s9]", false, true},
 			{`first:3,after:"` + cursorOf("s9") + `"`, "[]", false, true}, // beyond the end
+			{`first:2,after:"` + cursorOf("s6") + `"`, "[s7 s8]", true, true},
 			{`first:100`, "[s1 s2 s3 s4 s5 s6 s7 s8 s9]", false, false},
 			{`first:0`, "[]", true, false},
 			{`last:2`, "[s8 s9]", false, true},
@@ -218,6 +219,8 @@ func TestPagesOfSubscriptions(t *testing.T) {
 			{`after:"` + cursorOf("s2") + `",before:"` + cursorOf("s5") + `"`, "[s3 s4]", true, true},
 			{`after:"` + cursorOf("s5") + `",before:"` + cursorOf("s2") + `"`, "[]", true, true},
 			{`last:1,after:"` + cursorOf("s2") + `",before:"` + cursorOf("s5") + `"`, "[s4]", true, true},
+			{`last:9,after:"` + cursorOf("s2") + `",before:"` + cursorOf("s5") + `"`, "[s3 s4]", true, true},
+			{`first:2,after:"` + cursorOf("s1") + `"`, "[s2 s3]", true, true},
 		} {
 			ids, info := b.listing(`(paging:{` + row.paging + `})`)
 			if fmt.Sprint(ids) != row.want || info["hasNextPage"] != row.next || info["hasPreviousPage"] != row.previous {
