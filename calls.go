@@ -34,6 +34,7 @@ func (r repetition) may(e *gql.Error) bool {
 // beyond ctx ends the call.
 func send[T any](ctx context.Context, c *Client, r repetition, call func(context.Context) (T, error)) (T, error) {
 	wait := retry.New(100*time.Millisecond, 250*time.Millisecond, 2*time.Second)
+	var open error // the failure of an attempt that may have had its effect
 	for n := 1; ; n++ {
 		attempt, cancel := ctx, context.CancelFunc(func() {})
 		if r == harmless {
@@ -43,6 +44,13 @@ func send[T any](ctx context.Context, c *Client, r repetition, call func(context
 		out, err := call(attempt)
 		cancel()
 		e, ok := errors.AsType[*gql.Error](err)
+		switch {
+		case !ok:
+		case e.OutcomeUnknown():
+			open = err
+		case open != nil && (e.Retryable() || ctx.Err() != nil):
+			err = fmt.Errorf("%w; sent again: %w", open, err) // this attempt had no effect, which says nothing of those before
+		}
 		if err == nil || !ok || n == callAttempts || ctx.Err() != nil || !r.may(e) {
 			return out, err
 		}
@@ -124,6 +132,11 @@ func required(call, field, value string) error {
 
 func notFound(call, what, id string) error {
 	return fmt.Errorf("entcache: %s: %w: there is no %s %q", call, gql.ErrNotFound, what, id)
+}
+
+// endless is the error of a list that says it goes on, and does not.
+func endless(call, problem string) error {
+	return fmt.Errorf("entcache: %s: %w: the answer %s", call, gql.ErrMalformed, problem)
 }
 
 func badInput(call, problem string) error {

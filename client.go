@@ -117,6 +117,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			DialContext:     cfg.dialContext,
 			// Half, so that a request lost on the way leaves time for a second.
 			AttemptTimeout:  cfg.entitlementTimeout / 2,
+			QueryTimeout:    cfg.writeTimeout,
 			MutationTimeout: cfg.writeTimeout,
 		}); err != nil {
 			return nil, fmt.Errorf("entcache: %w", err)

@@ -15,7 +15,8 @@ type Coupons struct{ c *Client }
 // filter lets the active ones through. It asks for more when the loop comes to it. An error is yielded once, and is the last.
 //
 // Stigg's list of coupons has no cursors to go on from. List goes on by asking for those it has not yielded yet: coupons that are
-// made or archived meanwhile confuse it no more than that they may be missing.
+// made or archived meanwhile confuse it no more than that they may be missing. An answer that repeats a full page is the error
+// [ErrMalformed].
 func (s *Coupons) List(ctx context.Context, filter *CouponFilter) iter.Seq2[Coupon, error] {
 	if filter == nil {
 		filter = &CouponFilter{Status: &gql.CouponStatusFilterComparison{Eq: new(CouponActive)}}
@@ -44,7 +45,11 @@ func (s *Coupons) List(ctx context.Context, filter *CouponFilter) iter.Seq2[Coup
 					return
 				}
 			}
-			if len(page) < pageSize || fresh == 0 {
+			if len(page) < pageSize {
+				return
+			}
+			if fresh == 0 {
+				yield(Coupon{}, endless("list coupons", "repeats the same page, so that the rest cannot be had"))
 				return
 			}
 		}

@@ -23,7 +23,7 @@ const (
 	DefaultBaseURL = "https://api.stigg.io"
 	// DefaultEntitlementTimeout bounds how long a check may wait for Stigg, retries included.
 	DefaultEntitlementTimeout = syncer.DefaultFetchTimeout
-	// DefaultWriteTimeout bounds one write, as Stigg's Node SDK.
+	// DefaultWriteTimeout bounds one call of a service, as Stigg's Node SDK.
 	DefaultWriteTimeout = 60 * time.Second
 	// DefaultPollInterval is how old an answer may become, without a stream, before it is asked for again.
 	DefaultPollInterval = syncer.DefaultPollInterval
@@ -158,7 +158,8 @@ func WithEntitlementTimeout(d time.Duration) Option {
 	}
 }
 
-// WithWriteTimeout bounds one write. Default 60 s; it must be positive.
+// WithWriteTimeout bounds one call of the client's services, retries included: a write, and a read or an estimate that asks Stigg.
+// Default 60 s; it must be positive.
 func WithWriteTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		c.writeTimeout = d

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -122,82 +121,6 @@ func each(t *testing.T, story func(t *testing.T, w *world, s service, call func(
 					t.Fatalf("subscriptions of acme: %+v, %v", active, err)
 				}
 				story(t, w, s, func() error { return s.call(t.Context(), w.client, active[0].SubscriptionId) })
-			})
-		})
-	}
-}
-
-// A gateway loses the answer of what was done. Only what cannot be done twice is sent again; of the rest, the error says that its
-// outcome is unknown.
-func TestRepeatedOnlyWhereItCannotDoHarm(t *testing.T) {
-	each(t, func(t *testing.T, w *world, s service, call func() error) {
-		before := w.stigg.Requests()[s.field]
-		w.stigg.Faults().ReplaceReply(s.operation, emulator.Reply{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"})
-		err := call()
-		e, ok := errors.AsType[*entcache.APIError](err)
-		if !ok || e.Op != s.operation || e.Status != http.StatusBadGateway {
-			t.Fatalf("%v (%+v), want the status of the gateway", err, e)
-		}
-		sent, want := w.stigg.Requests()[s.field]-before, 1
-		if s.repeated {
-			want = 4
-		}
-		if sent != want {
-			t.Errorf("sent %d times, want %d", sent, want)
-		}
-		if !s.repeated && !e.OutcomeUnknown() {
-			t.Error("the error does not say that the outcome is unknown")
-		}
-	})
-}
-
-// What was refused had no effect: everything is sent again, after the time that Stigg asked for.
-func TestRateLimitIsWaitedForByEveryService(t *testing.T) {
-	each(t, func(t *testing.T, w *world, s service, call func() error) {
-		began := time.Now()
-		w.stigg.Faults().FailNext(1, emulator.Reply{
-			Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}}, Body: `{"errors":[{"message":"slow down","extensions":{"code":"RateLimitExceeded"}}]}`,
-		})
-		if err := call(); errors.Is(err, entcache.ErrRateLimited) {
-			t.Errorf("not sent again: %v", err)
-		}
-		if waited := time.Since(began); waited < 7*time.Second || waited > 9*time.Second {
-			t.Errorf("sent again after %v, want the 7 s that Stigg asked for", waited)
-		}
-	})
-}
-
-func TestRateLimitBeyondTheTimeoutIsNotWaitedFor(t *testing.T) {
-	each(t, func(t *testing.T, w *world, s service, call func() error) {
-		began := time.Now()
-		w.stigg.Faults().FailNext(1, emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"21"}}})
-		if err := call(); !errors.Is(err, entcache.ErrRateLimited) {
-			t.Errorf("%v, want ErrRateLimited", err)
-		}
-		if waited := time.Since(began); waited > time.Second {
-			t.Errorf("waited %v for nothing", waited)
-		}
-	})
-}
-
-// What Stigg itself refuses is not sent again by anybody.
-func TestWhatStiggRefusesIsFinal(t *testing.T) {
-	for code, want := range map[string]error{
-		"CustomerNotFound": entcache.ErrNotFound, "COUPON_NOT_FOUND": entcache.ErrNotFound, "IdentityForbidden": entcache.ErrForbidden,
-		"BadUserInput": entcache.ErrBadInput, "DUPLICATED_ENTITY_NOT_ALLOWED": entcache.ErrConflict, "unauthenticated": entcache.ErrUnauthenticated,
-	} {
-		t.Run(code, func(t *testing.T) {
-			each(t, func(t *testing.T, w *world, s service, call func() error) {
-				before := w.stigg.Requests()[s.field]
-				w.stigg.Faults().FailOperation(s.operation, code)
-				err := call()
-				e, ok := errors.AsType[*entcache.APIError](err)
-				if !errors.Is(err, want) || !ok || e.Code != code || e.Op != s.operation || e.TraceID == "" {
-					t.Errorf("%v (%+v), want %v with code, operation and trace", err, e, want)
-				}
-				if n := w.stigg.Requests()[s.field] - before; n != 1 {
-					t.Errorf("sent %d times, want once", n)
-				}
 			})
 		})
 	}

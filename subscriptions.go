@@ -232,8 +232,12 @@ func (s *Subscriptions) List(ctx context.Context, filter *SubscriptionFilter, so
 					return
 				}
 			}
+			if page.PageInfo.HasNextPage == nil || !*page.PageInfo.HasNextPage {
+				return
+			}
 			next := deref(page.PageInfo.EndCursor)
-			if page.PageInfo.HasNextPage == nil || !*page.PageInfo.HasNextPage || next == "" || next == deref(paging.After) {
+			if next == "" || next == deref(paging.After) {
+				yield(ListedSubscription{}, endless("list subscriptions", "says that there are more, and gives no cursor to go on from"))
 				return
 			}
 			paging = &gql.CursorPaging{First: new(pageSize), After: &next}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/entcache/entcache/gql"
 )
@@ -48,7 +49,7 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if err != nil {
 		return nil, err
 	}
-	s.c.wroteUsage(&reply.ReportUsage)
+	s.c.wroteUsage(keys[0], &reply.ReportUsage)
 	return &reply.ReportUsage, nil
 }
 
@@ -91,17 +92,23 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		s.c.awaitRefresh(keys...) // those before the one that was refused may be counted
 		return nil, err
 	}
-	for i := range reply.ReportUsageBulk {
-		s.c.wroteUsage(&reply.ReportUsageBulk[i])
+	answers := reply.ReportUsageBulk
+	if len(answers) != len(usages) { // which answer is whose cannot be told
+		s.c.awaitRefresh(keys...)
+		return answers, nil
 	}
-	return reply.ReportUsageBulk, nil
+	for i := range answers {
+		s.c.wroteUsage(Key{CustomerID: usages[i].CustomerId, ResourceID: deref(usages[i].ResourceId)}, &answers[i])
+	}
+	return answers, nil
 }
 
 // ReportEvents reports up to 1,000 raw events, which Stigg filters and aggregates into the usage of whatever features count them.
 // It returns when Stigg has taken them, not when it has counted them: that follows within seconds, and the stream brings it.
 //
-// CustomerId and EventName of each are required. Timestamp is when it happened, by default when Stigg takes it. Stigg tells events
-// apart by timestamp, customer, resource, name and IdempotencyKey together: to repeat one in another call, repeat all of these.
+// CustomerId and EventName of each are required. Timestamp is when it happened, by default now, by the clock of this machine. Stigg
+// tells events apart by timestamp, customer, resource, name and IdempotencyKey together: to repeat one in another call, give it all
+// of these.
 func (s *Usage) ReportEvents(ctx context.Context, events []UsageEvent) error {
 	const call = "report events"
 	switch {
@@ -121,6 +128,9 @@ func (s *Usage) ReportEvents(ctx context.Context, events []UsageEvent) error {
 		}
 		if e.IdempotencyKey == "" {
 			e.IdempotencyKey = rand.Text()
+		}
+		if e.Timestamp == nil { // one that Stigg gives would be another each time the call is sent
+			e.Timestamp = &DateTime{Time: time.Now()}
 		}
 	}
 	_, err := write(ctx, s.c, harmless, nil, func(ctx context.Context) (*gql.ReportEventResponse, error) {

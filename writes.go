@@ -37,14 +37,15 @@ func (c *Client) wrote(key Key, set []json.RawMessage) {
 	s.Wrote(key, snapshot)
 }
 
-// wroteUsage applies the usage that an answer carried, or waits for it when the answer does not say.
-func (c *Client) wroteUsage(out *ReportedUsage) {
+// wroteUsage applies the usage that the answer to a report for key carried, or waits for it when the answer does not say, or is
+// about another key.
+func (c *Client) wroteUsage(key Key, out *ReportedUsage) {
 	s := c.syncer()
 	if s == nil {
 		return
 	}
-	key, usages := out.Usages()
-	if len(usages) == 0 || out.CurrentUsage == nil {
+	counted, usages := out.Usages()
+	if counted != key || out.CurrentUsage == nil {
 		s.AwaitRefresh(key)
 		return
 	}

@@ -2,8 +2,9 @@
 //
 // It serves Stigg's API as clients in any language speak it: GraphQL over POST and over WebSocket (subprotocol
 // graphql-transport-ws) on /graphql, and the Edge API's entitlement documents below /v1/. Behind it is real state: a
-// catalog of features and plans, customers, subscriptions, usage with its periods, credit wallets, and the entitlements
-// that follow from them. Changes are pushed to subscribers as Stigg pushes them.
+// catalog of features, plans and prices (docs/catalog.md describes the file), customers, subscriptions with their trials and
+// scheduled changes, checkouts, coupons, usage with its periods, raw events, credit wallets, and the entitlements that follow
+// from them. Changes are pushed to subscribers as Stigg pushes them.
 //
 //	e, err := emulator.New(emulator.Config{})       // the demo catalog, the key "server-emulator-key"
 //	url, err := e.Listen("127.0.0.1:4000")          // or e.Pipe(), to stay in memory
@@ -14,9 +15,9 @@
 // # What it is not
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
-// service does, it chooses (see "Choices"). It does no billing: nothing is priced, invoiced or charged. It keeps
-// everything in memory and forgets it at Close. The root fields listed in unbuilt.txt answer a GraphQL error with code
-// NotImplementedByEmulator.
+// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
+// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close. The root
+// fields listed in unbuilt.txt answer a GraphQL error with code NotImplementedByEmulator.
 //
 // It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
 // a usage period ends is worked out here a second time, because an oracle that runs the code under test proves nothing.
@@ -110,5 +111,15 @@
 //   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
 //   - A subscription is cancelled at the end of its month, a trial at once, unless the request says otherwise.
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
+//   - An order for a paid plan waits for a payment method only where the catalog has billing; trials never do. Ordering again
+//     replaces the open checkout for that product and resource. Only provisionSubscription opens one: the other ways to the
+//     plan answer PaymentMethodNotFoundError.
+//   - A subscription is billed by the period of its plan's first price, and in that price's currency, unless asked otherwise.
+//   - An estimate is in exact decimals, rounded to the currency's minor unit price by price. Coupons come before taxes. A change in
+//     mid-period is prorated by the millisecond, after coupons. A change of the period, or of its anchor, pays for a whole new one,
+//     less what is left of the old. A proration may be negative; what is due now is never below zero.
+//   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
+//     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
+//   - Usage history goes back at least 1,000 measurements of a feature, and at most twice as many.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
 package emulator

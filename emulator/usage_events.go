@@ -89,15 +89,15 @@ func (m *mutation) ReportEvent(args wire.MutationReportEventArgs) (*string, erro
 	}
 	for _, in := range args.Events.UsageEvents {
 		at := in.Timestamp.Or(wire.DateTime{}).Time
-		// The API tells events apart by all of these.
+		if at.IsZero() {
+			at = now
+		}
+		// The API tells events apart by all of these; the time of one that has none is that at which it came.
 		key := reportKey{in.CustomerID, in.ResourceID.Or(""), ref{id: in.EventName}, fmt.Sprintf("event %s %d", in.IdempotencyKey, at.UnixMilli())}
 		if _, again := m.e.state.reports.find(key); again {
 			continue
 		}
 		m.e.state.reports.keep(key, report{})
-		if at.IsZero() {
-			at = now
-		}
 		dimensions, _ := in.Dimensions.Or(wire.JSON{}).Value.(map[string]any)
 		m.e.state.events.pending = append(m.e.state.events.pending, usageEvent{
 			customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), name: in.EventName, dimensions: dimensions,

@@ -103,12 +103,16 @@ func TestAnEventCountsOnce(t *testing.T) {
 		b := newMetering(t)
 		at := b.Now()
 		for range 3 {
-			b.signIn("same", nil)
-			b.signIn("same", nil, at) // another moment is another event
-			b.signIn("same", nil, at.Add(time.Millisecond))
+			b.signIn("same", nil, at)
+			b.signIn("same", nil, at.Add(time.Millisecond)) // another moment is another event
 		}
 		time.Sleep(time.Second)
-		b.wantUsage(map[string]float64{"signins": 3})
+		b.wantUsage(map[string]float64{"signins": 2})
+		for range 3 {
+			b.signIn("same", nil) // of the moment at which it comes, and so another each time
+			time.Sleep(time.Second)
+		}
+		b.wantUsage(map[string]float64{"signins": 5})
 	})
 }
 

@@ -35,8 +35,10 @@ type Config struct {
 	TLSClientConfig *tls.Config
 	DialContext     func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// AttemptTimeout bounds one query from start to decoded reply. Default 10 s, as in Stigg's SDKs for entitlements.
+	// AttemptTimeout bounds one Fetch from start to decoded reply. Default 10 s, as in Stigg's SDKs for entitlements.
 	AttemptTimeout time.Duration
+	// QueryTimeout bounds any other query. Default 60 s, as MutationTimeout.
+	QueryTimeout time.Duration
 	// MutationTimeout bounds one mutation. Default 60 s, as in Stigg's Node SDK: provisioning waits for billing providers, and a
 	// mutation abandoned early is one whose outcome is unknown.
 	MutationTimeout time.Duration
@@ -67,6 +69,7 @@ func (c Config) withDefaults() (Config, error) {
 		def   time.Duration
 	}{
 		{"AttemptTimeout", &c.AttemptTimeout, 10 * time.Second},
+		{"QueryTimeout", &c.QueryTimeout, 60 * time.Second},
 		{"MutationTimeout", &c.MutationTimeout, 60 * time.Second},
 		{"HandshakeTimeout", &c.HandshakeTimeout, 10 * time.Second},
 		{"AckTimeout", &c.AckTimeout, 10 * time.Second},

@@ -33,7 +33,7 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrMalformed: the reply could not be read, is too large, or lacks a required part. What it said is not known.
 	ErrMalformed = errors.New("malformed reply")
-	// ErrTimeout: no complete answer within Config.AttemptTimeout or Config.MutationTimeout, while the caller's ctx lives on.
+	// ErrTimeout: no complete answer within AttemptTimeout, QueryTimeout or MutationTimeout of Config, while the caller's ctx lives on.
 	ErrTimeout = errors.New("no answer in time")
 	// ErrCompleted: the server ended one of the stream's subscriptions.
 	ErrCompleted = errors.New("subscription completed by the server")

@@ -53,9 +53,12 @@ func (c *Client) MakeRequest(ctx context.Context, req *graphql.Request, resp *gr
 // do sends one request and gives the body of a 200 to decode, which must not keep it. The error is an *Error.
 func (c *Client) do(ctx context.Context, op, query string, variables any, decode func(body []byte) error) error {
 	mutation := strings.HasPrefix(strings.TrimSpace(query), "mutation")
-	timeout := c.cfg.AttemptTimeout
-	if mutation {
+	timeout := c.cfg.QueryTimeout
+	switch {
+	case mutation:
 		timeout = c.cfg.MutationTimeout
+	case op == fetchOp:
+		timeout = c.cfg.AttemptTimeout
 	}
 	key := c.cfg.APIKey()
 	status, after, sent, err := 0, time.Duration(0), false, ValidateAPIKey(key)

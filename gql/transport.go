@@ -28,7 +28,7 @@ func newTransport(cfg Config) *http.Transport {
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second,
 		// The context of each attempt ends earlier or equally late, and covers the body too.
-		ResponseHeaderTimeout:  max(cfg.AttemptTimeout, cfg.MutationTimeout),
+		ResponseHeaderTimeout:  max(cfg.AttemptTimeout, cfg.QueryTimeout, cfg.MutationTimeout),
 		MaxResponseHeaderBytes: 256 << 10,
 		// Without pings requests keep going to an HTTP/2 connection whose path was dropped, and time out one after another.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},

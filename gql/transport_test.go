@@ -125,7 +125,7 @@ func TestProxyHoldsForBothProtocols(t *testing.T) {
 }
 
 func TestOwnTransport(t *testing.T) {
-	cfg, err := Config{APIKey: func() string { return testKey }, AttemptTimeout: time.Second, MutationTimeout: 2 * time.Second}.withDefaults()
+	cfg, err := Config{APIKey: func() string { return testKey }, AttemptTimeout: time.Second, QueryTimeout: time.Second, MutationTimeout: 2 * time.Second}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

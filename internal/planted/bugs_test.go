@@ -231,9 +231,9 @@ var bugs = []bug{
 		"\tif !planted(\"a write's answer is dropped\") {\n\t\ts.Wrote(key, snapshot)\n\t}\n",
 	}}},
 	{"a report's answer is dropped", "own writes", client, []change{{
-		"usage.go",
-		"\t\tfor _, u := range usages {\n",
-		"\t\tif planted(\"a report's answer is dropped\") {\n\t\t\tusages = nil\n\t\t}\n\t\tfor _, u := range usages {\n",
+		"writes.go",
+		"\tfor _, u := range usages {\n",
+		"\tif planted(\"a report's answer is dropped\") {\n\t\tusages = nil\n\t}\n\tfor _, u := range usages {\n",
 	}}},
 	{"an own write of unknown effect is not awaited", "own writes", both, []change{{
 		"sync/order.go",
