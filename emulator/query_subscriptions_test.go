@@ -281,7 +281,7 @@ func TestPagingFindsEachOnce(t *testing.T) {
 			if len(all) < 5 {
 				t.Fatalf("%s: only %d", args, len(all))
 			}
-			for size := 1; size <= len(all)+1; size++ {
+			for _, size := range []int{1, 2, 3, 7, len(all) - 1, len(all), len(all) + 1} {
 				var forward, backward []string
 				paging := ""
 				for {

@@ -13,7 +13,7 @@ type order struct {
 	addons                 []addonCount
 	custom                 []Entitlement
 	quantities             map[string]float64
-	period                 Period // of billing: Month or Year; empty: as before, else Month
+	period                 Period // of billing: Month or Year; empty: that of the plan's first price
 	priceOverrides         []wire.PriceOverrideInput
 	coupon                 *Coupon
 	metadata               any
