@@ -199,8 +199,8 @@ func (em *EventMeter) counts(ev *usageEvent) bool {
 	if em.Aggregate == Unique {
 		return ev.dimensions[em.Field] != nil
 	}
-	_, ok := number(ev.dimensions[em.Field])
-	return ok
+	n, ok := number(ev.dimensions[em.Field])
+	return ok && !n.Abs().GreaterThan(decimal.NewFromInt(maxUnits))
 }
 
 // count adds an event to what was used in the present period.
@@ -266,6 +266,9 @@ func (c *Condition) meets(v any) bool {
 	}
 }
 
+// maxExponent is beyond that of any float64.
+const maxExponent = 400
+
 // number reads a dimension as one.
 func number(v any) (decimal.Decimal, bool) {
 	switch v := v.(type) {
@@ -279,7 +282,8 @@ func number(v any) (decimal.Decimal, bool) {
 		return decimal.NewFromInt(int64(v)), true
 	case string:
 		d, err := decimal.NewFromString(v)
-		return d, err == nil
+		// Arithmetic writes all digits out, and "1e999999999" has more than there is memory for.
+		return d, err == nil && d.Exponent() < maxExponent && d.Exponent() > -maxExponent
 	}
 	return decimal.Zero, false
 }

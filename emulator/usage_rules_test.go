@@ -327,8 +327,25 @@ func TestUsageBeyondAllNumbersIsRefused(t *testing.T) {
 				t.Errorf("%s: %+v, want UsageMeasurementDiffOutOfRangeError", input, a)
 			}
 		}
+		a := b.ask(`mutation{consumeCredits(input:{customerId:"acme",currencyId:"credits",amount:1e308,idempotencyKey:"k"}){amount}}`, nil)
+		if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != "AmountTooLarge" {
+			t.Errorf("credits: %+v, want AmountTooLarge", a)
+		}
 		if got := b.count(`featureId:"monthly",value:1`)["currentUsage"]; got != 1.0 {
 			t.Errorf("after them, one is %v", got)
 		}
+	})
+}
+
+// TestEventsBeyondAllNumbersCountNothing: they are taken, as all events are.
+func TestEventsBeyondAllNumbersCountNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMetering(t)
+		b.signIn("1", map[string]any{"bytes": 3, "country": "FR"})
+		for i, bytes := range []any{1e308, 1e308, -1e308, "1e16", "1e999999999", "1e-999999999", "-1e999999999"} {
+			b.signIn(fmt.Sprint("big", i), map[string]any{"bytes": bytes, "country": "DE"})
+		}
+		time.Sleep(time.Second)
+		b.wantUsage(map[string]float64{"signins": 8, "bytes": 3, "largest": 3, "far": 1})
 	})
 }
