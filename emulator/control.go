@@ -30,12 +30,13 @@ type controlRoute struct {
 	method, path string
 	takes        []string // names of query parameters, or of fields of the body
 	what         string
+	maxBody      int64 // bytes; 0: Config.MaxBodyBytes
 	serve        func(r *http.Request, body []byte) (any, error)
 }
 
 func newControl(e *Emulator) *control {
 	c := &control{e: e, turns: map[string]uint{}}
-	c.routes = slices.Concat(c.reads(), c.faults(), c.operations(), c.checkouts())
+	c.routes = slices.Concat(c.reads(), c.faults(), c.operations(), c.checkouts(), c.states())
 	return c
 }
 
@@ -81,13 +82,17 @@ func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusMethodNotAllowed, controlError{Error: fmt.Sprintf("%s takes %s, not %s", found.path, found.method, r.Method)})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, c.e.config.MaxBodyBytes))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, cmp.Or(found.maxBody, c.e.config.MaxBodyBytes)))
 	if err != nil {
 		fail(http.StatusRequestEntityTooLarge, controlError{Error: "the body could not be read: " + err.Error()})
 		return
 	}
 	answer, err := found.serve(r, body)
 	if err == nil {
+		if text, ok := answer.(laidOut); ok {
+			text.write(w)
+			return
+		}
 		writeJSON(w, http.StatusOK, answer)
 		return
 	}

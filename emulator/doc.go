@@ -16,8 +16,9 @@
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
 // service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
-// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close. The root
-// fields listed in unbuilt.txt answer a GraphQL error with code NotImplementedByEmulator.
+// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close, unless its
+// state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
+// NotImplementedByEmulator.
 //
 // It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
 // a usage period ends is worked out here a second time, because an oracle that runs the code under test proves nothing.
@@ -47,6 +48,13 @@
 // What a client believes can be judged only against what was true. With [Config].History the emulator keeps every state
 // that each key really had, in order and with its stamps, logged in the same step as the change: [Emulator.HistoryOf]. With
 // [Config].RequestLog it keeps when each request arrived, those a fault then spoiled included: [Emulator.RequestLog].
+//
+// # State
+//
+// [Emulator.Dump] writes the whole state of the account as one JSON document, [Emulator.Load] puts it in place of all there is, in
+// this emulator or in another, and [Emulator.Reset] goes back to the beginning. An emulator that was loaded goes on as the one that
+// was dumped would have: the same answers, the same ids, the same idempotency keys counted once. The time between passes for the
+// account too. Sockets are cut, so that clients fetch anew.
 //
 // # Control
 //
@@ -87,6 +95,8 @@
 //	POST /payment-method                           {"customerId", "on"}
 //	POST /clock/advance                            {"by": "720h"}
 //	POST /clock/set                                {"to": "2027-01-31T00:00:00Z"}
+//	POST /load                                     what GET /dump answered, of up to 512 MiB
+//	POST /reset
 //
 // Success is 200. A request that is wrong is 400 with {"error", "field"}, one that the account refuses 422 with {"error",
 // "code"}. A fault that refuses or hangs does not touch this interface. There is no key: requests of web pages, which carry

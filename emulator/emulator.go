@@ -91,7 +91,7 @@ type Emulator struct {
 	counts  counters
 	log     requestLog
 	limits  rateLimiter
-	began   time.Time // when it was made, and its catalog with it
+	origin  origin
 	control *control
 
 	// ctx ends when Close begins; everything that waits also waits on it.
@@ -102,6 +102,7 @@ type Emulator struct {
 	mu       sync.Mutex // guards what follows
 	state    account
 	keys     []string
+	began    time.Time // when it was made, and its catalog with it; Load carries it on
 	eventSeq uint64
 }
 
@@ -119,8 +120,8 @@ func New(config Config) (*Emulator, error) {
 	}
 	e := &Emulator{
 		config: config,
+		origin: origin{index: ix, began: time.Now(), keys: slices.Clone(config.APIKeys)},
 		keys:   slices.Clone(config.APIKeys),
-		began:  time.Now(),
 		state: account{
 			clock:     &clock{},
 			index:     ix,
@@ -128,6 +129,7 @@ func New(config Config) (*Emulator, error) {
 			customers: map[string]*customer{},
 		},
 	}
+	e.began = e.origin.began
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.faults = newFaults(e)
 	e.handler = e.guard(e.routes())

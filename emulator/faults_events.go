@@ -56,6 +56,9 @@ func (f *Faults) ReplayEvents(n, behind int) {
 // clearEvents takes back the faults of events. One that was held back is lost.
 func (f *Faults) clearEvents() { f.with(func() { f.events = eventFaults{told: f.events.told} }) }
 
+// forgetEvents drops the events of the past and the one that is held back: they are of a state that is no more.
+func (f *Faults) forgetEvents() { f.with(func() { f.events.told, f.events.held = nil, nil }) }
+
 // bend returns what is sent in place of ev: nothing, itself, itself twice, or itself and the one held back before.
 func (f *Faults) bend(ev *event) []*event {
 	f.mu.Lock()

@@ -26,7 +26,11 @@ type Stamps struct {
 func (a *account) stamp() time.Time {
 	t := a.clock.now().UTC().Add(a.stamps.Ahead)
 	if a.stamps.Every > 0 {
-		return t.Truncate(a.stamps.Every)
+		t = t.Truncate(a.stamps.Every)
+		if t.After(a.lastStamp) {
+			a.lastStamp = t
+		}
+		return t
 	}
 	t = t.Truncate(time.Millisecond)
 	if floor := a.lastStamp.Add(time.Millisecond); t.Before(floor) {

@@ -3,12 +3,12 @@
 // Usage:
 //
 //	stigg-emulator [-listen 127.0.0.1:4000] [-catalog FILE] [-api-key KEY] [-allow-remote] [-v]
-//	               [-control 127.0.0.1:4001] [-history N] [-request-log N] [-rate-limits]
+//	               [-control 127.0.0.1:4001] [-history N] [-request-log N] [-rate-limits] [-state FILE]
 //	stigg-emulator -print-catalog > catalog.yaml
 //	stigg-emulator -print-catalog-schema > catalog.schema.json
 //
 // It serves GraphQL over POST and WebSocket on /graphql and the Edge API below /v1/, prints one line once it listens, and
-// runs until it is interrupted. It keeps everything in memory. Without -catalog it sells the demo catalog. It listens on
+// runs until it is interrupted. It keeps everything in memory; see -state. Without -catalog it sells the demo catalog. It listens on
 // loopback addresses only, since there is no encryption, unless -allow-remote is given.
 //
 // With -control it also serves, on a second address that is always loopback, the interface by which a test in any language
@@ -20,6 +20,13 @@
 //	curl -s '127.0.0.1:4001/history?customerId=acme'                            # needs -history
 //
 // The documentation of package emulator describes it.
+//
+// With -state it begins with the state in FILE, if there is one, and saves its own there when it is interrupted: the catalog,
+// the customers with all they have, what was used, the API keys (FILE is readable by its owner only), the clock. The catalog is
+// then that of FILE, and -catalog is what a new FILE begins with; the key of -api-key is accepted besides those of FILE. The time
+// between passes for the account as well: a trial may have ended meanwhile. FILE is replaced as a whole, at the end: an emulator
+// that is killed leaves the old one as it was. A FILE that cannot be read as a state is an error, and is left alone: delete it
+// to begin anew, or move it away. Two emulators must not share one: the last to end would win.
 //
 // Exit codes: 0 after an interrupt, 1 when it cannot serve, 2 for a wrong command line.
 package main
@@ -61,6 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		allowRemote  = flags.Bool("allow-remote", false, "allow an address that other machines can reach; there is no encryption")
 		printCatalog = flags.Bool("print-catalog", false, "print the demo catalog and exit")
 		printSchema  = flags.Bool("print-catalog-schema", false, "print the JSON schema of catalogs and exit")
+		state        = flags.String("state", "", "`file` to begin with, if it exists, and to save everything to on exit; default: forget everything")
 		verbose      = flags.Bool("v", false, "log every request and socket to standard error")
 	)
 	switch err := flags.Parse(args); {
@@ -107,7 +115,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *verbose {
 		config.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if err := serve(ctx, config, *catalog, *listen, *control, stdout, stderr); err != nil {
+	if err := serve(ctx, config, *catalog, *state, *listen, *control, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "stigg-emulator:", err)
 		return 1
 	}
@@ -115,7 +123,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs the emulator until ctx ends.
-func serve(ctx context.Context, config emulator.Config, catalog, listen, control string, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, config emulator.Config, catalog, state, listen, control string, stdout, stderr io.Writer) error {
 	if catalog != "" {
 		text, err := os.ReadFile(catalog)
 		if err != nil {
@@ -134,6 +142,16 @@ func serve(ctx context.Context, config emulator.Config, catalog, listen, control
 		return err
 	}
 	defer e.Close()
+	if state != "" {
+		loaded, err := load(e, state)
+		if err != nil {
+			return err
+		}
+		e.AddAPIKey(config.APIKeys[0])
+		if loaded && catalog != "" {
+			fmt.Fprintf(stderr, "stigg-emulator: warning: the catalog is that of %s: %s is only for a new one\n", state, catalog)
+		}
+	}
 	url, err := e.Listen(listen)
 	if err != nil {
 		return err
@@ -149,7 +167,10 @@ func serve(ctx context.Context, config emulator.Config, catalog, listen, control
 		fmt.Fprintf(stdout, "Control interface at %s; try: curl -s %s/\n", url, url)
 	}
 	<-ctx.Done()
-	return e.Close()
+	if err := e.Close(); err != nil || state == "" {
+		return err
+	}
+	return save(state, e.Dump) // closed: nothing changes any more
 }
 
 // loopback reports whether only this machine can reach the address. A name is trusted only if it is localhost.

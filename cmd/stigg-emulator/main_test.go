@@ -15,7 +15,13 @@ import (
 	"github.com/entcache/entcache/emulator"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestServesUntilInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -111,4 +112,29 @@ func FuzzInput(f *testing.F) {
 			t.Errorf("%s was accepted without a customer", text)
 		}
 	})
+}
+
+// TestEncodeInputIsTheInverseOfDecoding, absent and null kept apart, for every kind of field there is.
+func TestEncodeInputIsTheInverseOfDecoding(t *testing.T) {
+	price := map[string]any{
+		"addonId": nil, "baseCharge": true, "featureId": "f", "price": map[string]any{"amount": 9.25, "currency": "EUR"},
+		"tiers": []any{map[string]any{"upTo": 3.0, "unitPrice": map[string]any{"amount": 1.0}}, map[string]any{"upTo": nil}},
+	}
+	report := map[string]any{"customerId": "c", "featureId": "f", "value": 1.5, "createdAt": "2026-01-02T03:04:05.678Z", "dimensions": map[string]any{"a": nil}}
+	addon := map[string]any{"addonId": "a", "quantity": 3.0}
+	for _, row := range []struct {
+		in interface {
+			UnmarshalGraphQL(input any) error
+		}
+		object map[string]any
+	}{
+		{new(PriceOverrideInput), price}, {new(ReportUsageInput), report}, {new(SubscriptionAddonInput), addon},
+	} {
+		if err := row.in.UnmarshalGraphQL(row.object); err != nil {
+			t.Fatal(err)
+		}
+		if got := EncodeInput(row.in); !reflect.DeepEqual(got, row.object) {
+			t.Errorf("EncodeInput = %v, want %v", got, row.object)
+		}
+	}
 }
