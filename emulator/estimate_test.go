@@ -557,7 +557,11 @@ func TestAnEstimateChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		look := func() string {
-			return fmt.Sprint(b.Snapshot("acme", ""), b.Snapshot("acme", "site"),
+			var state strings.Builder
+			if err := b.Dump(&state); err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(state.String(), b.Snapshot("acme", ""), b.Snapshot("acme", "site"),
 				b.must(b.everyField("query", "getCustomerByRefId", `(input:{customerId:"acme"})`), nil), b.must(b.everyField("query", "subscriptions", ``), nil))
 		}
 		before := look()

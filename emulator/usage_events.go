@@ -266,9 +266,6 @@ func (c *Condition) meets(v any) bool {
 	}
 }
 
-// maxExponent is beyond that of any float64.
-const maxExponent = 400
-
 // number reads a dimension as one.
 func number(v any) (decimal.Decimal, bool) {
 	switch v := v.(type) {
@@ -281,9 +278,8 @@ func number(v any) (decimal.Decimal, bool) {
 	case int:
 		return decimal.NewFromInt(int64(v)), true
 	case string:
-		d, err := decimal.NewFromString(v)
-		// Arithmetic writes all digits out, and "1e999999999" has more than there is memory for.
-		return d, err == nil && d.Exponent() < maxExponent && d.Exponent() > -maxExponent
+		d, err := ParseDecimal(v)
+		return d.Decimal, err == nil
 	}
 	return decimal.Zero, false
 }
