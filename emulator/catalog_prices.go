@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 
+	"github.com/graph-gophers/graphql-go/ast"
 	"github.com/shopspring/decimal"
 )
 
@@ -82,6 +84,19 @@ var (
 	currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 	countryCode  = regexp.MustCompile(`^[A-Z]{2}$`)
 )
+
+// apiCurrencies are those that the API can say.
+var apiCurrencies = sync.OnceValue(func() map[string]bool {
+	codes := map[string]bool{}
+	if parsed, err := parsedSchema(); err == nil {
+		if enum, ok := parsed.AST().Types["Currency"].(*ast.EnumTypeDefinition); ok {
+			for _, v := range enum.EnumValuesDefinition {
+				codes[v.EnumValue] = true
+			}
+		}
+	}
+	return codes
+})
 
 // prices checks those of a plan or add-on, and fills in defaults.
 func (ck *checker) prices(at string, list []Price) {
@@ -169,6 +184,8 @@ func (ck *checker) billing(at string, p Period, currency *string) {
 func (ck *checker) money(at string, currency *string) {
 	if *currency = orDefault(*currency, defaultCurrency); !currencyCode.MatchString(*currency) {
 		ck.fail(at+".currency", "%q is not three capital letters", *currency)
+	} else if !apiCurrencies()[*currency] {
+		ck.fail(at+".currency", "the API has no currency %q", *currency)
 	}
 }
 

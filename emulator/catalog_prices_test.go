@@ -42,6 +42,7 @@ func TestPricesAreChecked(t *testing.T) {
 		{`[{amount: 1}]`, "plans[0].prices[0].period", "month or year"},
 		{`[{period: month, amount: -1}]`, "plans[0].prices[0].amount", "zero or more"},
 		{`[{period: month, amount: 1, currency: usd}]`, "plans[0].prices[0].currency", "three capital letters"},
+		{`[{period: month, amount: 1, currency: KWD}]`, "plans[0].prices[0].currency", "the API has no"},
 		{`[{period: month, amount: 1, country: DEU}]`, "plans[0].prices[0].country", "two capital letters"},
 		{`[{period: month}]`, "plans[0].prices[0]", "exactly one of amount and tiers"},
 		{`[{period: month, feature: seats, amount: 1, tiers: [{unit: 1}]}]`, "plans[0].prices[0]", "exactly one of amount and tiers"},

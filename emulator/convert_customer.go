@@ -78,7 +78,7 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		updates, future = append(updates, u), append(future, new(wire.SubscriptionFutureUpdate(*u)))
 	}
 	sub.ScheduledUpdates, sub.FutureUpdates = &updates, &future
-	sub.Prices, sub.TotalPrice = pricesOfSubscription(c, s)
+	sub.Prices, sub.TotalPrice = pricesOfSubscription(c, s, now)
 	if s.cancelled {
 		sub.CancellationDate = optionalTime(s.endAt)
 	}

@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"time"
+
 	"github.com/shopspring/decimal"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
@@ -62,9 +64,9 @@ func priceOf(ix *index, p *Price) *wire.Price {
 }
 
 // pricesOfSubscription lists the prices that a subscription is charged, and what they come to for a period.
-func pricesOfSubscription(c *customer, s *subscription) (*[]*wire.SubscriptionPrice, *wire.CustomerSubscriptionTotalPrice) {
+func pricesOfSubscription(c *customer, s *subscription, now time.Time) (*[]*wire.SubscriptionPrice, *wire.CustomerSubscriptionTotalPrice) {
 	prices := []*wire.SubscriptionPrice{}
-	q, err := s.quote(s.period, "")
+	q, err := s.quote(s.period)
 	if err != nil {
 		return &prices, nil // it has no price: custom, or none in the catalog
 	}
@@ -78,7 +80,7 @@ func pricesOfSubscription(c *customer, s *subscription) (*[]*wire.SubscriptionPr
 			prices = append(prices, w)
 		}
 	}
-	b := q.bill(c.couponFor(s), nil)
+	b := q.bill(c.couponFor(s, now), nil)
 	money := func(d decimal.Decimal) *wire.Money { return moneyOf(q.currency, d) }
 	return &prices, &wire.CustomerSubscriptionTotalPrice{SubTotal: money(b.SubTotal), Total: money(b.Total), AddonsTotal: money(q.ofAddons)}
 }

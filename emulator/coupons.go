@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"slices"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -173,10 +174,29 @@ func (e *Emulator) couponOfCustomer(id wire.Opt[string]) (*Coupon, error) {
 	return e.applied(wire.Opt[wire.SubscriptionCouponInput]{Value: &wire.SubscriptionCouponInput{CouponID: id}, Set: true}, wire.Opt[string]{})
 }
 
-// couponFor is the coupon that a subscription of c is billed with: its own, or else the customer's.
-func (c *customer) couponFor(s *subscription) *Coupon {
-	if s.coupon != nil {
-		return s.coupon
+// couponFor is the coupon that a subscription of c is billed with at a moment: its own, or else the customer's, until it runs out. It
+// runs from when it was applied, or the subscription is paid for, whichever is later.
+func (c *customer) couponFor(s *subscription, at time.Time) *Coupon {
+	coupon, since := s.coupon, s.couponAt
+	if coupon == nil {
+		coupon, since = c.coupon, c.couponAt
 	}
-	return c.coupon
+	for _, paid := range []time.Time{s.startAt, s.trialEnd} {
+		if paid.After(since) {
+			since = paid
+		}
+	}
+	var end time.Time
+	switch {
+	case coupon == nil:
+		return nil
+	case coupon.Once:
+		_, end = s.period.around(s.billedFrom(), since)
+	case coupon.Months > 0:
+		end = addMonths(since, coupon.Months)
+	}
+	if !end.IsZero() && !at.Before(end) {
+		return nil
+	}
+	return coupon
 }

@@ -37,6 +37,9 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 	if in.Amount < 0 || in.IdempotencyKey == "" {
 		return nil, errorf(codeBadUserInput, "give an amount of zero or more and an idempotencyKey")
 	}
+	if in.Amount > maxUnits {
+		return nil, errorf("AmountTooLarge", "%v credits are more than %g", in.Amount, maxUnits)
+	}
 	r := ref{id: in.CurrencyID, credit: true}
 	key := reportKey{in.CustomerID, in.ResourceID.Or(""), r, in.IdempotencyKey}
 	if first, ok := e.state.reports.find(key); ok {

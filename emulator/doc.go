@@ -127,7 +127,9 @@
 //   - A subscription is billed by the period of its plan's first price, and in that price's currency, unless asked otherwise.
 //   - An estimate is in exact decimals, rounded to the currency's minor unit price by price. Coupons come before taxes. A change in
 //     mid-period is prorated by the millisecond, after coupons. A change of the period, or of its anchor, pays for a whole new one,
-//     less what is left of the old. A proration may be negative; what is due now is never below zero.
+//     less what is left of the old, and so does leaving a free plan or a trial. A proration may be negative; what is due now is
+//     never below zero. What is charged once is charged again only for another plan or add-on, whole, and price overrides leave it.
+//   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
 //   - Usage history goes back at least 1,000 measurements of a feature, and at most twice as many.

@@ -36,6 +36,7 @@ type savedCustomer struct {
 	Email         string              `json:"email,omitempty"`
 	BillingID     string              `json:"billingId,omitempty"`
 	Coupon        *Coupon             `json:"coupon,omitempty"`
+	CouponAt      time.Time           `json:"couponAt,omitzero"`
 	PaymentMethod bool                `json:"paymentMethod,omitempty"`
 	Metadata      any                 `json:"metadata,omitempty"`
 	CreatedAt     time.Time           `json:"createdAt"`
@@ -60,10 +61,13 @@ type savedSubscription struct {
 	Period         Period             `json:"period"`
 	PriceOverrides []map[string]any   `json:"priceOverrides,omitempty"` // each as the API takes it
 	Coupon         *Coupon            `json:"coupon,omitempty"`
+	CouponAt       time.Time          `json:"couponAt,omitzero"`
+	Country        string             `json:"country,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
 	CreatedAt      time.Time          `json:"createdAt"`
 	StartAt        time.Time          `json:"startAt"`
 	Anchor         time.Time          `json:"anchor"`
+	Billed         time.Time          `json:"billed,omitzero"` // what is paid for counts from here; else from anchor
 	TrialEnd       time.Time          `json:"trialEnd,omitzero"`
 	Convert        bool               `json:"convert,omitempty"`
 	savedEnding
@@ -122,6 +126,7 @@ type savedOrder struct {
 	Period         Period             `json:"period,omitempty"`
 	PriceOverrides []map[string]any   `json:"priceOverrides,omitempty"`
 	Coupon         *Coupon            `json:"coupon,omitempty"`
+	Country        string             `json:"country,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
 	StartAt        time.Time          `json:"startAt,omitzero"`
 	EndAt          time.Time          `json:"endAt,omitzero"`

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -12,7 +13,8 @@ import (
 // estimate is what a subscription would cost if it were made, or changed, now. Nothing is made or changed by it.
 type estimate struct {
 	currency   string
-	coupon     *Coupon
+	coupon     *Coupon // of now
+	recurring  *Coupon // of each
 	tax        *Tax
 	at         time.Time
 	now        pricing.Bill       // to be paid at once
@@ -31,13 +33,14 @@ func (m *mutation) EstimateSubscription(args wire.MutationEstimateSubscriptionAr
 	o := order{
 		planID: in.PlanID, resourceID: in.ResourceID.Or(""), addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
 		period: billingPeriodOf(in.BillingPeriod), startAt: in.StartDate.Or(wire.DateTime{}).Time, skipTrial: in.SkipTrial.Or(false),
+		country: in.BillingCountryCode.Or(""),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
 	coupon, err := m.e.applied(in.AppliedCoupon, in.PromotionCode)
 	if err != nil {
 		return nil, err
 	}
-	x, err := m.e.estimateOrder(in.CustomerID, o, coupon, in.BillingCountryCode.Or(""))
+	x, err := m.e.estimateOrder(in.CustomerID, o, coupon)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +70,9 @@ func (m *mutation) EstimateSubscriptionUpdate(args wire.MutationEstimateSubscrip
 		if after.coupon, err = m.e.applied(in.AppliedCoupon, in.PromotionCode); err != nil {
 			return nil, err
 		}
+		after.couponAt = m.e.instant()
 	}
-	x, err := m.e.estimateChange(c, before, &after, "")
+	x, err := m.e.estimateChange(c, before, &after)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +87,14 @@ func (m *mutation) PreviewSubscription(args wire.MutationPreviewSubscriptionArgs
 	o := order{
 		planID: in.PlanID, resourceID: in.ResourceID.Or(""), addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
 		period: billingPeriodOf(in.BillingPeriod), startAt: in.StartDate.Or(wire.DateTime{}).Time, strategy: in.ScheduleStrategy.Or(""),
-		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
+		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"), country: in.BillingCountryCode.Or(""),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
 	coupon, err := m.e.applied(in.AppliedCoupon, in.PromotionCode)
 	if err != nil {
 		return nil, err
 	}
-	x, err := m.e.estimateOrder(in.CustomerID, o, coupon, in.BillingCountryCode.Or(""))
+	x, err := m.e.estimateOrder(in.CustomerID, o, coupon)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +102,7 @@ func (m *mutation) PreviewSubscription(args wire.MutationPreviewSubscriptionArgs
 }
 
 // estimateOrder works out what an order would cost.
-func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon, country string) (*estimate, error) {
+func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon) (*estimate, error) {
 	c, err := e.state.present(customerID)
 	if err != nil {
 		return nil, err
@@ -116,33 +120,32 @@ func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon, cou
 			before = old
 		}
 	}
-	return e.estimateChange(c, before, s, country)
+	return e.estimateChange(c, before, s)
 }
 
 // estimateChange works out what it costs to have after in place of before; a nil before is nothing.
-func (e *Emulator) estimateChange(c *customer, before, after *subscription, country string) (*estimate, error) {
+func (e *Emulator) estimateChange(c *customer, before, after *subscription) (*estimate, error) {
 	now := e.instant()
-	to, err := after.quote(after.period, country)
+	to, err := after.quote(after.period)
 	if err != nil {
 		return nil, err
 	}
-	x := &estimate{currency: to.currency, coupon: c.couponFor(after), at: now, tax: after.index.tax()}
+	x := &estimate{currency: to.currency, coupon: c.couponFor(after, now), at: now, tax: after.index.tax()}
 	x.start, x.end = after.billing(after.period, now)
-	x.each = to.bill(x.coupon, x.tax)
-	if before == nil || before == after {
-		x.now = x.each
-	} else if err := x.prorate(c.couponFor(before), before, after, to, country); err != nil {
-		return nil, err
+	later := x.end // when what recurs is due next
+	if after.startAt.After(now) {
+		later = x.start
 	}
+	x.recurring = c.couponFor(after, later)
+	x.each = to.bill(x.recurring, x.tax)
+	fees := to.fees(before, after)
 	switch {
 	case after.trialAt(now), after.startAt.After(now): // nothing is due before the trial is over, or it begins
-		x.now, x.proration = pricing.Bill{}, nil
-	case len(to.once) > 0 && (before == nil || before.id != after.id):
-		sub := x.now.SubTotal
-		for _, fee := range to.once {
-			sub = sub.Add(fee)
-		}
-		x.now = pricing.Of(x.currency, sub, x.discount(), x.taxRate())
+	case before == nil || before.free():
+		x.now = to.bill(x.coupon, nil)
+		x.now = pricing.Of(x.currency, x.now.SubTotal.Add(fees), x.coupon.discount(x.currency), x.tax.pricing())
+	default:
+		x.prorate(c.couponFor(before, now), before, after, to, fees)
 	}
 	if before != nil {
 		x.scheduled = len(e.scheduledOf(c, before, now)) > 0
@@ -150,27 +153,45 @@ func (e *Emulator) estimateChange(c *customer, before, after *subscription, coun
 	return x, nil
 }
 
+// fees adds up what is charged once for what after has and before has not.
+func (q *quote) fees(before, after *subscription) decimal.Decimal {
+	sum := decimal.Zero
+	for _, f := range q.once {
+		had := before != nil && before.planID == after.planID
+		if f.addonID != "" {
+			had = before != nil && slices.ContainsFunc(before.addons, func(a addonCount) bool { return a.id == f.addonID })
+		}
+		if !had {
+			sum = sum.Add(f.amount)
+		}
+	}
+	return sum
+}
+
 // prorate works out the change from one subscription to another within a period that is paid for. What both cost is counted after
-// their coupons: what was taken off was not paid. A change of the period's length, or of its anchor, pays for a whole new one.
-func (x *estimate) prorate(paidWith *Coupon, before, after *subscription, to *quote, country string) error {
-	from, err := before.quote(before.period, country)
+// their coupons: what was taken off was not paid. A percentage is taken off the fees too; an amount was, from what recurs. A change
+// of the period's length, or of its anchor, pays for a whole new one.
+func (x *estimate) prorate(paidWith *Coupon, before, after *subscription, to *quote, fees decimal.Decimal) {
+	from, err := before.quote(before.period)
 	if err != nil {
 		from = &quote{currency: to.currency} // it has no price any more
 	}
 	paid, due := from.bill(paidWith, nil).Total, to.bill(x.coupon, nil).Total
-	x.downgrade = monthly(due, after.period).LessThan(monthly(paid, before.period))
+	x.downgrade = before.planID != after.planID && monthly(due, after.period).LessThan(monthly(paid, before.period))
 	start, end := before.billing(before.period, x.at)
 	p := pricing.Prorate(x.currency, paid, due, start, end, x.at)
 	if from.currency != to.currency {
 		p.Credit = decimal.Zero // of another currency
 	}
-	if before.period != after.period || !before.anchor.Equal(after.anchor) {
+	if before.period != after.period || !before.billedFrom().Equal(after.billedFrom()) {
 		p.Debit = due
 	}
 	p.Net = p.Debit.Sub(p.Credit)
 	x.proration = &p
-	x.now = pricing.Of(x.currency, decimal.Max(p.Net, decimal.Zero), nil, x.taxRate())
-	return nil
+	if d := x.coupon.discount(x.currency); d != nil && d.Percent.IsPositive() {
+		fees = pricing.Of(x.currency, fees, d, nil).Total
+	}
+	x.now = pricing.Of(x.currency, decimal.Max(p.Net, decimal.Zero).Add(fees), nil, x.tax.pricing())
 }
 
 func monthly(amount decimal.Decimal, p Period) decimal.Decimal {
@@ -199,9 +220,6 @@ func (t *Tax) pricing() *pricing.Tax {
 	}
 	return &pricing.Tax{Percent: t.Percent.Decimal, Inclusive: t.Inclusive}
 }
-
-func (x *estimate) discount() *pricing.Discount { return x.coupon.discount(x.currency) }
-func (x *estimate) taxRate() *pricing.Tax       { return x.tax.pricing() }
 
 func (x *estimate) money(amount decimal.Decimal) *wire.Money { return moneyOf(x.currency, amount) }
 
@@ -238,7 +256,7 @@ func (x *estimate) preview() *wire.SubscriptionPreview {
 		BillingPeriodRange: x.period(), Proration: x.prorations(), IsPlanDowngrade: &x.downgrade, HasScheduledUpdates: &x.scheduled,
 		Subscription: &wire.SubscriptionPricePreviewDto{
 			SubTotal: x.money(x.each.SubTotal), DiscountAmount: x.money(x.each.Discount), TotalExcludingTax: x.money(x.each.TotalExcludingTax),
-			Tax: x.money(x.each.Tax), Total: x.money(x.each.Total), TaxDetails: x.taxDetails(), Discount: x.coupon.previewOf(x.currency),
+			Tax: x.money(x.each.Tax), Total: x.money(x.each.Total), TaxDetails: x.taxDetails(), Discount: x.recurring.previewOf(x.currency),
 		},
 	}
 }
@@ -253,7 +271,7 @@ func (x *estimate) previewV2() *wire.SubscriptionPreviewV2 {
 		},
 		RecurringInvoice: &wire.SubscriptionPreviewInvoice{
 			SubTotal: x.money(x.each.SubTotal), Discount: x.money(x.each.Discount), TotalExcludingTax: x.money(x.each.TotalExcludingTax),
-			Tax: x.money(x.each.Tax), Total: x.money(x.each.Total), TaxDetails: x.taxDetails(), DiscountDetails: x.coupon.previewOf(x.currency),
+			Tax: x.money(x.each.Tax), Total: x.money(x.each.Total), TaxDetails: x.taxDetails(), DiscountDetails: x.recurring.previewOf(x.currency),
 		},
 	}
 }

@@ -28,12 +28,12 @@ func matchesText(in wire.Opt[wire.StringFieldComparison], value string) bool {
 		matchesNull(c.Is, c.IsNot, value == "")
 }
 
-// matchesTime compares moments, which the filter has as text.
+// matchesTime compares moments, which the filter has as text. What never happens is at, before and after no moment.
 func matchesTime(in wire.Opt[wire.DateFieldComparison], value time.Time) bool {
 	c := in.Or(wire.DateFieldComparison{})
 	cmp := func(x string) int {
 		var t wire.DateTime
-		if t.UnmarshalGraphQL(x) != nil {
+		if t.UnmarshalGraphQL(x) != nil || value.IsZero() {
 			return 2 // no moment is equal to, before or after it
 		}
 		return value.Compare(t.Time)

@@ -82,7 +82,7 @@ func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*
 		return nil, err
 	}
 	if in.CouponRefID.Set {
-		c.coupon = coupon
+		c.coupon, c.couponAt = coupon, m.e.instant()
 	}
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)

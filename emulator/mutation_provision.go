@@ -48,7 +48,7 @@ func (m *mutation) ProvisionCustomer(args wire.MutationProvisionCustomerArgs) (*
 	returned := c.archived
 	c.archived, c.paymentMethod = false, draft.paymentMethod
 	if in.CouponRefID.Set {
-		c.coupon = coupon
+		c.coupon, c.couponAt = coupon, m.e.instant()
 	}
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
@@ -209,7 +209,11 @@ func (m *mutation) CreateSubscription(args wire.MutationCreateSubscriptionArgs) 
 		return nil, err
 	}
 	m.e.settle(c)
-	s, err := m.e.provision(c, orderOfCreate(&args.Subscription))
+	o := orderOfCreate(&args.Subscription)
+	if o.coupon, err = m.e.applied(args.Subscription.AppliedCoupon, args.Subscription.PromotionCode); err != nil {
+		return nil, err
+	}
+	s, err := m.e.provision(c, o)
 	if err != nil {
 		return nil, err
 	}

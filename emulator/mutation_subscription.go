@@ -79,7 +79,7 @@ func (e *Emulator) update(c *customer, s *subscription, u update) error {
 	}
 	c.updatedAt = e.state.stamp()
 	if u.resetAnchor {
-		s.anchor = now
+		s.anchor, s.billed = now, now
 		e.restartPeriods(c, s, now)
 	}
 	e.pass(c, now)

@@ -18,6 +18,7 @@ func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
 		invoiced:       invoicedBy(in.PaymentCollectionMethod),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		period:         billingPeriodOf(in.BillingPeriod),
+		country:        in.BillingCountryCode.Or(""),
 		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 	}
 	o.withTrial(in.TrialOverrideConfiguration)
@@ -37,6 +38,7 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
 		period:         billingPeriodOf(in.BillingPeriod),
+		country:        in.BillingCountryCode.Or(""),
 		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		skipTrial:      in.SkipTrial.Or(false),
 	}
@@ -57,6 +59,7 @@ func orderOfApply(in *wire.ApplySubscriptionInput) order {
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
 		period:         billingPeriodOf(in.BillingPeriod),
+		country:        in.BillingCountryCode.Or(""),
 		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		skipTrial:      in.SkipTrial.Or(false),
 	}
@@ -80,6 +83,7 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 		endAt:          in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
 		period:         billingPeriodOf(in.BillingPeriod),
+		country:        in.BillingCountryCode.Or(""),
 		resetAnchor:    in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"),
 		trial:          in.IsTrial.Value,
 	}

@@ -59,23 +59,27 @@ func (h held) passes(f wire.SubscriptionQueryFilter, now time.Time) bool {
 	passes := func(f wire.SubscriptionQueryFilter) bool { return h.passes(f, now) }
 	status, pricing := f.Status.Or(wire.SubscriptionStatusFilterComparison{}), f.PricingType.Or(wire.PricingTypeFilterComparison{})
 	collection := f.PaymentCollection.Or(wire.PaymentCollectionFilterComparison{})
-	cancelled := time.Time{}
-	if h.s.cancelled {
-		cancelled = h.s.endAt
-	}
 	return matchesText(f.SubscriptionID, h.s.id) && matchesText(f.CustomerID, h.c.id) && matchesText(f.ResourceID, h.s.resourceID) &&
 		matchesText(f.ProductID, h.s.productID) && matchesText(f.BillingID, "") && matchesText(f.SalesforceID, "") &&
 		matchesEnum(status.Eq, status.Neq, status.In, status.NotIn, h.s.status(now)) &&
 		matchesEnum(pricing.Eq, pricing.Neq, pricing.In, pricing.NotIn, h.s.pricingType()) &&
 		matchesEnum(collection.Eq, collection.Neq, collection.In, collection.NotIn, wire.PaymentCollectionNotRequired) &&
 		matchesTime(f.CreatedAt, h.s.createdAt) && matchesTime(f.StartDate, h.s.startAt) && matchesTime(f.EndDate, h.s.endAt) &&
-		matchesTime(f.CancellationDate, cancelled) &&
+		matchesTime(f.CancellationDate, h.s.cancelledAt()) &&
 		holds(f.Customer, h.c.passes) && holds(f.Plan, h.s.planPasses) &&
 		holds(f.Resource, func(r wire.SubscriptionQueryFilterCustomerResourceFilter) bool {
 			return matchesText(r.ResourceID, h.s.resourceID)
 		}) &&
 		!slices.ContainsFunc(f.And.Or(nil), func(f wire.SubscriptionQueryFilter) bool { return !passes(f) }) &&
 		holds(f.Or, func(list []wire.SubscriptionQueryFilter) bool { return slices.ContainsFunc(list, passes) })
+}
+
+// cancelledAt is when the subscription ends, or ended, because somebody said so; zero: nobody did.
+func (s *subscription) cancelledAt() time.Time {
+	if s.cancelled {
+		return s.endAt
+	}
+	return time.Time{}
 }
 
 func (c *customer) passes(f wire.SubscriptionQueryFilterCustomerFilter) bool {
@@ -106,13 +110,17 @@ func compareBy(by wire.SubscriptionQuerySort, a, b held, now time.Time) int {
 	case wire.SubscriptionQuerySortFieldsStartDate:
 		order = a.s.startAt.Compare(b.s.startAt)
 	case wire.SubscriptionQuerySortFieldsEndDate, wire.SubscriptionQuerySortFieldsCancellationDate:
-		if none := compareBool(a.s.endAt.IsZero(), b.s.endAt.IsZero()); none != 0 {
+		endA, endB := a.s.endAt, b.s.endAt
+		if by.Field == wire.SubscriptionQuerySortFieldsCancellationDate {
+			endA, endB = a.s.cancelledAt(), b.s.cancelledAt()
+		}
+		if none := compareBool(endA.IsZero(), endB.IsZero()); none != 0 {
 			if by.Nulls.Or(wire.SortNullsNullsLast) == wire.SortNullsNullsFirst {
 				return -none
 			}
 			return none
 		}
-		order = a.s.endAt.Compare(b.s.endAt)
+		order = endA.Compare(endB)
 	case wire.SubscriptionQuerySortFieldsCustomerID:
 		order = cmp.Compare(a.c.id, b.c.id)
 	case wire.SubscriptionQuerySortFieldsProductID:

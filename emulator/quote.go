@@ -16,13 +16,19 @@ type quote struct {
 	addons   []Price           //
 	each     []decimal.Decimal // for each period, in advance
 	ofAddons decimal.Decimal   // the part of each that add-ons cost
-	once     []decimal.Decimal // with the first period
+	once     []fee             // with the first period
 	minimum  decimal.Decimal   // of each period
 }
 
-// quote works out what s costs for each period of p. The country chooses among prices; one that no price is for gets those that
+// fee is what is charged once: of the plan, or of an add-on.
+type fee struct {
+	addonID string
+	amount  decimal.Decimal
+}
+
+// quote works out what s costs for each period of p. Its country chooses among prices; one that no price is for gets those that
 // name none.
-func (s *subscription) quote(p Period, country string) (*quote, error) {
+func (s *subscription) quote(p Period) (*quote, error) {
 	plan := s.index.plans[s.planID]
 	if plan == nil || plan.Pricing == "free" {
 		return &quote{currency: s.index.currency()}, nil
@@ -30,25 +36,25 @@ func (s *subscription) quote(p Period, country string) (*quote, error) {
 	if len(plan.Prices) == 0 {
 		return nil, errorf("PriceNotFound", "plan %q has no price: it is %s, and the catalog says no more", plan.ID, plan.Pricing)
 	}
-	q := &quote{plan: applicable(plan.Prices, p, "", country)}
+	q := &quote{plan: applicable(plan.Prices, p, "", s.country)}
 	if len(q.plan) == 0 {
 		return nil, errorf("PriceNotFound", "plan %q has no price by the %s", plan.ID, p)
 	}
 	q.currency = q.plan[0].Currency
-	q.plan = s.override("", applicable(q.plan, p, q.currency, country))
-	q.charge(q.plan, s.quantities, decimal.NewFromInt(1), false)
+	q.plan = s.override("", applicable(q.plan, p, q.currency, s.country))
+	q.charge("", q.plan, s.quantities, decimal.NewFromInt(1))
 	for _, a := range s.addons {
 		addon := s.index.addons[a.id]
 		if addon == nil || len(addon.Prices) == 0 {
 			continue
 		}
-		prices := applicable(addon.Prices, p, q.currency, country)
+		prices := applicable(addon.Prices, p, q.currency, s.country)
 		if len(prices) == 0 {
 			return nil, errorf("PriceNotFound", "add-on %q has no price by the %s in %s", a.id, p, q.currency)
 		}
 		prices = s.override(a.id, prices)
 		q.addons = append(q.addons, prices...)
-		q.charge(prices, s.quantities, decimal.NewFromFloat(a.quantity), true)
+		q.charge(a.id, prices, s.quantities, decimal.NewFromFloat(a.quantity))
 	}
 	for _, m := range plan.MinimumSpend {
 		if m.Period == p && m.Currency == q.currency {
@@ -59,16 +65,20 @@ func (s *subscription) quote(p Period, country string) (*quote, error) {
 }
 
 // override puts the prices that were agreed for this subscription in place of the catalog's: of the plan, or of one of its add-ons.
+// What is charged once is charged as it is.
 func (s *subscription) override(addonID string, prices []Price) []Price {
 	prices = slices.Clone(prices)
 	for i := range prices {
 		p := &prices[i]
 		for _, o := range s.priceOverrides {
-			if o.AddonID.Or("") != addonID || o.FeatureID.Or("") != p.Feature {
+			if o.AddonID.Or("") != addonID || o.FeatureID.Or("") != p.Feature || p.Once {
 				continue
 			}
-			if o.Price.Value != nil {
-				p.Amount, p.Tiers, p.Mode = &Decimal{decimal.NewFromFloat(o.Price.Value.Amount)}, nil, ""
+			if m := o.Price.Value; m != nil {
+				if string(m.Currency.Or(wire.Currency(p.Currency))) != p.Currency {
+					continue // it was agreed for those who pay in another currency
+				}
+				p.Amount, p.Tiers, p.Mode = &Decimal{decimal.NewFromFloat(m.Amount)}, nil, ""
 			}
 			if o.BlockSize.Value != nil {
 				p.Block = *o.BlockSize.Value
@@ -97,8 +107,8 @@ func tiersOf(in []wire.PriceTierInput) []Tier {
 	return list
 }
 
-// charge adds what a package costs so many times.
-func (q *quote) charge(prices []Price, quantities map[string]float64, times decimal.Decimal, addon bool) {
+// charge adds what the plan, or an add-on, costs so many times.
+func (q *quote) charge(addonID string, prices []Price, quantities map[string]float64, times decimal.Decimal) {
 	for _, p := range prices {
 		if p.Usage {
 			continue // when the period is over
@@ -109,11 +119,11 @@ func (q *quote) charge(prices []Price, quantities map[string]float64, times deci
 		}
 		amount := pricing.Round(q.currency, p.pricing().For(decimal.NewFromFloat(units)).Mul(times))
 		if p.Once {
-			q.once = append(q.once, amount)
+			q.once = append(q.once, fee{addonID, amount})
 			continue
 		}
 		q.each = append(q.each, amount)
-		if addon {
+		if addonID != "" {
 			q.ofAddons = q.ofAddons.Add(amount)
 		}
 	}

@@ -34,8 +34,8 @@ func (e *Emulator) change(s *subscription, ch change) {
 	if ch.quantities != nil {
 		s.quantities = *ch.quantities
 	}
-	if ch.period != "" {
-		s.period = ch.period
+	if ch.period != "" && ch.period != s.period {
+		s.period, s.billed = ch.period, e.instant()
 	}
 	for _, ent := range ch.custom {
 		s.custom = slices.DeleteFunc(slices.Clone(s.custom), func(old Entitlement) bool { return old.ref() == ent.ref() })
@@ -45,7 +45,7 @@ func (e *Emulator) change(s *subscription, ch change) {
 		s.priceOverrides = *ch.priceOverrides
 	}
 	if ch.coupon != nil {
-		s.coupon = *ch.coupon
+		s.coupon, s.couponAt = *ch.coupon, e.instant()
 	}
 	if ch.metadata != nil {
 		s.metadata = *ch.metadata

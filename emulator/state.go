@@ -25,7 +25,8 @@ type customer struct {
 	id, name, email string
 	billingID       string
 	coupon          *Coupon // that its subscriptions get when they name none
-	paymentMethod   bool    // left at a checkout
+	couponAt        time.Time
+	paymentMethod   bool // left at a checkout
 	metadata        any
 	createdAt       time.Time
 	updatedAt       time.Time

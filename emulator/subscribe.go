@@ -13,7 +13,7 @@ type order struct {
 	addons                 []addonCount
 	custom                 []Entitlement
 	quantities             map[string]float64
-	period                 Period // of billing: Month or Year; empty: as before, else Month
+	period                 Period // of billing: Month or Year; empty: that of the plan's first price
 	priceOverrides         []wire.PriceOverrideInput
 	coupon                 *Coupon
 	metadata               any
@@ -22,8 +22,9 @@ type order struct {
 	strategy               wire.ScheduleStrategy
 	resetAnchor            bool // periods start over
 	skipTrial              bool
-	invoiced               bool  // no payment method is charged
-	trial                  *bool // overrides the plan
+	country                string // of billing; empty: not known
+	invoiced               bool   // no payment method is charged
+	trial                  *bool  // overrides the plan
 	trialEnd               time.Time
 	trialConvert           *bool
 }
@@ -48,7 +49,7 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	s = &subscription{
 		id: o.id, planID: plan.ID, productID: plan.Product, resourceID: o.resourceID, index: ix,
 		addons: o.addons, custom: o.custom, quantities: o.quantities, metadata: o.metadata,
-		priceOverrides: o.priceOverrides, coupon: o.coupon, createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
+		priceOverrides: o.priceOverrides, coupon: o.coupon, country: o.country, createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
 		cancelled: !o.endAt.IsZero(), follow: !o.endAt.IsZero(),
 	}
 	if s.period == "" {
@@ -64,7 +65,7 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 		return nil, nil, errorf(codeInvalidCancellationDate, "the subscription would end before it starts")
 	}
 	e.startTrial(c, s, plan, o)
-	s.anchor = s.startAt
+	s.anchor, s.billed, s.couponAt = s.startAt, s.startAt, s.startAt
 	for _, old := range c.subs {
 		if !s.replaces(old) {
 			continue
@@ -72,6 +73,9 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 		replaced = append(replaced, old)
 		if old.active(now) && !o.resetAnchor {
 			s.anchor = old.anchor
+			if !old.free() && !old.trialAt(now) && old.period == s.period {
+				s.billed = old.billedFrom()
+			}
 		}
 	}
 	return s, replaced, nil

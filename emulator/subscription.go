@@ -18,11 +18,14 @@ type subscription struct {
 	period                Period             // of billing: Month or Year
 	priceOverrides        []wire.PriceOverrideInput
 	coupon                *Coupon // nil: none
+	country               string  // of billing: chooses among prices
 	metadata              any
 
 	createdAt time.Time
 	startAt   time.Time
 	anchor    time.Time // periods count from here; survives a change of plan
+	billed    time.Time // those that are paid for count from here; zero: from anchor
+	couponAt  time.Time // when coupon was applied
 	trialEnd  time.Time // zero: no trial
 	convert   bool      // stay after the trial
 	endAt     time.Time // zero: open ended
@@ -99,8 +102,18 @@ func (s *subscription) billing(p Period, now time.Time) (start, end time.Time) {
 	if s.trialAt(now) {
 		return s.startAt, s.trialEnd
 	}
-	return p.around(s.anchor, now)
+	return p.around(s.billedFrom(), now)
 }
+
+// billedFrom is what the periods that are paid for count from. Who leaves a free plan, or goes from months to years, begins a new one.
+func (s *subscription) billedFrom() time.Time {
+	if s.billed.IsZero() {
+		return s.anchor
+	}
+	return s.billed
+}
+
+func (s *subscription) free() bool { return s.index.plans[s.planID].Pricing == "free" }
 
 // grants lists what the subscription offers: its plan, replaced by custom entitlements, plus its add-ons.
 func (s *subscription) grants() []grant {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"math"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -70,6 +71,9 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 	}
 	if feature.Events != nil {
 		return nil, errorf("CannotReportUsageForEntitlementWithMeterError", "feature %q counts events named %q: report those", u.featureID, feature.Events.Name)
+	}
+	if math.Abs(u.value) > maxUnits {
+		return nil, errorf("UsageMeasurementDiffOutOfRangeError", "%v of feature %q: a report has at most %g", u.value, u.featureID, maxUnits)
 	}
 	r := ref{id: u.featureID}
 	key := reportKey{u.customerID, u.resourceID, r, u.key}

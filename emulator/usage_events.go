@@ -199,8 +199,8 @@ func (em *EventMeter) counts(ev *usageEvent) bool {
 	if em.Aggregate == Unique {
 		return ev.dimensions[em.Field] != nil
 	}
-	_, ok := number(ev.dimensions[em.Field])
-	return ok
+	n, ok := number(ev.dimensions[em.Field])
+	return ok && !n.Abs().GreaterThan(decimal.NewFromInt(maxUnits))
 }
 
 // count adds an event to what was used in the present period.
@@ -278,8 +278,8 @@ func number(v any) (decimal.Decimal, bool) {
 	case int:
 		return decimal.NewFromInt(int64(v)), true
 	case string:
-		d, err := decimal.NewFromString(v)
-		return d, err == nil
+		d, err := ParseDecimal(v)
+		return d.Decimal, err == nil
 	}
 	return decimal.Zero, false
 }
