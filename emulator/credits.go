@@ -41,7 +41,7 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 		return nil, errorf("AmountTooLarge", "%v credits are more than %g", in.Amount, maxUnits)
 	}
 	r := ref{id: in.CurrencyID, credit: true}
-	key := reportKey{in.CustomerID, in.ResourceID.Or(""), r, in.IdempotencyKey}
+	key := reportKey{customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), ref: r, key: in.IdempotencyKey}
 	if first, ok := e.state.reports.find(key); ok {
 		return first.credit, nil
 	}

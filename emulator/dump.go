@@ -91,7 +91,7 @@ func (e *Emulator) restore(next *restored) error {
 	a := &e.state
 	ahead := max(time.Duration(a.clock.ahead.Load()), next.ahead)
 	if !next.now.IsZero() {
-		behind := next.now.Sub(time.Now())
+		behind := time.Until(next.now)
 		if behind == math.MaxInt64 {
 			return wrong("now", "is more than 292 years ahead of this machine's clock")
 		}

@@ -45,7 +45,7 @@ var forgotten = map[reflect.Type]struct {
 	reflect.TypeFor[meter]():                                 {"used reset anchor start end updatedAt seen measured", nil},
 	reflect.TypeFor[measurement]():                           {"at value set dimensions", nil},
 	reflect.TypeFor[reportMemory]():                          {"young old", nil},
-	reflect.TypeFor[reportKey]():                             {"customerID resourceID ref key", nil},
+	reflect.TypeFor[reportKey]():                             {"customerID resourceID ref key event at", nil},
 	reflect.TypeFor[report]():                                {"usage credit", nil},
 	reflect.TypeFor[eventQueue]():                            {"pending", map[string]string{"wg": "of this process"}},
 	reflect.TypeFor[usageEvent]():                            {"customerID resourceID name dimensions at due", nil},

@@ -203,7 +203,7 @@ func frozenMeter(r ref, m *meter) savedMeter {
 func frozenReports(memory map[reportKey]report) []savedReport {
 	var out []savedReport
 	for k, r := range memory {
-		w := savedReport{CustomerID: k.customerID, ResourceID: k.resourceID, savedRef: frozenRef(k.ref), Key: k.key}
+		w := savedReport{CustomerID: k.customerID, ResourceID: k.resourceID, savedRef: frozenRef(k.ref), Key: k.key, Event: k.event, At: k.at}
 		if u := r.usage; u != nil {
 			w.Usage = &savedUsageAnswer{
 				ID: string(u.ID), CurrentUsage: deref(u.CurrentUsage), UsagePeriodStart: momentOf(u.UsagePeriodStart),
@@ -220,7 +220,7 @@ func frozenReports(memory map[reportKey]report) []savedReport {
 	}
 	slices.SortFunc(out, func(a, b savedReport) int {
 		return cmp.Or(cmp.Compare(a.CustomerID, b.CustomerID), cmp.Compare(a.ResourceID, b.ResourceID), cmp.Compare(a.Feature, b.Feature),
-			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Key, b.Key))
+			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Key, b.Key), cmp.Compare(a.At, b.At), compareBool(a.Event, b.Event))
 	})
 	return out
 }

@@ -83,7 +83,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(head + `}`)
 	f.Add(head + `,"customers":[{"id":"a","scopes":[{}]}]}`)
 	f.Add(head + `,"customers":[{"id":"a","scopes":[{"meters":[{"feature":"x","used":"1"}],"set":[{"feature":"x","featureWas":{"id":"x","type":"number","meter":"incremental"}}]}]}]}`)
-	f.Add(head + `,"reports":{"young":[{"customerId":"a","feature":"x","key":"event 1"}]},"events":[{"customerId":"a","name":"x","at":"2000-01-01T00:00:00Z","due":"9999-01-01T00:00:00Z"}]}`)
+	f.Add(head + `,"reports":{"young":[{"customerId":"a","feature":"x","key":"1","event":true,"at":5}]},"events":[{"customerId":"a","name":"x","at":"2000-01-01T00:00:00Z","due":"9999-01-01T00:00:00Z"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := New(Config{Catalog: smallCatalog(), History: 2})
 		if err != nil {

@@ -524,14 +524,16 @@ func thawedReports(at string, list []savedReport) (map[reportKey]report, error) 
 		if err != nil {
 			return nil, err
 		}
-		key := reportKey{in.CustomerID, in.ResourceID, r, in.Key}
+		key := reportKey{in.CustomerID, in.ResourceID, r, in.Key, in.Event, in.At}
 		if _, taken := memory[key]; taken {
 			return nil, wrong(at+".key", "%q is that of another report before it", in.Key)
 		}
 		switch {
 		case r.credit && (in.Credit == nil || in.Usage != nil), !r.credit && in.Credit != nil:
 			return nil, wrong(at+".credit", "the answer to a consumption of credits, and to nothing else, is its credit")
-		case !r.credit && in.Usage == nil && !strings.HasPrefix(in.Key, "event "):
+		case !in.Event && in.At != 0, in.Event && r.credit:
+			return nil, wrong(at+".event", "a moment, and no credits, are a raw event's")
+		case !r.credit && !in.Event && in.Usage == nil:
 			return nil, wrong(at+".usage", "is missing: the answer to a report of usage")
 		}
 		memory[key] = thawedReport(&key, in)

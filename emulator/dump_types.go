@@ -211,6 +211,8 @@ type savedReport struct {
 	ResourceID string               `json:"resourceId,omitempty"`
 	savedRef                        // of a raw event its name, as a feature
 	Key        string               `json:"key"`
+	Event      bool                 `json:"event,omitempty"`
+	At         int64                `json:"at,omitempty"` // of an event, in milliseconds since 1970
 	Usage      *savedUsageAnswer    `json:"usage,omitempty"`
 	Credit     *savedConsumedAnswer `json:"credit,omitempty"`
 }

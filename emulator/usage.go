@@ -12,8 +12,10 @@ import (
 // reportKey is what an idempotency key is unique within.
 type reportKey struct {
 	customerID, resourceID string
-	ref                    ref
+	ref                    ref // of a raw event its name, as a feature
 	key                    string
+	event                  bool  // a raw event, and
+	at                     int64 // when it happened, in milliseconds
 }
 
 // report is the answer to a usage report, kept so that its repetition is answered the same and counted once.
@@ -76,7 +78,7 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 		return nil, errorf("UsageMeasurementDiffOutOfRangeError", "%v of feature %q: a report has at most %g", u.value, u.featureID, maxUnits)
 	}
 	r := ref{id: u.featureID}
-	key := reportKey{u.customerID, u.resourceID, r, u.key}
+	key := reportKey{customerID: u.customerID, resourceID: u.resourceID, ref: r, key: u.key}
 	if first, ok := e.state.reports.find(key); ok && u.key != "" {
 		return repeated(first.usage), nil
 	}

@@ -93,7 +93,9 @@ func (m *mutation) ReportEvent(args wire.MutationReportEventArgs) (*string, erro
 			at = now
 		}
 		// The API tells events apart by all of these; the time of one that has none is that at which it came.
-		key := reportKey{in.CustomerID, in.ResourceID.Or(""), ref{id: in.EventName}, fmt.Sprintf("event %s %d", in.IdempotencyKey, at.UnixMilli())}
+		key := reportKey{
+			customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), ref: ref{id: in.EventName}, key: in.IdempotencyKey, event: true, at: at.UnixMilli(),
+		}
 		if _, again := m.e.state.reports.find(key); again {
 			continue
 		}

@@ -287,3 +287,19 @@ func TestUsageHistoryIsBounded(t *testing.T) {
 		t.Errorf("%d measurements are kept, want at most %d, the latest", n, 2*loggedMeasurements)
 	}
 }
+
+// A key is one thing for a raw event and another for a report, even when the feature has the event's name.
+func TestKeysOfEventsAndReportsAreTwoThings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newMetering(t)
+		const report = `mutation($in:ReportUsageInput!){reportUsage(input:$in){currentUsage}}`
+		ev := map[string]any{"customerId": "acme", "eventName": "calls", "idempotencyKey": "k"}
+		b.must(reportEvents, map[string]any{"events": map[string]any{"usageEvents": []any{ev}}})
+		for i, key := range []string{"k", fmt.Sprintf("event k %d", b.Now().UnixMilli()), "event k 0"} {
+			data := b.must(report, map[string]any{"in": map[string]any{"customerId": "acme", "featureId": "calls", "value": 1, "idempotencyKey": key}})
+			if got := data["reportUsage"].(map[string]any)["currentUsage"]; got != float64(i+1) {
+				t.Errorf("after a report with the key %q there are %v calls, want %d", key, got, i+1)
+			}
+		}
+	})
+}
