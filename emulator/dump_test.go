@@ -41,7 +41,8 @@ func TestALoadedEmulatorIsTheOneThatWasDumped(t *testing.T) {
 				for i, later := range []time.Duration{14 * 24 * time.Hour, 20 * 24 * time.Hour, 250 * 24 * time.Hour} {
 					for _, x := range []*bench{a, b} {
 						x.signInOf("globex", "site", fmt.Sprint("more", i), props{"user": fmt.Sprint(i)})
-						x.drive("reportUsage", props{"customerId": "acme", "featureId": "api-calls", "value": 3, "idempotencyKey": "k1"}) // again
+						// again
+						x.drive("reportUsage", props{"customerId": "acme", "featureId": "api-calls", "value": 3, "idempotencyKey": "k1"})
 						x.drive("reportUsage", props{"customerId": "acme", "featureId": "exports", "value": 0.7})
 						x.drive("grantPromotionalEntitlements", props{"customerId": "hooli", "promotionalEntitlements": []props{{"featureId": "sso", "period": "LIFETIME"}}})
 					}

@@ -144,34 +144,54 @@ func TestANewSubscriptionIsEstimated(t *testing.T) {
 		{"a flat fee does not count units", "", `planId:"flat",billableFeatures:[{featureId:"seats",quantity:7}]`, "49.99 - 0 = 49.99 + 0 = 49.99 USD", ""},
 		{"a free plan", "", `planId:"none"`, nothing, ""},
 
-		{"per unit", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:3}]`, "29.97 - 0 = 29.97 + 0 = 29.97 USD", ""},                    // 3 x 9.99
-		{"fewer units than sold", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:1}]`, "19.98 - 0 = 19.98 + 0 = 19.98 USD", ""},       // 2 x 9.99
-		{"no word of units", "", `planId:"units"`, "19.98 - 0 = 19.98 + 0 = 19.98 USD", ""},                                                              // the fewest
-		{"more units than sold", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:60}]`, "499.5 - 0 = 499.5 + 0 = 499.5 USD", ""},       // 50 x 9.99
-		{"volume, the last of a tier", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:5}]`, "50 - 0 = 50 + 0 = 50 USD", ""},          // 5 x 10
-		{"volume, the first of the next", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:6}]`, "63 - 0 = 63 + 0 = 63 USD", ""},       // 6 x 8 + 15
-		{"volume, no end", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:21}]`, "136.5 - 0 = 136.5 + 0 = 136.5 USD", ""},            // 21 x 6.5
-		{"graduated, the first of the next", "", `planId:"graduated",billableFeatures:[{featureId:"seats",quantity:6}]`, "73 - 0 = 73 + 0 = 73 USD", ""}, // 5x10 + 15 + 1x8
-		{"graduated, no end", "", `planId:"graduated",billableFeatures:[{featureId:"seats",quantity:22}]`, "198 - 0 = 198 + 0 = 198 USD", ""},            // 50 + 15 + 15x8 + 2x6.5
-		{"whole blocks", "", `planId:"blocks",billableFeatures:[{featureId:"calls",quantity:3000}]`, "7.5 - 0 = 7.5 + 0 = 7.5 USD", ""},                  // 3 x 2.5
-		{"a block begun", "", `planId:"blocks",billableFeatures:[{featureId:"calls",quantity:3001}]`, "10 - 0 = 10 + 0 = 10 USD", ""},                    // 4 x 2.5
-		{"what is used is charged later", "", `planId:"usage",billableFeatures:[{featureId:"calls",quantity:900}]`, "10 - 0 = 10 + 0 = 10 USD", ""},      //
-		{"less than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:7}]`, "60 - 0 = 60 + 0 = 60 USD", ""},          // 20 + 7x5 = 55
-		{"more than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:9}]`, "65 - 0 = 65 + 0 = 65 USD", ""},          // 20 + 9x5
-		{"the minimum is of the other period", "", `planId:"least",billingPeriod:ANNUALLY`, "50 - 0 = 50 + 0 = 50 USD", ""},                              //
+		// 3 x 9.99
+		{"per unit", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:3}]`, "29.97 - 0 = 29.97 + 0 = 29.97 USD", ""},
+		// 2 x 9.99
+		{"fewer units than sold", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:1}]`, "19.98 - 0 = 19.98 + 0 = 19.98 USD", ""},
+		// the fewest
+		{"no word of units", "", `planId:"units"`, "19.98 - 0 = 19.98 + 0 = 19.98 USD", ""},
+		// 50 x 9.99
+		{"more units than sold", "", `planId:"units",billableFeatures:[{featureId:"seats",quantity:60}]`, "499.5 - 0 = 499.5 + 0 = 499.5 USD", ""},
+		// 5 x 10
+		{"volume, the last of a tier", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:5}]`, "50 - 0 = 50 + 0 = 50 USD", ""},
+		// 6 x 8 + 15
+		{"volume, the first of the next", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:6}]`, "63 - 0 = 63 + 0 = 63 USD", ""},
+		// 21 x 6.5
+		{"volume, no end", "", `planId:"volume",billableFeatures:[{featureId:"seats",quantity:21}]`, "136.5 - 0 = 136.5 + 0 = 136.5 USD", ""},
+		// 5x10 + 15 + 1x8
+		{"graduated, the first of the next", "", `planId:"graduated",billableFeatures:[{featureId:"seats",quantity:6}]`, "73 - 0 = 73 + 0 = 73 USD", ""},
+		// 50 + 15 + 15x8 + 2x6.5
+		{"graduated, no end", "", `planId:"graduated",billableFeatures:[{featureId:"seats",quantity:22}]`, "198 - 0 = 198 + 0 = 198 USD", ""},
+		// 3 x 2.5
+		{"whole blocks", "", `planId:"blocks",billableFeatures:[{featureId:"calls",quantity:3000}]`, "7.5 - 0 = 7.5 + 0 = 7.5 USD", ""},
+		// 4 x 2.5
+		{"a block begun", "", `planId:"blocks",billableFeatures:[{featureId:"calls",quantity:3001}]`, "10 - 0 = 10 + 0 = 10 USD", ""},
+		{"what is used is charged later", "", `planId:"usage",billableFeatures:[{featureId:"calls",quantity:900}]`, "10 - 0 = 10 + 0 = 10 USD", ""},
+		// 20 + 7x5 = 55
+		{"less than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:7}]`, "60 - 0 = 60 + 0 = 60 USD", ""},
+		// 20 + 9x5
+		{"more than the minimum spend", "", `planId:"least",billableFeatures:[{featureId:"seats",quantity:9}]`, "65 - 0 = 65 + 0 = 65 USD", ""},
+		{"the minimum is of the other period", "", `planId:"least",billingPeriod:ANNUALLY`, "50 - 0 = 50 + 0 = 50 USD", ""},
 
-		{"add-ons", "", `planId:"flat",addons:[{addonId:"extra",quantity:3}]`, "94.99 - 0 = 94.99 + 0 = 94.99 USD", ""},                                                             // 49.99 + 3x15
-		{"add-ons by the year", "", `planId:"flat",billingPeriod:ANNUALLY,addons:[{addonId:"extra"}]`, "630 - 0 = 630 + 0 = 630 USD", ""},                                           // 480 + 150
-		{"an add-on per unit", "", `planId:"flat",addons:[{addonId:"room",quantity:2}],billableFeatures:[{featureId:"seats",quantity:3}]`, "58.99 - 0 = 58.99 + 0 = 58.99 USD", ""}, // 49.99 + 2 x 3x1.5
-		{"a charge with the first period", "", `planId:"setup"`, "129 - 0 = 129 + 0 = 129 USD", "30 - 0 = 30 + 0 = 30 USD"},                                                         // 30 + 99
-		{"of add-ons too", "", `planId:"setup",addons:[{addonId:"help",quantity:2}]`, "189 - 0 = 189 + 0 = 189 USD", "40 - 0 = 40 + 0 = 40 USD"},                                    // 30 + 99 + 2x(5 + 25); 30 + 2x5
+		// 49.99 + 3x15
+		{"add-ons", "", `planId:"flat",addons:[{addonId:"extra",quantity:3}]`, "94.99 - 0 = 94.99 + 0 = 94.99 USD", ""},
+		// 480 + 150
+		{"add-ons by the year", "", `planId:"flat",billingPeriod:ANNUALLY,addons:[{addonId:"extra"}]`, "630 - 0 = 630 + 0 = 630 USD", ""},
+		// 49.99 + 2 x 3x1.5
+		{"an add-on per unit", "", `planId:"flat",addons:[{addonId:"room",quantity:2}],billableFeatures:[{featureId:"seats",quantity:3}]`, "58.99 - 0 = 58.99 + 0 = 58.99 USD", ""},
+		// 30 + 99
+		{"a charge with the first period", "", `planId:"setup"`, "129 - 0 = 129 + 0 = 129 USD", "30 - 0 = 30 + 0 = 30 USD"},
+		// 30 + 99 + 2x(5 + 25); 30 + 2x5
+		{"of add-ons too", "", `planId:"setup",addons:[{addonId:"help",quantity:2}]`, "189 - 0 = 189 + 0 = 189 USD", "40 - 0 = 40 + 0 = 40 USD"},
 
 		{"in euros", "", `planId:"flat",billingCountryCode:"DE"`, "42.5 - 0 = 42.5 + 0 = 42.5 EUR", ""},
-		{"with an add-on in euros", "", `planId:"flat",billingCountryCode:"DE",addons:[{addonId:"extra"}]`, "56.5 - 0 = 56.5 + 0 = 56.5 EUR", ""}, // 42.5 + 14
+		// 42.5 + 14
+		{"with an add-on in euros", "", `planId:"flat",billingCountryCode:"DE",addons:[{addonId:"extra"}]`, "56.5 - 0 = 56.5 + 0 = 56.5 EUR", ""},
 		{"of a country without a price", "", `planId:"flat",billingCountryCode:"FR"`, "49.99 - 0 = 49.99 + 0 = 49.99 USD", ""},
 		{"of a country without a price by the year", "", `planId:"flat",billingCountryCode:"DE",billingPeriod:ANNUALLY`, "480 - 0 = 480 + 0 = 480 USD", ""},
 
-		{"a fifth off", "", `planId:"flat",appliedCoupon:{couponId:"fifth"}`, "49.99 - 10 = 39.99 + 0 = 39.99 USD", ""},   // 9.998, to the cent
+		// 9.998, to the cent
+		{"a fifth off", "", `planId:"flat",appliedCoupon:{couponId:"fifth"}`, "49.99 - 10 = 39.99 + 0 = 39.99 USD", ""},
 		{"ten dollars off", "", `planId:"flat",appliedCoupon:{couponId:"ten"}`, "49.99 - 10 = 39.99 + 0 = 39.99 USD", ""}, //
 		{"nine euros off", "", `planId:"flat",billingCountryCode:"DE",appliedCoupon:{couponId:"ten"}`, "42.5 - 9 = 33.5 + 0 = 33.5 EUR", ""},
 		{"off in yen only", "", `planId:"flat",appliedCoupon:{couponId:"yen"}`, "49.99 - 0 = 49.99 + 0 = 49.99 USD", ""},
@@ -179,15 +199,21 @@ func TestANewSubscriptionIsEstimated(t *testing.T) {
 		{"more off than it costs", vatOnTop, `planId:"flat",appliedCoupon:{couponId:"huge"}`, "49.99 - 49.99 = 0 + 0 = 0 USD", ""},
 		{"a fifth off what is charged once, too", "", `planId:"setup",appliedCoupon:{couponId:"fifth"}`, "129 - 25.8 = 103.2 + 0 = 103.2 USD", "30 - 6 = 24 + 0 = 24 USD"},
 		{"half off the first period", "", `planId:"big",appliedCoupon:{couponId:"first"}`, "120 - 60 = 60 + 0 = 60 USD", "120 - 0 = 120 + 0 = 120 USD"},
-		{"a discount made for it", "", `planId:"big",appliedCoupon:{discount:{percentOff:12.5}}`, "120 - 15 = 105 + 0 = 105 USD", ""}, // 120 / 8
+		// 120 / 8
+		{"a discount made for it", "", `planId:"big",appliedCoupon:{discount:{percentOff:12.5}}`, "120 - 15 = 105 + 0 = 105 USD", ""},
 		{"an amount made for it", "", `planId:"big",appliedCoupon:{discount:{amountsOff:[{amount:0.01},{amount:7,currency:EUR}]}}`, "120 - 0.01 = 119.99 + 0 = 119.99 USD", ""},
 		{"by promotion code", "", `planId:"big",promotionCode:"fifth"`, "120 - 24 = 96 + 0 = 96 USD", ""},
 
-		{"tax on top", vatOnTop, `planId:"flat"`, "49.99 - 0 = 49.99 + 10 = 59.99 USD", ""},                                                                    // 9.998
-		{"tax after the discount", vatOnTop, `planId:"big",appliedCoupon:{couponId:"fifth"}`, "120 - 24 = 96 + 19.2 = 115.2 USD", ""},                          // 20 % of 96
-		{"tax inside", vatInside, `planId:"big"`, "120 - 0 = 100 + 20 = 120 USD", ""},                                                                          // 120 / 6
-		{"tax inside after the discount", vatInside, `planId:"big",appliedCoupon:{couponId:"fifth"}`, "120 - 24 = 80 + 16 = 96 USD", ""},                       // 96 / 6
-		{"tax in yen", vatOnTop, `planId:"flat",billingCountryCode:"JP",appliedCoupon:{discount:{percentOff:3.33}}`, "5000 - 167 = 4833 + 967 = 5800 JPY", ""}, // 166.5; 966.6
+		// 9.998
+		{"tax on top", vatOnTop, `planId:"flat"`, "49.99 - 0 = 49.99 + 10 = 59.99 USD", ""},
+		// 20 % of 96
+		{"tax after the discount", vatOnTop, `planId:"big",appliedCoupon:{couponId:"fifth"}`, "120 - 24 = 96 + 19.2 = 115.2 USD", ""},
+		// 120 / 6
+		{"tax inside", vatInside, `planId:"big"`, "120 - 0 = 100 + 20 = 120 USD", ""},
+		// 96 / 6
+		{"tax inside after the discount", vatInside, `planId:"big",appliedCoupon:{couponId:"fifth"}`, "120 - 24 = 80 + 16 = 96 USD", ""},
+		// 166.5; 966.6
+		{"tax in yen", vatOnTop, `planId:"flat",billingCountryCode:"JP",appliedCoupon:{discount:{percentOff:3.33}}`, "5000 - 167 = 4833 + 967 = 5800 JPY", ""},
 		{"tax on what is charged once", vatOnTop, `planId:"setup"`, "129 - 0 = 129 + 25.8 = 154.8 USD", "30 - 0 = 30 + 6 = 36 USD"},
 
 		{"a trial", "", `planId:"tried"`, nothing, "40 - 0 = 40 + 0 = 40 USD"},
@@ -285,7 +311,8 @@ func TestAChangeWithinAPeriodIsProrated(t *testing.T) {
 	}{
 		// 120 x 21/31 = 81.290.., 49.99 x 21/31 = 33.864..
 		{"an upgrade", "", `planId:"flat"`, 0, `planId:"big"`, "81.29 - 33.86 = 47.43", "47.43 - 0 = 47.43 + 0 = 47.43 USD", "120 - 0 = 120 + 0 = 120 USD", false},
-		{"an upgrade with tax", vatOnTop, `planId:"flat"`, 0, `planId:"big"`, "81.29 - 33.86 = 47.43", "47.43 - 0 = 47.43 + 9.49 = 56.92 USD", "120 - 0 = 120 + 24 = 144 USD", false}, // 9.486
+		// 9.486
+		{"an upgrade with tax", vatOnTop, `planId:"flat"`, 0, `planId:"big"`, "81.29 - 33.86 = 47.43", "47.43 - 0 = 47.43 + 9.49 = 56.92 USD", "120 - 0 = 120 + 24 = 144 USD", false},
 		{"a downgrade", "", `planId:"big"`, 0, `planId:"flat"`, "33.86 - 81.29 = -47.43", "0 - 0 = 0 + 0 = 0 USD", "49.99 - 0 = 49.99 + 0 = 49.99 USD", true},
 		{"to nothing", "", `planId:"big"`, 0, `planId:"none"`, "0 - 81.29 = -81.29", "0 - 0 = 0 + 0 = 0 USD", "0 - 0 = 0 + 0 = 0 USD", true},
 		{"at once", "", `planId:"flat"`, time.Nanosecond, `planId:"big"`, "120 - 49.99 = 70.01", "70.01 - 0 = 70.01 + 0 = 70.01 USD", "120 - 0 = 120 + 0 = 120 USD", false},
@@ -320,7 +347,8 @@ func TestAChangeWithinAPeriodIsProrated(t *testing.T) {
 		// 39.99: 27.09, 43.99: 29.799..; what is new has had its coupon already, and the charge of 25 is a fifth off too: 20.
 		{"an add-on with a charge, and a coupon", "", `planId:"flat",appliedCoupon:{couponId:"fifth"}`, 0, `update:addons:[{addonId:"help"}]`,
 			"29.8 - 27.09 = 2.71", "22.71 - 0 = 22.71 + 0 = 22.71 USD", "54.99 - 11 = 43.99 + 0 = 43.99 USD", false},
-		{"an add-on that was charged for", "", `planId:"flat",addons:[{addonId:"help"}]`, 0, `update:addons:[{addonId:"help"},{addonId:"extra"}]`, // 54.99: 37.251.., 69.99: 47.412..
+		// 54.99: 37.251.., 69.99: 47.412..
+		{"an add-on that was charged for", "", `planId:"flat",addons:[{addonId:"help"}]`, 0, `update:addons:[{addonId:"help"},{addonId:"extra"}]`,
 			"47.41 - 37.25 = 10.16", "10.16 - 0 = 10.16 + 0 = 10.16 USD", "69.99 - 0 = 69.99 + 0 = 69.99 USD", false},
 		// Ten dollars off 49.99, and then off 54.99: they are not taken off the charge as well. 39.99: 27.09; 44.99: 30.477..
 		{"an add-on with a charge, and an amount off", "", `planId:"flat",appliedCoupon:{couponId:"ten"}`, 0, `update:addons:[{addonId:"help"}]`,
@@ -374,7 +402,8 @@ func TestAnotherBillingPeriodBeginsAtOnce(t *testing.T) {
 		{"from what is free", `planId:"none"`, `planId:"flat"`, "", "49.99", "2000-01-11T00:00:00.000Z to 2000-02-11T00:00:00.000Z"},
 		{"from a trial", `planId:"tried"`, `planId:"tried",trialOverrideConfiguration:{isTrial:false}`, "", "40", "2000-01-11T00:00:00.000Z to 2000-02-11T00:00:00.000Z"},
 		// 49.99 x 21/31 = 33.86 dollars are no euros.
-		{"to another currency", `planId:"flat"`, `planId:"flat",billingCountryCode:"DE"`, "28.79 - 0 = 28.79", "28.79", "2000-01-01T00:00:00.000Z to 2000-02-01T00:00:00.000Z"}, // 42.5 x 21/31
+		// 42.5 x 21/31
+		{"to another currency", `planId:"flat"`, `planId:"flat",billingCountryCode:"DE"`, "28.79 - 0 = 28.79", "28.79", "2000-01-01T00:00:00.000Z to 2000-02-01T00:00:00.000Z"},
 		{"when the period is over", `planId:"flat"`, `planId:"flat",billingPeriod:ANNUALLY,scheduleStrategy:END_OF_BILLING_PERIOD`, "", "0", "2000-02-01T00:00:00.000Z to 2001-02-01T00:00:00.000Z"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -433,13 +462,16 @@ func TestAnUpdatedBillingPeriodBeginsAtOnce(t *testing.T) {
 // TestAgreedPricesAreEstimated: price overrides of a subscription hold for its changes.
 func TestAgreedPricesAreEstimated(t *testing.T) {
 	for _, row := range []struct{ name, has, overrides, update, each string }{
-		{"of the plan", `planId:"flat",addons:[{addonId:"extra"}]`, `{price:{amount:30}}`, ``, "45 - 0 = 45 + 0 = 45 USD"},                                     // 30 + 15
-		{"of an add-on", `planId:"flat",addons:[{addonId:"extra",quantity:2}]`, `{addonId:"extra",price:{amount:1}}`, ``, "51.99 - 0 = 51.99 + 0 = 51.99 USD"}, // 49.99 + 2x1
+		// 30 + 15
+		{"of the plan", `planId:"flat",addons:[{addonId:"extra"}]`, `{price:{amount:30}}`, ``, "45 - 0 = 45 + 0 = 45 USD"},
+		// 49.99 + 2x1
+		{"of an add-on", `planId:"flat",addons:[{addonId:"extra",quantity:2}]`, `{addonId:"extra",price:{amount:1}}`, ``, "51.99 - 0 = 51.99 + 0 = 51.99 USD"},
 		{"of a unit", `planId:"units"`, `{featureId:"seats",price:{amount:2.5}}`, `billableFeatures:[{featureId:"seats",quantity:4}]`, "10 - 0 = 10 + 0 = 10 USD"},
 		{"of a unit, in place of tiers", `planId:"volume"`, `{featureId:"seats",price:{amount:2}}`, `billableFeatures:[{featureId:"seats",quantity:30}]`, "60 - 0 = 60 + 0 = 60 USD"},
 		{"tiers", `planId:"graduated"`, `{featureId:"seats",tiers:[{upTo:10,unitPrice:{amount:3}},{upTo:11,unitPrice:{amount:1},flatPrice:{amount:4}}]}`,
 			`billableFeatures:[{featureId:"seats",quantity:20}]`, "44 - 0 = 44 + 0 = 44 USD"}, // 10x3 + 4 + 10x1
-		{"of a block", `planId:"blocks"`, `{featureId:"calls",blockSize:500}`, `billableFeatures:[{featureId:"calls",quantity:1001}]`, "7.5 - 0 = 7.5 + 0 = 7.5 USD"}, // 3 x 2.5
+		// 3 x 2.5
+		{"of a block", `planId:"blocks"`, `{featureId:"calls",blockSize:500}`, `billableFeatures:[{featureId:"calls",quantity:1001}]`, "7.5 - 0 = 7.5 + 0 = 7.5 USD"},
 		{"of what recurs, not of what is charged once", `planId:"setup"`, `{price:{amount:20}}`, ``, "20 - 0 = 20 + 0 = 20 USD"},
 		{"of another feature", `planId:"units"`, `{featureId:"calls",price:{amount:2}}`, ``, "19.98 - 0 = 19.98 + 0 = 19.98 USD"},
 		{"in the currency it is paid in", `planId:"flat",billingCountryCode:"DE"`, `{price:{amount:30,currency:EUR}}`, ``, "30 - 0 = 30 + 0 = 30 EUR"},

@@ -174,7 +174,8 @@ func TestSubscriptionsAreSorted(t *testing.T) {
 		}
 		const acme = `filter:{customerId:{eq:"acme"},resourceId:{eq:"us"}}`
 		for args, want := range map[string]string{
-			`(` + acme + `,sorting:[{field:endDate,direction:ASC}])`:                                           "[s3 ", // before the free plan that came after it
+			// before the free plan that came after it
+			`(` + acme + `,sorting:[{field:endDate,direction:ASC}])`:                                           "[s3 ",
 			`(filter:{subscriptionId:{in:["s1","s3","s4"]}},sorting:[{field:endDate,direction:ASC}])`:          "[s1 s3 s4]",
 			`(filter:{subscriptionId:{in:["s1","s3","s4"]}},sorting:[{field:cancellationDate,direction:ASC}])`: "[s1 s4 s3]",
 			`(filter:{cancellationDate:{is:null},subscriptionId:{in:["s1","s3","s4"]}})`:                       "[s3]",

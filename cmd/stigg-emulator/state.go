@@ -64,9 +64,10 @@ func save(name string, dump func(io.Writer) error) (err error) {
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
-	if d, err := os.Open(filepath.Dir(name)); err == nil { // the file is whole either way; this makes its name last, where a directory can be synced
-		d.Sync()
-		d.Close()
+	// The file is whole either way. This makes its name last, where a directory can be synced.
+	if d, err := os.Open(filepath.Dir(name)); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
 	}
 	return nil
 }
