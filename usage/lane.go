@@ -1,0 +1,435 @@
+package usage
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/entcache/entcache/internal/retry"
+)
+
+// lane delivers the records of one kind of call. What has no lock belongs to the goroutine of run.
+type lane struct {
+	r    *Reporter
+	lane Lane
+	max  int           // lines in a call
+	wake chan struct{} // holds one: something below mu has changed that run has to know
+
+	mu       sync.Mutex // guards the following
+	unread   int        // records in the queue that run has not read
+	unreadAt time.Time  // when the first of them came
+	newest   uint64     // the number of the last that was accepted
+	flushes  []flush
+	hurried  bool
+	err      error
+	oldest   time.Time // when the oldest came of those that were read and are not settled
+
+	read      uint64 // the number of the last that was read
+	caughtUp  bool   // what a durable queue brought along has been read
+	merging   merger
+	mergingAt time.Time   // when the first of them came
+	shipments []*shipment // not removed, in their order
+	ready     []*line
+	parked    map[meter]*parking
+
+	backoff  *retry.Backoff
+	until    time.Time // nothing is sent before
+	limit    int       // lines in the next call: fewer after failures
+	arrivals uint64    // calls that succeeded
+}
+
+// flush is somebody who waits for all records up to a number.
+type flush struct {
+	to   uint64
+	done chan struct{}
+}
+
+// parking holds the lines of a meter while its first waits to be sent again.
+type parking struct {
+	lines []*line
+	due   time.Time
+}
+
+func newLane(r *Reporter, l Lane, held int) *lane {
+	q := &lane{
+		r: r, lane: l, max: MaxReports, wake: make(chan struct{}, 1),
+		parked: map[meter]*parking{}, unread: held, unreadAt: time.Now(),
+		backoff: retry.New(100*time.Millisecond, 500*time.Millisecond, longestPause),
+	}
+	if l == Events {
+		q.max = MaxEvents
+	}
+	q.limit = q.max
+	return q
+}
+
+// arrived notes that a record is in the queue. Of a crowd, the first wakes the lane to look at the clock, and the one that fills a
+// call wakes it to send.
+func (l *lane) arrived(number uint64) {
+	l.mu.Lock()
+	l.newest = max(l.newest, number)
+	l.unread++
+	first, full := l.unread == 1, l.unread%l.max == 0
+	if first {
+		l.unreadAt = time.Now()
+	}
+	l.mu.Unlock()
+	if first || full {
+		l.poke()
+	}
+}
+
+func (l *lane) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flush returns a channel that is closed when everything accepted so far is settled.
+func (l *lane) flush() <-chan struct{} {
+	f := flush{done: make(chan struct{})}
+	l.mu.Lock()
+	f.to = l.newest
+	l.flushes = append(l.flushes, f)
+	l.mu.Unlock()
+	l.poke()
+	return f.done
+}
+
+func (l *lane) hurry() {
+	l.mu.Lock()
+	l.hurried = true
+	l.mu.Unlock()
+	l.poke()
+}
+
+// trouble is why the lane does not deliver at present.
+func (l *lane) trouble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *lane) setTrouble(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+// since is when the oldest record came that is not settled.
+func (l *lane) since() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.oldest.IsZero():
+		return l.oldest
+	case l.unread > 0:
+		return l.unreadAt
+	default:
+		return time.Time{}
+	}
+}
+
+// run delivers until ctx ends.
+func (l *lane) run(ctx context.Context) {
+	for !l.takeUp() {
+		if !l.sleep(ctx, l.until) {
+			return
+		}
+	}
+	for ctx.Err() == nil {
+		l.removeSettled()
+		l.answerFlushes()
+		l.mu.Lock()
+		if l.hurried {
+			l.hurried, l.until = false, time.Time{}
+		}
+		l.mu.Unlock()
+		now := time.Now()
+		if now.Before(l.until) {
+			l.sleep(ctx, l.until)
+			continue
+		}
+		full := l.fill(now)
+		batch, due := l.take(now)
+		switch {
+		case len(batch) > 0:
+			l.deliver(ctx, batch)
+		case l.until.After(now): // the queue failed
+		default:
+			l.sleep(ctx, sooner(full, due))
+		}
+	}
+}
+
+// sleep waits until something happens or a moment comes; the zero time never does. It reports whether ctx goes on.
+func (l *lane) sleep(ctx context.Context, until time.Time) bool {
+	var timeout <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(time.Until(until))
+		defer t.Stop()
+		timeout = t.C
+	}
+	select {
+	case <-l.wake:
+	case <-timeout:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// sooner returns the earlier of two moments, of which the zero time never comes.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// takeUp takes up the shipments that were sealed before, and reports whether the queue let it.
+func (l *lane) takeUp() bool {
+	sealed, err := l.r.cfg.Queue.Sealed(l.lane)
+	if err != nil {
+		l.stumble("cannot be read", err)
+		return false
+	}
+	for _, s := range sealed[len(l.shipments):] {
+		entries, err := l.r.cfg.Queue.Read(l.lane, s.After, int(s.Last-s.After))
+		if err != nil {
+			l.stumble("cannot be read", err)
+			return false
+		}
+		var m merger
+		for _, e := range entries {
+			if e.Number <= s.Last {
+				m.add(e)
+			}
+		}
+		l.mu.Lock()
+		l.unread -= m.records
+		l.mu.Unlock()
+		l.read = s.Last
+		l.ship(s, &m, time.Now())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.caughtUp = l.unread == 0
+	return true
+}
+
+// ship makes the lines of a shipment ready.
+func (l *lane) ship(s Shipment, m *merger, since time.Time) {
+	held := &shipment{Shipment: s, since: since, records: m.records, bytes: m.bytes, open: len(m.lines)}
+	for _, ln := range m.lines {
+		ln.shipment = held
+	}
+	l.shipments = append(l.shipments, held)
+	l.ready = append(l.ready, m.lines...)
+	l.noteOldest()
+}
+
+// removeSettled makes the queue forget the shipments that are settled. One that it would not remove is tried again; should the
+// process end before, it is delivered again, under the same keys.
+func (l *lane) removeSettled() {
+	l.shipments = slices.DeleteFunc(l.shipments, func(s *shipment) bool {
+		if s.open > 0 {
+			return false
+		}
+		if err := l.r.cfg.Queue.Remove(l.lane, s.Shipment); err != nil {
+			l.stumble("that is delivered cannot be removed", err)
+			return false
+		}
+		l.r.room.give(s.records, s.bytes)
+		return true
+	})
+	l.noteOldest()
+}
+
+func (l *lane) noteOldest() {
+	oldest := l.mergingAt
+	if len(l.shipments) > 0 {
+		oldest = l.shipments[0].since
+	}
+	l.mu.Lock()
+	l.oldest = oldest
+	l.mu.Unlock()
+}
+
+// fill makes a shipment ready when the last is on its way and the next is full or its time has come. Otherwise it returns when that
+// will be.
+func (l *lane) fill(now time.Time) time.Time {
+	if len(l.ready) > 0 {
+		return time.Time{}
+	}
+	l.mu.Lock()
+	unread, at, flushing := l.unread, l.unreadAt, len(l.flushes) > 0
+	l.mu.Unlock()
+	if l.merging.records > 0 {
+		at = l.mergingAt
+	}
+	if l.merging.records+unread == 0 {
+		return time.Time{}
+	}
+	due := at.Add(l.r.cfg.Window)
+	if l.merging.records+unread < l.max && now.Before(due) && !flushing {
+		return due
+	}
+	if !l.pull() {
+		return time.Time{}
+	}
+	if !l.full() && now.Before(due) && !flushing {
+		return due
+	}
+	if l.merging.records == 0 {
+		return time.Time{}
+	}
+	s, err := l.r.cfg.Queue.Seal(l.lane, l.read)
+	if err != nil {
+		l.stumble("cannot be sealed", err)
+		return time.Time{}
+	}
+	m, since := l.merging, l.mergingAt
+	l.merging, l.mergingAt = merger{}, time.Time{}
+	l.ship(s, &m, since)
+	return time.Time{}
+}
+
+func (l *lane) full() bool {
+	m := &l.merging
+	return len(m.lines) >= l.max || m.records >= maxShipment || m.lineBytes >= maxCallBytes
+}
+
+// pull reads what is new until the call is full, and reports whether the queue let it.
+func (l *lane) pull() bool {
+	for !l.full() {
+		want := l.max - len(l.merging.lines) // so that no more lines come of it than there is room for
+		entries, err := l.r.cfg.Queue.Read(l.lane, l.read, want)
+		if err != nil {
+			l.stumble("cannot be read", err)
+			return false
+		}
+		if len(entries) > 0 {
+			l.took(entries)
+		}
+		if len(entries) < want {
+			l.caughtUp = true
+			return true
+		}
+	}
+	return true
+}
+
+// took merges records that were read.
+func (l *lane) took(entries []Entry) {
+	l.mu.Lock()
+	if l.merging.records == 0 {
+		l.mergingAt = l.unreadAt
+	}
+	l.unread -= len(entries)
+	l.unreadAt = time.Now() // the next came after, or not long before
+	l.mu.Unlock()
+	for _, e := range entries {
+		l.merging.add(e)
+	}
+	l.read = entries[len(entries)-1].Number
+	l.noteOldest()
+}
+
+// stumble notes that the queue failed, and when to try again.
+func (l *lane) stumble(how string, err error) {
+	l.r.cfg.Logger.Error("entcache: usage "+how, "lane", l.lane.String(), "error", err)
+	l.setTrouble(err)
+	l.until = time.Now().Add(l.backoff.Next())
+}
+
+// take takes the lines of the next call: parked ones that are due, then ready ones in their order. Otherwise it returns when the
+// next parked one is due.
+func (l *lane) take(now time.Time) (batch []*line, next time.Time) {
+	var bytes int64
+	fits := func(ln *line) bool {
+		size := ln.record.Size()
+		if len(batch) == l.limit || len(batch) > 0 && bytes+size > maxCallBytes {
+			return false
+		}
+		bytes += size
+		batch = append(batch, ln)
+		return true
+	}
+	var alone *line // one that failed alone
+	for _, p := range l.parked {
+		switch {
+		case now.Before(p.due):
+			next = sooner(next, p.due)
+		case p.lines[0].alone:
+			alone = p.lines[0]
+		case !fits(p.lines[0]):
+			next = now
+		}
+	}
+	if alone != nil && (!l.wasAlone || len(l.ready)+len(batch) == 0) {
+		l.wasAlone = true
+		return []*line{alone}, next
+	}
+	l.wasAlone = false          // the others have their turn
+	inside := map[meter]*line{} // the last of each meter in the call
+	behind := map[meter]bool{}  // of these a line has to wait for the next call
+	var later []*line
+	for i, ln := range l.ready {
+		if p := l.parked[ln.meter]; p != nil {
+			p.lines = append(p.lines, ln)
+			continue
+		}
+		before := inside[ln.meter]
+		if behind[ln.meter] || before != nil && apart(&before.record, &ln.record) {
+			behind[ln.meter] = true
+			later = append(later, ln)
+			continue
+		}
+		if !fits(ln) {
+			later = append(later, l.ready[i:]...)
+			break
+		}
+		inside[ln.meter] = ln
+	}
+	l.ready = later
+	return batch, next
+}
+
+// park makes a line wait until it is due, and with it what follows of its meter.
+func (l *lane) park(ln *line, due time.Time) {
+	if l.heads(ln) {
+		l.parked[ln.meter].due = due
+		return
+	}
+	l.parked[ln.meter] = &parking{lines: []*line{ln}, due: due}
+}
+
+// heads reports whether a line is the one that its meter waits for.
+func (l *lane) heads(ln *line) bool {
+	p := l.parked[ln.meter]
+	return p != nil && p.lines[0] == ln
+}
+
+// unpark ends the wait for a line; what stood behind it is ready.
+func (l *lane) unpark(ln *line) {
+	if l.heads(ln) {
+		l.ready = slices.Concat(l.parked[ln.meter].lines[1:], l.ready)
+		delete(l.parked, ln.meter)
+	}
+}
+
+// answerFlushes tells whoever waits for what is settled now.
+func (l *lane) answerFlushes() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flushes = slices.DeleteFunc(l.flushes, func(f flush) bool {
+		if !l.caughtUp || l.read < f.to || l.merging.records > 0 && l.merging.lines[0].parts[0].Number <= f.to ||
+			len(l.shipments) > 0 && l.shipments[0].After < f.to {
+			return false
+		}
+		close(f.done)
+		return true
+	})
+}
