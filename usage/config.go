@@ -30,11 +30,20 @@ const (
 	DefaultCallTimeout = 30 * time.Second
 )
 
-// Sender carries records to Stigg. Each call holds records of one lane, as many as Stigg takes at most, and has counted all of
-// them when it returns nil. An error is a [*Failure] where the sender knows what the failure means for the records; any other is
-// taken for [Failed]. It is called from one goroutine for each lane.
+// Sender takes lines to Stigg. Each call holds lines of one lane, as many as Stigg takes at most, and has counted all of them when
+// it returns nil. An error is a [*Failure] where the sender knows what the failure means for the lines; any other is taken for
+// [Failed]. It is called from one goroutine for each lane.
 type Sender interface {
-	Send(ctx context.Context, l Lane, records []Record) error
+	Send(ctx context.Context, l Lane, lines []Line) error
+}
+
+// Line is what goes to Stigg as one element of a call.
+type Line struct {
+	Record
+	// Accepted is how many of the records that were merged into the line this reporter accepted itself; the others it found in the
+	// queue. Deltas is the sum of the deltas among the former.
+	Accepted int
+	Deltas   float64
 }
 
 // Failure is an error of a [Sender], with what it means for the records that were sent.
@@ -48,7 +57,7 @@ type Failure struct {
 func (f *Failure) Error() string { return f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Meaning is what a failed call says of its records.
+// Meaning is what a failed call says of its lines.
 type Meaning uint8
 
 const (
@@ -64,7 +73,8 @@ const (
 
 // SetAside is what becomes of records that are not delivered: those of one line of a call, which Stigg refuses.
 type SetAside struct {
-	// Records are what was accepted, before it was merged.
+	// Line is what Stigg refused, and Records what it was made of.
+	Line    Line
 	Records []Record
 	// Err is what Stigg says of them.
 	Err error
@@ -92,9 +102,7 @@ type Config struct {
 	// a crash. It is called from one goroutine for each lane, which delivers nothing meanwhile, and must not call Flush or Close.
 	// Nil: they are logged, without their dimensions, and counted.
 	OnSetAside func(SetAside)
-	// OnSettled is told of each record that waits no longer: delivered or set aside. Nil: nobody is. It is called as OnSetAside is.
-	OnSettled func(records []Record)
-	Logger    *slog.Logger // default: nothing is logged
+	Logger     *slog.Logger // default: nothing is logged
 }
 
 func (c Config) withDefaults() (Config, error) {

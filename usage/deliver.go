@@ -75,12 +75,12 @@ func (l *lane) attempt(ctx context.Context, lines []*line) (rest []*line, failur
 func (l *lane) call(ctx context.Context, lines []*line) *Failure {
 	ctx, cancel := context.WithTimeout(ctx, l.r.cfg.CallTimeout)
 	defer cancel()
-	records := make([]Record, len(lines))
+	list := make([]Line, len(lines))
 	for i, ln := range lines {
-		records[i] = ln.record
+		list[i] = l.outgoing(ln)
 	}
 	l.r.count.calls.Add(1)
-	err := l.r.cfg.Sender.Send(ctx, l.lane, records)
+	err := l.r.cfg.Sender.Send(ctx, l.lane, list)
 	if err == nil {
 		return nil
 	}
@@ -89,6 +89,20 @@ func (l *lane) call(ctx context.Context, lines []*line) *Failure {
 		return f
 	}
 	return &Failure{Err: err}
+}
+
+// outgoing is a line as the sender, and the program, see it.
+func (l *lane) outgoing(ln *line) Line {
+	out := Line{Record: ln.record}
+	for i := range ln.parts {
+		if e := &ln.parts[i]; e.Number > l.inherited {
+			out.Accepted++
+			if e.Record.Kind == Delta {
+				out.Deltas += e.Record.Value
+			}
+		}
+	}
+	return out
 }
 
 // delivered sees to lines that Stigg has counted.
@@ -135,7 +149,7 @@ func (l *lane) failedAlone(ln *line, f *Failure) {
 func (l *lane) setAside(ln *line, tries int, err error) {
 	l.r.count.setAside.Add(uint64(len(ln.parts)))
 	if l.r.cfg.OnSetAside != nil {
-		l.r.cfg.OnSetAside(SetAside{Records: ln.records(), Err: err, Tries: tries})
+		l.r.cfg.OnSetAside(SetAside{Line: l.outgoing(ln), Records: ln.records(), Err: err, Tries: tries})
 	} else {
 		r := &ln.record
 		l.r.cfg.Logger.Error("entcache: usage that Stigg refuses is set aside", "records", len(ln.parts), "kind", r.Kind.String(),
@@ -149,7 +163,4 @@ func (l *lane) setAside(ln *line, tries int, err error) {
 func (l *lane) settle(ln *line) {
 	l.unpark(ln)
 	ln.shipment.open--
-	if l.r.cfg.OnSettled != nil {
-		l.r.cfg.OnSettled(ln.records())
-	}
 }

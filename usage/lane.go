@@ -26,6 +26,7 @@ type lane struct {
 	oldest   time.Time // when the oldest came of those that were read and are not settled
 
 	read      uint64 // the number of the last that was read
+	inherited uint64 // the number of the last that was there before this reporter
 	caughtUp  bool   // what a durable queue brought along has been read
 	merging   merger
 	mergingAt time.Time   // when the first of them came
@@ -50,7 +51,8 @@ func newLane(r *Reporter, l Lane, held int) *lane {
 	q := &lane{
 		r: r, lane: l, max: MaxReports, wake: make(chan struct{}, 1),
 		parked: map[meter]*parking{}, unread: held, unreadAt: time.Now(),
-		backoff: retry.New(100*time.Millisecond, 500*time.Millisecond, longestPause),
+		inherited: r.cfg.Queue.Last(l),
+		backoff:   retry.New(100*time.Millisecond, 500*time.Millisecond, longestPause),
 	}
 	if l == Events {
 		q.max = MaxEvents
@@ -293,7 +295,7 @@ func (l *lane) fill(now time.Time) time.Time {
 
 func (l *lane) full() bool {
 	m := &l.merging
-	return len(m.lines) >= l.max || m.records >= maxShipment || m.lineBytes >= maxCallBytes
+	return len(m.lines) >= l.max || m.records >= maxShipment
 }
 
 // pull reads what is new until the call is full, and reports whether the queue let it.

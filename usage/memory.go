@@ -117,6 +117,13 @@ func (m *Memory) Remove(l Lane, s Shipment) error {
 	return nil
 }
 
+// Last implements [Queue].
+func (m *Memory) Last(l Lane) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lanes[l].newest
+}
+
 // Len implements [Queue].
 func (m *Memory) Len(l Lane) (records int, bytes int64) {
 	m.mu.Lock()

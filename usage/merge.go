@@ -46,11 +46,10 @@ type shipment struct {
 
 // merger makes lines of records.
 type merger struct {
-	lines     []*line
-	last      map[meter]*line // the one that a report may join
-	records   int
-	bytes     int64 // of the records, and
-	lineBytes int64 // of the lines
+	lines   []*line
+	last    map[meter]*line // the one that a report may join
+	records int
+	bytes   int64
 }
 
 // add takes the next record in the order of the queue.
@@ -63,7 +62,6 @@ func (m *merger) add(e Entry) {
 	}
 	l := &line{record: e.Record, parts: []Entry{e}, meter: k}
 	m.lines = append(m.lines, l)
-	m.lineBytes += e.Record.Size()
 	if e.Record.Kind != Event {
 		if m.last == nil {
 			m.last = map[meter]*line{}

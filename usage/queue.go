@@ -30,7 +30,7 @@ func (l Lane) String() string {
 // was merged must be merged the same way again after a restart, or its idempotency key would stand for something else: so the
 // records that go together are sealed as one shipment before any of them is sent, and removed as one when all of it has arrived.
 //
-// Append, Len and Durable may be called from any number of goroutines, also while another method runs; of the others one runs at a
+// Append, Last, Len and Durable may be called from any number of goroutines, also while another method runs; of the others one runs at a
 // time in each lane. Package queuetest holds what a queue has to do as a test that any implementation can run.
 type Queue interface {
 	// Append keeps the record, as safely as this queue keeps anything, and then returns its number. After an error it is not kept,
@@ -45,12 +45,15 @@ type Queue interface {
 	Sealed(l Lane) ([]Shipment, error)
 	// Remove forgets a shipment and its records, in any order of shipments.
 	Remove(l Lane, s Shipment) error
+	// Last returns the number of the record that was appended last, whatever became of it, also before the queue was opened; 0 when
+	// there was none.
+	Last(l Lane) uint64
 	// Len returns how many records a lane holds, sealed ones included, and the sum of their [Record.Size].
 	Len(l Lane) (records int, bytes int64)
 	// Durable reports whether an accepted record survives the end of the process.
 	Durable() bool
-	// Close gives back what the queue holds. Records of a durable queue stay; no other method may be called any more, but for Len
-	// and Durable, and Append, which fails with [ErrClosed].
+	// Close gives back what the queue holds. Records of a durable queue stay; no other method may be called any more, but for Last,
+	// Len and Durable, and Append, which fails with [ErrClosed].
 	Close() error
 }
 

@@ -25,7 +25,8 @@ type server struct {
 	calls  [][]Record
 	refuse func(Record) bool // whether a record is refused
 	fail   func(call int, records []Record) *failing
-	most   int // calls under way at once, in one lane
+	deltas float64 // that were sent by who accepted them
+	most   int     // calls under way at once, in one lane
 	active [len(Lanes)]int
 }
 
@@ -45,7 +46,12 @@ func newServer(t *testing.T) *server {
 
 var errRefused = errors.New("refused")
 
-func (s *server) Send(ctx context.Context, l Lane, records []Record) error {
+func (s *server) Send(ctx context.Context, l Lane, lines []Line) error {
+	records := make([]Record, len(lines))
+	for i, ln := range lines {
+		records[i] = ln.Record
+		s.deltas += ln.Deltas
+	}
 	s.mu.Lock()
 	s.active[l]++
 	s.most = max(s.most, s.active[l])
