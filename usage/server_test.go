@@ -50,9 +50,11 @@ func (s *server) Send(ctx context.Context, l Lane, lines []Line) error {
 	records := make([]Record, len(lines))
 	for i, ln := range lines {
 		records[i] = ln.Record
-		s.deltas += ln.Deltas
 	}
 	s.mu.Lock()
+	for _, ln := range lines {
+		s.deltas += ln.Deltas
+	}
 	s.active[l]++
 	s.most = max(s.most, s.active[l])
 	defer func() { s.mu.Lock(); s.active[l]--; s.mu.Unlock() }()
