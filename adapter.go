@@ -79,8 +79,31 @@ func (f apiFailure) Slow() bool {
 	return ok && e.Slow()
 }
 
-// store is the cache as the syncer's store.
-type store struct{ *cache.Cache }
+// store is the cache as the syncer's store, in which what is pending counts.
+type store struct {
+	*cache.Cache
+	pending *pending
+}
+
+func (s store) Update(key Key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief {
+	return s.Cache.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
+		return s.pending.guard(key, held, next(held))
+	})
+}
+
+func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bool) {
+	b = s.pending.counted(key, b, true)
+	held, inserted := s.Cache.Insert(key, b)
+	if inserted {
+		s.count(key, false) // what was reported first while it was on its way in
+	}
+	return held, inserted
+}
+
+// count makes what is held of a key count what is pending for it; see [pending.count].
+func (s store) count(key Key, anew bool) {
+	s.Cache.Update(key, func(held *entitlements.Belief) *entitlements.Belief { return s.pending.counted(key, held, anew) })
+}
 
 func (s store) Peek(key Key) (syncer.Resident, bool) {
 	e, ok := s.Cache.Peek(key)

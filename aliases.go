@@ -3,6 +3,7 @@ package entcache
 import (
 	"github.com/entcache/entcache/entitlements"
 	syncer "github.com/entcache/entcache/sync"
+	"github.com/entcache/entcache/usage"
 )
 
 // The types that programs name, so that most import one package. Their documentation is where they are defined.
@@ -45,6 +46,12 @@ type (
 	// Snapshot is what a Source answers: everything about one Key. Make one with [entitlements.NewSnapshot]. Fields and methods:
 	// [entitlements.Snapshot].
 	Snapshot = entitlements.Snapshot
+	// MeterStats is what [Client].Meter has done. Fields: [usage.Stats].
+	MeterStats = usage.Stats
+	// SetAside is usage that Stigg refuses. Fields: [usage.SetAside].
+	SetAside = usage.SetAside
+	// UndeliveredError says what usage was not delivered. Fields: [usage.UndeliveredError].
+	UndeliveredError = usage.UndeliveredError
 	// Event is what a Stream brings. Fields and methods: [entitlements.Event].
 	Event = entitlements.Event
 )

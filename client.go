@@ -13,6 +13,7 @@ import (
 	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
 	syncer "github.com/entcache/entcache/sync"
+	"github.com/entcache/entcache/usage"
 )
 
 // Outcomes that programs branch on, for errors.Is.
@@ -45,6 +46,8 @@ var (
 	ErrConflict = gql.ErrConflict
 	// ErrNoStream is what a [Source] without a stream answers to Subscribe: the client polls then.
 	ErrNoStream = syncer.ErrNoStream
+	// ErrQueueFull: as much usage waits for Stigg as may, and the report was not accepted; see [WithUsageBound].
+	ErrQueueFull = usage.ErrFull
 	// ErrMalformed: a reply could not be understood; nothing that was held has changed.
 	ErrMalformed = gql.ErrMalformed
 )
@@ -67,6 +70,10 @@ type Client struct {
 	lifetime context.Context // not a call's: ends when Close begins, and with it what waits
 	end      context.CancelFunc
 	done     chan struct{} // closed when Close is complete
+	remains  error         // what Close returns then
+
+	pending      *pending
+	reservations reservations
 
 	counts struct{ misses, stale, fallbacks, writes atomic.Uint64 }
 
@@ -78,6 +85,8 @@ type Client struct {
 	Subscriptions *Subscriptions
 	// Usage reports usage, and shows what was reported.
 	Usage *Usage
+	// Meter reports usage without waiting for Stigg.
+	Meter *Meter
 	// Promotions grants and revokes entitlements outside any subscription.
 	Promotions *Promotions
 	// Coupons lists coupons.
@@ -87,6 +96,7 @@ type Client struct {
 // engine is what runs between Start and Close.
 type engine struct {
 	cache *cache.Cache
+	store store // the cache, as the syncer sees it
 	sync  *syncer.Syncer
 	clock *clock
 	// maxStale is WithMaxStale, without a bound the longest there is.
@@ -102,7 +112,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, done: make(chan struct{})}
+	c := &Client{cfg: cfg, done: make(chan struct{}), pending: newPending()}
 	c.lifetime, c.end = context.WithCancel(context.Background())
 	c.key.Store(&cfg.apiKey)
 	c.Customers, c.Subscriptions, c.Usage = &Customers{c}, &Subscriptions{c}, &Usage{c}
@@ -122,6 +132,9 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 		}); err != nil {
 			return nil, fmt.Errorf("entcache: %w", err)
 		}
+	}
+	if c.Meter, err = newMeter(c); err != nil {
+		return nil, fmt.Errorf("entcache: %w", err)
 	}
 	return c, nil
 }
@@ -155,6 +168,7 @@ func (c *Client) Start(ctx context.Context) error {
 	c.started, c.engine = true, e
 	c.running.Store(e)
 	c.mu.Unlock()
+	c.Meter.reporter.Resume()
 
 	select {
 	case <-e.sync.Settled():
@@ -181,17 +195,18 @@ func (c *Client) newEngine() (*engine, error) {
 	var err error
 	if e.cache, err = cache.New(cache.Config{
 		MaxBytes: c.cfg.maxMemory,
-		OnEvict:  func(k Key, b *entitlements.Belief) { e.sync.Evicted(k, b) },
+		OnEvict:  func(k Key, b *entitlements.Belief) { e.sync.Evicted(k, b); c.pending.forget(k) },
 	}); err != nil {
 		return nil, err
 	}
+	e.store = store{e.cache, c.pending}
 	source := c.cfg.source
 	if source == nil {
 		source = &stigg{api: c.api, realtime: c.cfg.realtime}
 	}
 	if e.sync, err = syncer.New(syncer.Config{
 		Source:            source,
-		Store:             store{e.cache},
+		Store:             e.store,
 		Logger:            c.cfg.logger,
 		FetchTimeout:      c.cfg.entitlementTimeout,
 		PollInterval:      c.cfg.pollInterval,
@@ -208,22 +223,27 @@ func (c *Client) newEngine() (*engine, error) {
 	return e, nil
 }
 
-// Close ends everything the client started and waits for it: streams, fetches, goroutines. Checks that run meanwhile, and
-// later ones, answer the fallback with [ErrClosed]. A write that is under way is abandoned: whether it took effect is unknown.
-// Close may be called more than once; it always returns nil, and exists as an error for io.Closer.
+// Close delivers what [Client].Meter has accepted, for up to [WithCloseTimeout], and then ends everything the client started and waits
+// for it: streams, fetches, goroutines. Checks are answered until the former is done; those that run meanwhile, and later ones, answer
+// the fallback with [ErrClosed]. A write that is under way is abandoned: whether it took effect is unknown.
+//
+// The error is an [*UndeliveredError] when usage was left undelivered, or that of a durable queue which could not be closed; nil
+// otherwise. Close may be called more than once, and returns the same each time.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		<-c.done
-		return nil
+		return c.remains
 	}
 	c.closed = true
 	e := c.engine
-	c.running.Store(nil)
-	c.end()
 	c.mu.Unlock()
 
+	c.remains = c.Meter.close(c.cfg.closeTimeout)
+	c.reservations.close()
+	c.running.Store(nil)
+	c.end()
 	if e != nil {
 		e.sync.Close()
 		e.cancel()
@@ -234,7 +254,7 @@ func (c *Client) Close() error {
 		c.api.Close()
 	}
 	close(c.done)
-	return nil
+	return c.remains
 }
 
 // SetAPIKey replaces the API key, for all requests from now on. A client that is Off because the old one was refused tries
@@ -246,6 +266,9 @@ func (c *Client) SetAPIKey(apiKey string) error {
 	c.key.Store(&apiKey)
 	if e := c.running.Load(); e != nil {
 		e.sync.KeyChanged()
+	}
+	if c.Meter.reporter != nil {
+		c.Meter.reporter.Hurry()
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/entcache/entcache/cache"
 	"github.com/entcache/entcache/gql"
 	syncer "github.com/entcache/entcache/sync"
+	"github.com/entcache/entcache/usage"
 )
 
 // The defaults, all of them.
@@ -33,6 +34,10 @@ const (
 	// DefaultRequestsPerMinute and DefaultBurst are the budget for fetching entitlements.
 	DefaultRequestsPerMinute = syncer.DefaultRequestsPerMinute
 	DefaultBurst             = syncer.DefaultBurst
+	// DefaultCloseTimeout bounds how long Close goes on delivering usage.
+	DefaultCloseTimeout = 5 * time.Second
+	// DefaultReservationTimeout is when a reservation that nobody settled is given back.
+	DefaultReservationTimeout = 5 * time.Minute
 	// DefaultMaxMemory bounds the estimated memory of what is resident, in bytes.
 	DefaultMaxMemory = cache.DefaultMaxBytes
 )
@@ -62,6 +67,11 @@ type config struct {
 	source             Source
 	logger             *slog.Logger
 
+	usage              usage.Config
+	localUsage         bool
+	closeTimeout       time.Duration
+	reservationTimeout time.Duration
+
 	fallback          FallbackValue
 	featureFallbacks  map[string]FallbackValue
 	currencyFallbacks map[string]FallbackValue
@@ -79,6 +89,9 @@ func newConfig(apiKey string, opts []Option) (*config, error) {
 		maxMemory:          DefaultMaxMemory,
 		realtime:           true,
 		logger:             slog.New(slog.DiscardHandler),
+		localUsage:         true,
+		closeTimeout:       DefaultCloseTimeout,
+		reservationTimeout: DefaultReservationTimeout,
 		featureFallbacks:   map[string]FallbackValue{},
 		currencyFallbacks:  map[string]FallbackValue{},
 	}
@@ -253,6 +266,81 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 			return errors.New("WithCurrencyFallback: the currency id is empty")
 		}
 		c.currencyFallbacks[currencyID] = f
+		return nil
+	}
+}
+
+// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the end
+// of the process. The client owns q from then on, and closes it. What q holds from before is delivered from Start on. Nil, the
+// default, is a queue in memory.
+func WithUsageQueue(q usage.Queue) Option {
+	return func(c *config) error { c.usage.Queue = q; return nil }
+}
+
+// WithUsageWindow sets how long a report of [Client].Meter waits for others to go with it, unless a call is full before. A longer one
+// makes fewer calls; Stigg allows 600 calls a minute for each API key. Default [usage.DefaultWindow], a second.
+func WithUsageWindow(d time.Duration) Option {
+	return func(c *config) error { c.usage.Window = d; return positive("WithUsageWindow", d) }
+}
+
+// WhenFull says what [Client].Meter does when as much waits as may.
+type WhenFull bool
+
+const (
+	// Reject fails with [ErrQueueFull].
+	Reject WhenFull = false
+	// Block waits for room, until the ctx of the call ends.
+	Block WhenFull = true
+)
+
+// WithUsageBound bounds what [Client].Meter keeps while Stigg does not take it, in records and in bytes of memory, roughly, and says
+// what happens to a report beyond that. Default [usage.DefaultMaxRecords] (100,000), [usage.DefaultMaxBytes] (64 MB) and [Reject].
+func WithUsageBound(records int, bytes int64, then WhenFull) Option {
+	return func(c *config) error {
+		if records <= 0 || bytes <= 0 {
+			return fmt.Errorf("WithUsageBound: %d records, %d bytes: give positive numbers", records, bytes)
+		}
+		c.usage.MaxRecords, c.usage.MaxBytes, c.usage.Block = records, bytes, bool(then)
+		return nil
+	}
+}
+
+// WithSetAside hands over the usage that Stigg refuses, after it was sent as often as tries says; 0 means [usage.DefaultTries], 3. When
+// tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash; while it runs, nothing
+// is delivered; it must not call Flush or Close. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
+func WithSetAside(tries int, tell func(SetAside)) Option {
+	return func(c *config) error {
+		if tries < 0 {
+			return fmt.Errorf("WithSetAside: %d tries: give a positive number, or 0 for the default", tries)
+		}
+		c.usage.Tries, c.usage.OnSetAside = tries, tell
+		return nil
+	}
+}
+
+// WithLocalUsage says whether what [Client].Meter has accepted counts in this client's checks before Stigg has counted it, so that a
+// burst does not pass a limit between two updates. Default true. Entitlement.PendingUsage tells how much of a usage that is.
+func WithLocalUsage(on bool) Option {
+	return func(c *config) error { c.localUsage = on; return nil }
+}
+
+// WithReservationTimeout sets when a reservation that was neither committed nor cancelled is given back. Default
+// [DefaultReservationTimeout], five minutes.
+func WithReservationTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		c.reservationTimeout = d
+		return positive("WithReservationTimeout", d)
+	}
+}
+
+// WithCloseTimeout bounds how long [Client.Close] goes on delivering what [Client].Meter has accepted. Default [DefaultCloseTimeout],
+// five seconds. Zero delivers nothing more.
+func WithCloseTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("WithCloseTimeout: %v: give a positive duration, or 0 to deliver nothing more", d)
+		}
+		c.closeTimeout = d
 		return nil
 	}
 }

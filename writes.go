@@ -3,6 +3,7 @@ package entcache
 import (
 	"encoding/json"
 
+	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
 	syncer "github.com/entcache/entcache/sync"
 )
@@ -47,6 +48,11 @@ func (c *Client) wroteUsage(key Key, out *ReportedUsage) {
 	counted, usages := out.Usages()
 	if counted != key || out.CurrentUsage == nil {
 		s.AwaitRefresh(key)
+		return
+	}
+	if c.pending.account(key) != nil {
+		s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return c.pending.apply(key, s) })
+		c.pending.apply(key, nil)
 		return
 	}
 	for _, u := range usages {

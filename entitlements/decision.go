@@ -56,14 +56,17 @@ func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
 	}
 	r := &s.records[i]
 	d.Entitlement.snapshot, d.Entitlement.now, d.Entitlement.index = s, now, int32(i)
+	if s.counting != nil {
+		d.Entitlement.pending = s.pendingAt(i)
+	}
 	var reason Reason
 	switch {
 	case q.Type != TypeUnspecified && q.Type != r.typ:
 		reason = FeatureTypeMismatch
 	case r.flags&flagDenied != 0 || r.wallet >= 0:
-		reason = s.denyPaid(r, i, q, now)
+		reason = s.denyPaid(r, i, q, d.Entitlement.pending, now)
 	default:
-		reason = s.deny(r, i, q, now)
+		reason = s.deny(r, i, q, d.Entitlement.pending, now)
 	}
 	if reason == "" {
 		d.HasAccess = true
@@ -74,7 +77,7 @@ func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
 
 // deny returns why the entitlement at position i does not cover the query, the server's own reason and the wallet apart; empty
 // when it does.
-func (s *Snapshot) deny(r *record, i int, q *Query, now Instant) Reason {
+func (s *Snapshot) deny(r *record, i int, q *Query, pending float64, now Instant) Reason {
 	if r.flags&flagGranted == 0 {
 		return Unknown // the Node SDK would allow: it reads only the reason
 	}
@@ -90,6 +93,7 @@ func (s *Snapshot) deny(r *record, i int, q *Query, now Instant) Reason {
 		if r.periodOver(now) {
 			current = 0
 		}
+		current = withPending(current, pending)
 		// Written so that a NaN on either side denies.
 		if current+q.RequestedUsage <= r.limit {
 			return ""
@@ -103,38 +107,47 @@ func (s *Snapshot) deny(r *record, i int, q *Query, now Instant) Reason {
 		}
 		return ""
 	case TypeCredit:
-		return r.walletDenies(q.RequestedUsage)
+		return r.walletDenies(q.RequestedUsage, pending)
 	}
 	return Unknown // a feature type this package does not know: the caller's fallback decides
 }
 
 // walletDenies says whether a wallet can pay amount: access goes on while something is left (Stigg's changelog of Node SDK
 // 4.45), and what is asked for must fit. A soft limit goes on after depletion.
-func (r *record) walletDenies(amount float64) Reason {
+func (r *record) walletDenies(amount, pending float64) Reason {
 	if r.flags&(flagUnlimited|flagSoftLimit) != 0 {
 		return ""
 	}
-	if r.current < r.limit && r.current+amount <= r.limit {
+	current := withPending(r.current, pending)
+	if current < r.limit && current+amount <= r.limit {
 		return ""
 	}
 	return InsufficientCredits
+}
+
+// withPending is the usage with what is pending; never below zero, as usage never is.
+func withPending(current, pending float64) float64 {
+	if pending == 0 {
+		return current
+	}
+	return max(0, current+pending)
 }
 
 // denyPaid is deny for an entitlement that the server gave a reason for, or that a wallet pays for. An empty wallet denies a
 // feature that has no reason of its own; a wallet known to be filled after the server said InsufficientCredits clears that
 // reason. Both follow the Node SDK 3.95 on a balance update; the comparison of stamps is ours, so that an older balance clears
 // nothing.
-func (s *Snapshot) denyPaid(r *record, i int, q *Query, now Instant) Reason {
+func (s *Snapshot) denyPaid(r *record, i int, q *Query, pending float64, now Instant) Reason {
 	it := &s.grants.items[i]
 	reason := it.reason
 	if r.wallet >= 0 {
 		w := &s.records[r.wallet]
 		if reason == "" || (reason == InsufficientCredits && w.updatedAt > it.updatedAt) {
-			reason = w.walletDenies(q.RequestedUsage * it.creditRate)
+			reason = w.walletDenies(q.RequestedUsage*it.creditRate, s.pendingAt(int(r.wallet)))
 		}
 	}
 	if reason != "" {
 		return reason
 	}
-	return s.deny(r, i, q, now)
+	return s.deny(r, i, q, pending, now)
 }

@@ -10,6 +10,7 @@ import (
 type Entitlement struct {
 	snapshot *Snapshot
 	now      Instant
+	pending  float64 // at that moment
 	index    int32
 }
 
@@ -111,8 +112,13 @@ func (e Entitlement) HasUnlimitedUsage() bool { return e.record().flags&flagUnli
 // HasSoftLimit reports whether access goes on beyond the limit.
 func (e Entitlement) HasSoftLimit() bool { return e.record().flags&flagSoftLimit != 0 }
 
-// CurrentUsage returns what has been used in the period that holds the moment of the decision, in the feature's units.
-func (e Entitlement) CurrentUsage() float64 { return e.usage().current }
+// CurrentUsage returns what has been used in the period that holds the moment of the decision, in the feature's units: what the
+// server said last, and with it the [Entitlement.PendingUsage].
+func (e Entitlement) CurrentUsage() float64 { return withPending(e.usage().current, e.pending) }
+
+// PendingUsage returns what this process has reported, or reserved, and the server's last word does not show yet; zero when there
+// is nothing. Of a wallet it is what that will cost.
+func (e Entitlement) PendingUsage() float64 { return e.pending }
 
 // Remaining returns the limit less the usage, not below zero. It is false for an unlimited entitlement and for one without
 // usage (boolean, enum, numeric).
@@ -121,7 +127,7 @@ func (e Entitlement) Remaining() (remaining float64, ok bool) {
 	if r.flags&flagUnlimited != 0 || (r.typ != TypeMetered && r.typ != TypeCredit) {
 		return 0, false
 	}
-	return max(0, r.limit-r.current), true
+	return max(0, r.limit-withPending(r.current, e.pending)), true
 }
 
 // ResetPeriod returns how often usage starts again.

@@ -17,6 +17,8 @@ type Snapshot struct {
 	// usage event copies these two and shares the rest.
 	records []record
 	seqs    []uint64 // see Usage.Seq
+	// counting is what this process has reported for some of them; nil when it has nothing.
+	counting []counting
 }
 
 // record is all that a decision reads of one entitlement, in one cache line.
@@ -200,7 +202,7 @@ func (s *Snapshot) ValidUntil() Instant { return s.grants.validUntil }
 func (s *Snapshot) All(now Instant) iter.Seq[Entitlement] {
 	return func(yield func(Entitlement) bool) {
 		for i := range s.records {
-			if !yield(Entitlement{s, now, int32(i)}) {
+			if !yield(s.entitlement(i, now)) {
 				return
 			}
 		}
@@ -213,7 +215,11 @@ func (s *Snapshot) Find(ref Ref, now Instant) (Entitlement, bool) {
 	if i < 0 {
 		return Entitlement{}, false
 	}
-	return Entitlement{s, now, int32(i)}, true
+	return s.entitlement(i, now), true
+}
+
+func (s *Snapshot) entitlement(i int, now Instant) Entitlement {
+	return Entitlement{snapshot: s, now: now, pending: s.pendingAt(i), index: int32(i)}
 }
 
 // SameGrants reports whether o says the same as s, usage apart: the same reason and the same entitlements with the same
@@ -288,9 +294,12 @@ func (s *Snapshot) setUsage(i int, u Usage) {
 
 // MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
 // says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
-// second argument and false.
+// second argument and false. What held counts beside its usage counts in the result as well, if s counts nothing.
 func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both bool) Usage) *Snapshot {
 	next := s.cloneUsage()
+	if held != nil && s.counting == nil {
+		next.countAs(held)
+	}
 	for i := range next.records {
 		var h Usage
 		j := -1

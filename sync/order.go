@@ -63,6 +63,9 @@ type input struct {
 	at    arrival
 	set   *entitlements.Snapshot // of inSet and inOwnSet
 	usage entitlements.Usage     // of inUsage and inOwnUsage
+	// Of inReported: the usages that the answers said, and what is to change together with them.
+	usages []entitlements.Usage
+	along  func(*entitlements.Snapshot) *entitlements.Snapshot
 }
 
 type inputKind uint8
@@ -72,6 +75,7 @@ const (
 	inOwnSet                    // a full set, in the answer to this client's own write
 	inUsage                     // the usage of one entitlement, as an event
 	inOwnUsage                  // the same, in the answer to this client's own report
+	inReported                  // several of these at once, and something that changes together with them
 	inDoubt                     // something that cannot be ordered: a fetch must decide
 	inAwait                     // a write of this client whose effect is not known: the next read waits for a fetch
 )
@@ -89,6 +93,8 @@ func (in *input) next(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 		return n, v
 	case inUsage, inOwnUsage:
 		return applyUsage(b, in.usage, in.at, in.kind == inOwnUsage)
+	case inReported:
+		return applyReported(b, in.usages, in.along, in.at)
 	case inDoubt:
 		return question(b, in.at), questioned
 	}
@@ -163,6 +169,26 @@ func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own boo
 		return b, confirmed
 	}
 	return b, unchanged
+}
+
+// applyReported applies what the answers to this client's own reports said, in one step with a change of the snapshot that must not
+// be seen without them, nor they without it. Applied twice it does nothing more. Without usages the next read waits for a fetch.
+func applyReported(b *entitlements.Belief, usages []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
+	v := unchanged
+	if len(usages) == 0 {
+		b, v = await(b, a), questioned
+	}
+	for _, u := range usages {
+		var one verdict
+		b, one = applyUsage(b, u, a, true)
+		v = max(v, one)
+	}
+	if s := along(b.Snapshot); s != b.Snapshot {
+		n := *b
+		n.Snapshot = s
+		b = &n
+	}
+	return b, v
 }
 
 // question marks the belief as suspect: it is still served, as Stale, until a fetch that begins after a.seq decides.

@@ -124,7 +124,7 @@ func (l *line) arrival() arrival {
 }
 
 var inputNames = [...]string{
-	inSet: "event", inOwnSet: "answer to own write", inUsage: "usage event", inOwnUsage: "answer to own report",
+	inSet: "event", inOwnSet: "answer to own write", inUsage: "usage event", inOwnUsage: "answer to own report", inReported: "answers to own reports",
 	inDoubt: "doubt", inAwait: "own write of unknown effect",
 }
 

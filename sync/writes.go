@@ -20,6 +20,17 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 	s.takeUsage(key, u, inOwnUsage)
 }
 
+// Reported applies the usages that the answers to several of this client's own reports for one key carried, and in the same step
+// the change along of the snapshot, which must be idempotent: no reader sees one without the other. Without usages, as when the
+// answers did not say, the next read waits for a fetch.
+func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot) {
+	v, _ := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.arrive()})
+	s.countVerdict(v)
+}
+
+// Overheard applies a usage that had arrived as an event, and was kept back until a report was answered.
+func (s *Syncer) Overheard(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, u, inUsage) }
+
 // AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
 func (s *Syncer) AwaitRefresh(key entitlements.Key) {
 	s.doubt(key, inAwait)

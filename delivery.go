@@ -1,0 +1,198 @@
+package entcache
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/gql"
+	"github.com/entcache/entcache/usage"
+)
+
+// delivery takes what the reporter has to Stigg, and its answers to the cache.
+type delivery struct{ c *Client }
+
+// Send implements [usage.Sender].
+func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line) error {
+	if lane == usage.Events {
+		return d.sendEvents(ctx, lines)
+	}
+	list := make([]UsageReport, len(lines))
+	for i := range lines {
+		r := &lines[i].Record
+		list[i] = UsageReport{
+			CustomerId: r.CustomerID, FeatureId: r.FeatureID, Value: r.Value, IdempotencyKey: &r.Key,
+			CreatedAt: &DateTime{Time: r.At.UTC()}, UpdateBehavior: new(UsageDelta),
+		}
+		if r.Kind == usage.Set {
+			list[i].UpdateBehavior = new(UsageSet)
+		}
+		if r.ResourceID != "" {
+			list[i].ResourceId = &r.ResourceID
+		}
+		if r.Dimensions != nil {
+			list[i].Dimensions = &r.Dimensions
+		}
+	}
+	d.c.counts.writes.Add(1)
+	d.depart(lines)
+	reply, err := gql.ReportUsageBulk(ctx, d.c.api, gql.ReportUsageBulkInput{Usages: list})
+	if err != nil {
+		f := meaning(err)
+		if f.Means == usage.Failed || f.Means == usage.Refused && len(lines) > 1 { // some may have been counted
+			d.c.pending.lost(lines)
+		}
+		d.landed(lines)
+		return f
+	}
+	answers := reply.ReportUsageBulk
+	if len(answers) != len(lines) { // which answer is whose cannot be told
+		answers = nil
+	}
+	d.answered(lines, answers)
+	return nil
+}
+
+func (d delivery) sendEvents(ctx context.Context, lines []usage.Line) error {
+	list := make([]UsageEvent, len(lines))
+	for i := range lines {
+		r := &lines[i].Record
+		list[i] = UsageEvent{CustomerId: r.CustomerID, EventName: r.EventName, IdempotencyKey: r.Key, Timestamp: &DateTime{Time: r.At.UTC()}}
+		if r.ResourceID != "" {
+			list[i].ResourceId = &r.ResourceID
+		}
+		if r.Dimensions != nil {
+			list[i].Dimensions = &r.Dimensions
+		}
+	}
+	d.c.counts.writes.Add(1)
+	if _, err := gql.ReportEvent(ctx, d.c.api, gql.UsageEventsReportInput{UsageEvents: list}); err != nil {
+		return meaning(err)
+	}
+	return nil
+}
+
+// meaning says what a failed call says of what it carried.
+func meaning(err error) *usage.Failure {
+	f := &usage.Failure{Err: err}
+	e, ok := errors.AsType[*gql.Error](err)
+	if !ok {
+		return f
+	}
+	f.RetryAfter = e.RetryAfter
+	switch {
+	case errors.Is(e, gql.ErrRateLimited), errors.Is(e, gql.ErrUnauthenticated), errors.Is(e, gql.ErrForbidden), e.Retryable():
+		f.Means = usage.Away
+	case e.OutcomeUnknown():
+	case e.Code != "", errors.Is(e.Err, gql.ErrBadInput):
+		f.Means = usage.Refused // by Stigg; an answer without a code may be anybody's, such as that of a proxy
+	}
+	return f
+}
+
+// depart notes that reports are on their way, and which wallets they draw on.
+func (d delivery) depart(lines []usage.Line) {
+	e := d.c.running.Load()
+	if e == nil || !d.c.cfg.localUsage {
+		return
+	}
+	d.c.pending.depart(lines, func(key Key, ref Ref) Ref {
+		held, ok := e.cache.Peek(key)
+		if !ok {
+			return Ref{}
+		}
+		ent, _ := held.Belief.Snapshot.Find(ref, e.clock.load())
+		if _, currency, ok := ent.CreditRate(); ok {
+			return entitlements.Currency(currency)
+		}
+		return Ref{}
+	})
+}
+
+// landed lets what was kept back for reports through, now that it is known whether they arrived.
+func (d delivery) landed(lines []usage.Line) {
+	for _, o := range d.c.pending.landed(lines) {
+		if s := d.c.syncer(); s != nil {
+			s.Overheard(o.key, o.usage)
+		}
+	}
+}
+
+// answered applies the answers to reports, one for each line, and takes the lines out of what is pending in the same step. Without
+// answers, the next read of each key waits for a fetch.
+func (d delivery) answered(lines []usage.Line, answers []ReportedUsage) {
+	var keys []Key
+	for i := range lines {
+		if k := meterKey(&lines[i].Record); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	for _, key := range keys {
+		var mine []usage.Line
+		var usages []entitlements.Usage
+		told := true
+		for i := range lines {
+			if meterKey(&lines[i].Record) != key {
+				continue
+			}
+			mine = append(mine, lines[i])
+			if answers == nil {
+				told = false
+				continue
+			}
+			counted, said := answers[i].Usages()
+			if counted != key || answers[i].CurrentUsage == nil {
+				told = false
+				continue
+			}
+			usages = append(usages, said...)
+		}
+		if !told {
+			usages = nil
+		}
+		d.settle(key, mine, usages)
+	}
+	d.landed(lines)
+}
+
+// settle closes lines of one key, with the usage that they led to; nil when it is not known.
+func (d delivery) settle(key Key, lines []usage.Line, usages []entitlements.Usage) {
+	s := d.c.syncer()
+	if !d.c.cfg.localUsage {
+		if s != nil {
+			s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return s })
+		}
+		return
+	}
+	now, along, done := d.c.pending.answer(key, lines, usages)
+	if s != nil && (len(now) > 0 || len(usages) == 0) {
+		s.Reported(key, now, along)
+	}
+	done()
+	e := d.c.running.Load()
+	if e == nil {
+		return
+	}
+	e.store.count(key, true) // it may have become resident in between
+	if _, resident := e.cache.Peek(key); !resident {
+		d.c.pending.forget(key)
+	}
+}
+
+// setAside sees to what Stigg refuses: it is not pending any more, and the program is told.
+func (d delivery) setAside(s usage.SetAside) {
+	if s.Line.Kind != usage.Event {
+		lines := []usage.Line{s.Line}
+		d.settle(meterKey(&s.Line.Record), lines, nil)
+		d.landed(lines)
+	}
+	if tell := d.c.cfg.usage.OnSetAside; tell != nil {
+		tell(s)
+		return
+	}
+	r := &s.Line.Record
+	d.c.cfg.logger.Error("entcache: usage that Stigg refuses is set aside; see WithSetAside", "records", len(s.Records), "kind", r.Kind.String(),
+		"customer", r.CustomerID, "resource", r.ResourceID, "feature", r.FeatureID, "event", r.EventName, "value", r.Value,
+		"key", r.Key, "at", r.At, "tries", s.Tries, "error", s.Err)
+}

@@ -1,0 +1,81 @@
+package entitlements
+
+import (
+	"math"
+	"slices"
+	"sync/atomic"
+)
+
+// Tally is the running total of what a process has reported, or reserved, for one entitlement. One goroutine at a time may write it;
+// any number may read it, through the snapshots that it is part of. The zero value is a total of 0.
+type Tally struct{ total atomic.Uint64 } // the bits of a float64
+
+// Total returns the total.
+func (t *Tally) Total() float64 { return math.Float64frombits(t.total.Load()) }
+
+// Set replaces the total.
+func (t *Tally) Set(total float64) { t.total.Store(math.Float64bits(total)) }
+
+// counting says how much of a tally the usage of one entitlement shows. What is beyond that is pending: reported, and not shown by
+// what the server said last. The tally grows under the readers' eyes; shown changes only together with the usage, in the next
+// snapshot, so that whoever reads both reads a report exactly once.
+type counting struct {
+	index int32
+	shown float64
+	tally *Tally
+}
+
+// pendingAt returns what is pending for the entitlement at position i: of a wallet, also what the features that it pays for will cost.
+func (s *Snapshot) pendingAt(i int) (pending float64) {
+	for k := range s.counting {
+		c := &s.counting[k]
+		switch {
+		case int(c.index) == i:
+			pending += c.tally.Total() - c.shown
+		case int(s.records[c.index].wallet) == i:
+			pending += (c.tally.Total() - c.shown) * s.grants.items[c.index].creditRate
+		}
+	}
+	return pending
+}
+
+// Counts returns how much of which tally the usage of an entitlement shows; nil when none is counted with it.
+func (s *Snapshot) Counts(ref Ref) (tally *Tally, shown float64) {
+	for _, c := range s.counting {
+		if s.records[c.index].ref() == ref {
+			return c.tally, c.shown
+		}
+	}
+	return nil, 0
+}
+
+// WithTally returns a snapshot in which a tally counts with the usage of an entitlement, as far as it is above shown. It returns s
+// itself when the set does not hold that entitlement, or counts so already.
+func (s *Snapshot) WithTally(ref Ref, tally *Tally, shown float64) *Snapshot {
+	i := s.find(ref)
+	if i < 0 {
+		return s
+	}
+	c := counting{int32(i), shown, tally}
+	at := slices.IndexFunc(s.counting, func(held counting) bool { return int(held.index) == i })
+	if at >= 0 && s.counting[at] == c {
+		return s
+	}
+	next := *s
+	next.counting = slices.Clone(s.counting)
+	if at >= 0 {
+		next.counting[at] = c
+	} else {
+		next.counting = append(next.counting, c)
+	}
+	return &next
+}
+
+// countAs makes a new set count what held counts.
+func (s *Snapshot) countAs(held *Snapshot) {
+	for _, c := range held.counting {
+		if i := s.find(held.records[c.index].ref()); i >= 0 {
+			s.counting = append(s.counting, counting{int32(i), c.shown, c.tally})
+		}
+	}
+}
