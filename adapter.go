@@ -95,7 +95,7 @@ func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bo
 	b = s.pending.counted(key, b, true)
 	held, inserted := s.Cache.Insert(key, b)
 	if inserted {
-		s.count(key, false) // what was reported first while it was on its way in
+		s.count(key, true) // what was reported, or answered, while it was on its way in
 	}
 	return held, inserted
 }

@@ -170,14 +170,10 @@ func (d delivery) settle(key Key, lines []usage.Line, usages []entitlements.Usag
 		s.Reported(key, now, along)
 	}
 	done()
-	e := d.c.running.Load()
-	if e == nil {
-		return
+	if e := d.c.running.Load(); e != nil {
+		e.store.count(key, true) // it may have become resident in between
 	}
-	e.store.count(key, true) // it may have become resident in between
-	if _, resident := e.cache.Peek(key); !resident {
-		d.c.pending.forget(key)
-	}
+	d.c.tidy(key)
 }
 
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.

@@ -177,7 +177,7 @@ func (m *Meter) accept(ctx context.Context, r usage.Record) error {
 	m.c.expect(key, r.FeatureID, amount)
 	err := m.reporter.Accept(ctx, r)
 	if err != nil {
-		m.c.pending.drop(key, r.FeatureID, amount)
+		m.c.unexpect(key, r.FeatureID, amount)
 	}
 	return explainUsage(err)
 }
@@ -189,6 +189,28 @@ func (c *Client) expect(key Key, feature string, amount float64) *account {
 		e.store.count(key, false)
 	}
 	return a
+}
+
+// unexpect takes back what was expected.
+func (c *Client) unexpect(key Key, feature string, amount float64) {
+	c.pending.drop(key, feature, amount)
+	c.tidy(key)
+}
+
+// tidy gives up the account of a key that is not resident and has nothing open, so that a program which only reports, or asks for
+// customers who do not exist, keeps nothing of them.
+func (c *Client) tidy(key Key) {
+	if e := c.running.Load(); e != nil {
+		if _, resident := e.cache.Peek(key); resident {
+			return
+		}
+	}
+	if !c.pending.forget(key) {
+		return
+	}
+	if e := c.running.Load(); e != nil {
+		e.store.count(key, false) // it may have become resident in between
+	}
 }
 
 // explainUsage puts a failure of the reporter into this package's words.

@@ -50,6 +50,7 @@ func meterSim(t *testing.T, seed uint64) {
 	}
 	w.client = w.newClient(opts...)
 	defer stigg.Close()
+	defer time.Sleep(2 * longestWay) // what is on its way
 	defer w.client.Close()
 	w.start(w.client)
 
@@ -86,6 +87,7 @@ func meterSim(t *testing.T, seed uint64) {
 		}
 	}
 
+	check() // loaded before anything is reported
 	ctx, quiet := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	act := func(n uint64, pause time.Duration, do func(*rand.Rand)) {

@@ -73,23 +73,25 @@ func (p *pending) shard(key Key) *shard {
 	return &p.shards[maphash.Comparable(p.seed, key)%uint64(len(p.shards))]
 }
 
-// forget strikes off the account of a key that is not resident, if nothing is open on it.
-func (p *pending) forget(key Key) {
+// forget strikes off the account of a key that is not resident, if nothing is open on it, and reports whether it did.
+func (p *pending) forget(key Key) bool {
 	if !p.used.Load() {
-		return
+		return false
 	}
 	s := p.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[key]
 	if a == nil {
-		return
+		return false
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !slices.ContainsFunc(a.meters, func(m *meter) bool { return m.open > 0 }) {
-		delete(s.accounts, key)
+	if slices.ContainsFunc(a.meters, func(m *meter) bool { return m.open > 0 }) {
+		return false
 	}
+	delete(s.accounts, key)
+	return true
 }
 
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
@@ -279,7 +281,7 @@ func meterKey(r *usage.Record) Key { return Key{CustomerID: r.CustomerID, Resour
 func (p *pending) count(key Key, s *entitlements.Snapshot, anew bool) *entitlements.Snapshot {
 	a := p.account(key)
 	if a == nil {
-		return s
+		return s.Uncounted() // of an account that was forgotten while the snapshot was on its way
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -54,7 +54,6 @@ type Reservation struct {
 	mu      sync.Mutex // guards the following
 	settled bool       // committed, or cancelled
 	held    bool       // the amount is pending still
-	expiry  *time.Timer
 }
 
 // Reserve takes RequestedUsage of a feature from what is left of it, in this client's eyes, in one step: of all who race for the last
@@ -89,13 +88,10 @@ func (c *Client) Reserve(ctx context.Context, q Query) (*Reservation, error) {
 	a := c.expect(key, q.FeatureID, 0) // so that the account stands
 	r, err := c.reserve(ctx, a, q)
 	if err != nil {
-		c.pending.drop(key, q.FeatureID, 0)
+		c.unexpect(key, q.FeatureID, 0)
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.expiry = time.AfterFunc(c.cfg.reservationTimeout, r.expire)
-	c.reservations.add(r)
+	c.reservations.add(r, c.cfg.reservationTimeout)
 	return r, nil
 }
 
@@ -181,16 +177,13 @@ func (r *Reservation) release() {
 func (r *Reservation) giveBack() {
 	if r.held {
 		r.held = false
-		r.c.pending.drop(r.key, r.feature, r.amount)
+		r.c.unexpect(r.key, r.feature, r.amount)
 		r.forget()
 	}
 }
 
 // forget ends the timer.
-func (r *Reservation) forget() {
-	r.expiry.Stop()
-	r.c.reservations.remove(r)
-}
+func (r *Reservation) forget() { r.c.reservations.remove(r) }
 
 // expire gives back what nobody has settled in time. What was used all the same can still be committed.
 func (r *Reservation) expire() {
@@ -199,37 +192,49 @@ func (r *Reservation) expire() {
 	r.giveBack()
 }
 
-// reservations is all that are held, so that Close can end their timers.
+// reservations are the timers of all that are held, so that Close can end them.
 type reservations struct {
 	mu     sync.Mutex // guards the following
-	held   map[*Reservation]struct{}
+	timers map[*Reservation]*time.Timer
 	closed bool
+	wg     sync.WaitGroup // of timers that were not stopped
 }
 
-func (s *reservations) add(r *Reservation) {
+func (s *reservations) add(r *Reservation, timeout time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held == nil {
-		s.held = map[*Reservation]struct{}{}
-	}
-	s.held[r] = struct{}{}
 	if s.closed {
-		r.expiry.Stop()
+		return
 	}
+	if s.timers == nil {
+		s.timers = map[*Reservation]*time.Timer{}
+	}
+	s.wg.Add(1)
+	s.timers[r] = time.AfterFunc(timeout, func() {
+		defer s.wg.Done()
+		r.expire()
+	})
 }
 
 func (s *reservations) remove(r *Reservation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.held, r)
+	if t := s.timers[r]; t != nil && t.Stop() {
+		s.wg.Done()
+	}
+	delete(s.timers, r)
 }
 
-// close ends the timers.
+// close ends the timers, and waits for those that have just fired.
 func (s *reservations) close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
-	for r := range s.held {
-		r.expiry.Stop()
+	for r, t := range s.timers {
+		if t.Stop() {
+			s.wg.Done()
+		}
+		delete(s.timers, r)
 	}
+	s.mu.Unlock()
+	s.wg.Wait()
 }

@@ -71,6 +71,16 @@ func (s *Snapshot) WithTally(ref Ref, tally *Tally, shown float64) *Snapshot {
 	return &next
 }
 
+// Uncounted returns the snapshot with what the server said alone.
+func (s *Snapshot) Uncounted() *Snapshot {
+	if s.counting == nil {
+		return s
+	}
+	next := *s
+	next.counting = nil
+	return &next
+}
+
 // countAs makes a new set count what held counts.
 func (s *Snapshot) countAs(held *Snapshot) {
 	for _, c := range held.counting {
