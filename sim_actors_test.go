@@ -34,7 +34,8 @@ type sighting struct {
 	unlimited bool
 	enum      []string
 	grant     time.Time // stamps
-	usage     float64
+	usage     float64   // as the server has it
+	pending   float64   // of this client, on top of it
 	usedAt    time.Time
 	// The places in the history that this client's own write led to, at the least.
 	leastGrant, leastUsage int
@@ -66,6 +67,9 @@ func (x sighting) String() string {
 		b.WriteString(stamped(x.grant))
 		if counted[x.feat] {
 			b.WriteString(", usage " + number(x.usage) + stamped(x.usedAt))
+			if x.pending != 0 {
+				b.WriteString(" and " + number(x.pending) + " pending")
+			}
 		}
 		if !x.granted {
 			b.WriteString(", not granted")
@@ -153,7 +157,7 @@ func (s *sim) see(reader int, q entcache.Query, leastGrant, leastUsage int, must
 		reader: reader, key: k, feat: q.FeatureID, requested: q.RequestedUsage, values: q.RequestedValues,
 		at: now, origin: d.Origin, asOf: d.AsOf.Time(), access: d.HasAccess, reason: d.AccessDeniedReason,
 		exists: e.Exists(), granted: e.IsGranted(), limit: l, unlimited: e.HasUnlimitedUsage(), enum: e.EnumValues(),
-		grant: e.EntitlementUpdatedAt(), usage: e.CurrentUsage(), usedAt: e.UsageUpdatedAt(), leastGrant: leastGrant, leastUsage: leastUsage,
+		grant: e.EntitlementUpdatedAt(), usage: e.CurrentUsage() - e.PendingUsage(), pending: e.PendingUsage(), usedAt: e.UsageUpdatedAt(), leastGrant: leastGrant, leastUsage: leastUsage,
 	})
 	return d
 }
@@ -274,7 +278,19 @@ func (s *sim) write(r *rand.Rand) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
-	if r.IntN(3) > 0 {
+	switch r.IntN(4) {
+	case 0:
+		in := entcache.UsageReport{CustomerId: s.mine, FeatureId: "api-calls", Value: float64(1 + r.IntN(20))}
+		if resource != "" {
+			in.ResourceId = &resource
+		}
+		err := s.client.Meter.Report(ctx, in)
+		s.note("own usage of %v, %v calls, without waiting (%v)", k, in.Value, err)
+		if err == nil && !s.isShut() {
+			s.see(theWriter, ask(k, "api-calls"), 0, 0, false)
+		}
+		return
+	case 1, 2:
 		in := entcache.ReportUsageInput{CustomerId: s.mine, FeatureId: "seats", Value: float64(1 + r.IntN(2))}
 		if resource != "" {
 			in.ResourceId = &resource

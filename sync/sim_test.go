@@ -202,7 +202,7 @@ func simulate(t *testing.T, seed uint64) {
 	}
 	show(t, s.lines, s.states, err)
 	if !simtest.Kept() {
-		t.Fatalf("found: %v\n%s", err, simtest.Again("./sync", seed))
+		t.Fatalf("found: %v\n%s", err, simtest.Again("./sync", "TestSim", seed))
 	}
 	file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("sim-%d.jsonl", seed))
 	if err := save(file, s.manner, s.states, s.lines); err != nil {

@@ -65,8 +65,8 @@ func Kept() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
-// Again says what to type in order to keep the trace of a seed of TestSim in dir, a directory such as "./sync" as it is named at the
-// top of the repository. internal/planted reads the seed from it.
-func Again(dir string, seed uint64) string {
-	return fmt.Sprintf("seed %d; keep its trace with: ENTCACHE_SIM_SEED=%d go test -count=1 -artifacts -run 'TestSim$' %s", seed, seed, dir)
+// Again says what to type in order to keep the trace of a seed of a simulation, such as "TestSim", in dir, a directory such as "./sync"
+// as it is named at the top of the repository. internal/planted reads the seed from it.
+func Again(dir, test string, seed uint64) string {
+	return fmt.Sprintf("seed %d; keep its trace with: ENTCACHE_SIM_SEED=%d go test -count=1 -artifacts -run '%s$' %s", seed, seed, test, dir)
 }

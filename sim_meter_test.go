@@ -1,0 +1,269 @@
+package entcache_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/internal/simtest"
+)
+
+// TestSimMeter is the simulation of usage that is reported without waiting: whatever the network does, every check shows what this
+// client has reported so far, all of it and none of it twice, and what others report is there in the end; Stigg counts each report
+// once; and no reader sees usage go back. It runs half as many seeds as TestSim does.
+func TestSimMeter(t *testing.T) {
+	overSeeds(t, simSeeds()/2, func(t *testing.T, seed uint64) { newMeterSim(t, seed).run() })
+}
+
+type meterSim struct {
+	*world
+	seed    uint64
+	way     *network
+	crowded bool // memory for a customer or two
+	others  bool // somebody else reports to the same meter
+	quiet   chan struct{}
+
+	mu          sync.Mutex // guards the following
+	begun, done float64    // what has been handed to the meter, and what the meter has taken
+	foreign     float64    // what others have reported
+	seen        float64    // the most that a check has shown
+	trace       []string
+}
+
+func newMeterSim(t *testing.T, seed uint64) *meterSim {
+	r := rand.New(rand.NewPCG(seed, 77))
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &meterSim{
+		world: &world{T: t, stigg: stigg, pipe: stigg.Pipe()}, seed: seed, quiet: make(chan struct{}),
+		crowded: r.IntN(4) == 0, others: r.IntN(3) == 0,
+	}
+	s.way = &network{pipe: s.pipe, seed: seed}
+	s.provision("acme", "growth")
+	for n := range 5 {
+		s.provision(fmt.Sprint("other-", n), "free")
+	}
+	opts := []entcache.Option{entcache.WithDialContext(s.way.dial), entcache.WithPollInterval(10 * time.Second), entcache.WithCloseTimeout(time.Hour)}
+	if s.crowded {
+		opts = append(opts, entcache.WithMaxMemory(8<<10))
+	}
+	if r.IntN(4) == 0 {
+		opts = append(opts, entcache.WithoutRealtime())
+	}
+	s.client = s.newClient(opts...)
+	return s
+}
+
+func (s *meterSim) run() {
+	defer func() {
+		s.client.Close()
+		s.stigg.Close()
+		time.Sleep(time.Hour) // what is on its way arrives nowhere
+	}()
+	s.start(s.client)
+	s.check() // it is in memory before anything is reported
+	var wg sync.WaitGroup
+	act := func(id uint64, longest time.Duration, step func(*rand.Rand)) {
+		r := rand.New(rand.NewPCG(s.seed, id))
+		wg.Go(func() { simtest.Act(r, longest, s.quiet, func() { step(r) }) })
+	}
+	act(1, 400*time.Millisecond, func(r *rand.Rand) { s.meter(float64(1 + r.IntN(5))) })
+	act(2, 50*time.Millisecond, func(*rand.Rand) { s.check() })
+	act(3, 3*time.Second, s.operate)
+	act(4, 4*time.Second, s.sabotage)
+	time.Sleep(2 * time.Minute)
+	close(s.quiet)
+	wg.Wait()
+	s.stigg.Faults().Clear()
+	s.settled()
+}
+
+func (s *meterSim) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trace = append(s.trace, clockOf(time.Now())+" "+fmt.Sprintf(format, args...))
+}
+
+// fail says what was found, once, and which seed found it. The simulation goes on to its end.
+func (s *meterSim) fail(format string, args ...any) {
+	s.Helper()
+	s.mu.Lock()
+	first := !s.Failed()
+	s.Fail()
+	trace := s.trace
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	found := fmt.Sprintf(format, args...)
+	s.Log("\n" + strings.Join(trace[max(0, len(trace)-60):], "\n"))
+	s.Errorf("found: %s\n%s\n%s", found, simtest.Again(".", "TestSimMeter", s.seed), perhaps)
+	if simtest.Kept() {
+		path := filepath.Join(s.ArtifactDir(), "trace.txt")
+		if err := os.WriteFile(path, []byte(strings.Join(append(trace, "found: "+found), "\n")+"\n"), 0o600); err != nil {
+			s.Error(err)
+		}
+		s.Logf("the whole trace: %s", path)
+	}
+}
+
+// reported is what has been reported: by this client for certain and at most, and by others.
+func (s *meterSim) reported() (least, most, foreign float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done, s.begun, s.foreign
+}
+
+// meter reports a delta, which the next check shows.
+func (s *meterSim) meter(v float64) {
+	s.mu.Lock()
+	s.begun += v
+	s.mu.Unlock()
+	if err := s.client.Meter.Report(s.Context(), calls("acme", v)); err != nil {
+		s.fail("a report is not accepted: %v", err)
+	}
+	s.mu.Lock()
+	s.done += v
+	s.mu.Unlock()
+	s.note("reported %v", v)
+	s.check()
+}
+
+func (s *meterSim) check() {
+	least, _, _ := s.reported()
+	s.mu.Lock()
+	seen := s.seen
+	s.mu.Unlock()
+	d, _ := s.client.GetEntitlement(context.Background(), apiCalls("acme"))
+	_, most, foreign := s.reported()
+	if d.Origin == entcache.Fallback {
+		return
+	}
+	got := d.Entitlement.CurrentUsage()
+	if most += foreign; s.crowded {
+		// A set that is fetched while a report is on its way may show it, and counts it until its answer; and of the usage of others
+		// memory that has no room for the customer remembers nothing.
+		most, seen = 2*most, 0
+	}
+	if got < seen {
+		s.fail("%v: %v, of it %v pending, and a check before it has shown %v", d.Origin, got, d.Entitlement.PendingUsage(), seen)
+	}
+	s.mu.Lock()
+	s.seen = max(s.seen, got)
+	s.mu.Unlock()
+	if got < least || got > most {
+		s.fail("%v: %v, of it %v pending; this client has reported %v to %v, and others %v", d.Origin, got, d.Entitlement.PendingUsage(), least, most-foreign, foreign)
+	}
+}
+
+// operate is what goes on beside it.
+func (s *meterSim) operate(r *rand.Rand) {
+	switch r.IntN(4) {
+	case 0:
+		_, _ = s.stigg.Report("acme", "", "seats", float64(r.IntN(5)-2))
+	case 1:
+		_, _ = s.client.Reload(context.Background(), entcache.Key{CustomerID: "acme"})
+	case 2:
+		_ = s.stigg.SetEntitlement("acme", "", emulator.Entitlement{Feature: "upload-size", Limit: new(float64(r.IntN(100)))})
+	case 3:
+		if !s.others {
+			break
+		}
+		v := float64(1 + r.IntN(5))
+		s.mu.Lock()
+		s.foreign += v
+		s.mu.Unlock()
+		if _, err := s.stigg.Report("acme", "", "api-calls", v); err != nil {
+			s.fail("others report: %v", err)
+		}
+		s.note("others reported %v", v)
+	}
+	if s.crowded {
+		for n := range 5 {
+			_, _ = s.client.GetEntitlement(context.Background(), apiCalls(fmt.Sprint("other-", n)))
+		}
+	}
+}
+
+func (s *meterSim) sabotage(r *rand.Rand) {
+	f := s.stigg.Faults()
+	what, longest := "", 0 // for how many seconds it lasts
+	undo := func() {}
+	switch r.IntN(11) {
+	case 0:
+		what = "sockets are cut"
+		f.CutSockets()
+	case 1:
+		what = "answers are slow"
+		f.Delay(time.Duration(r.IntN(3000)) * time.Millisecond)
+	case 2:
+		what = "502"
+		f.FailNext(1+r.IntN(3), emulator.Reply{Status: http.StatusBadGateway, Body: "<html>"})
+	case 3:
+		what = "429"
+		f.FailNext(1+r.IntN(3), emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"2"}}})
+	case 4:
+		what, longest = "reports are counted, and the answers lost", 8
+		f.ReplaceReply("reportUsageBulk", emulator.Reply{Status: http.StatusBadGateway, Body: "<html>"})
+		undo = func() { f.RestoreReply("reportUsageBulk") }
+	case 5:
+		what, longest = "nothing is answered", 40
+		f.HangHTTP(true)
+		undo = func() { f.HangHTTP(false) }
+	case 6:
+		what, longest = "nobody is there", 20
+		f.Refuse(true)
+		s.way.cut()
+		undo = func() { f.Refuse(false) }
+	case 7:
+		what = "events come twice"
+		f.DuplicateEvents(3)
+	case 8:
+		what = "old events come again"
+		f.ReplayEvents(1+r.IntN(4), r.IntN(8))
+	case 9:
+		what = "events are late"
+		f.DelayEvents(time.Duration(r.IntN(4000)) * time.Millisecond)
+	case 10:
+		what = "all is well"
+		f.Clear()
+	}
+	s.note("%s", what)
+	if longest > 0 {
+		time.Sleep(time.Duration(r.IntN(longest)) * time.Second)
+		undo()
+		s.note("no more: %s", what)
+	}
+}
+
+// settled is how it must end: everything is delivered, Stigg has counted it once, and checks show what Stigg has counted.
+func (s *meterSim) settled() {
+	s.note("the network heals")
+	if err := s.client.Meter.Flush(s.Context()); err != nil {
+		s.fail("Flush: %v", err)
+	}
+	time.Sleep(time.Minute)
+	s.check()
+	_, own, foreign := s.reported()
+	if e, _ := s.stigg.Snapshot("acme", "").Find("api-calls"); e.Usage != own+foreign {
+		s.fail("Stigg has counted %v; this client has reported %v, and others %v", e.Usage, own, foreign)
+	}
+	d, _ := s.client.GetEntitlement(s.Context(), apiCalls("acme"))
+	if e := d.Entitlement; e.PendingUsage() != 0 || e.CurrentUsage() != own+foreign {
+		s.fail("in the end a check shows %v, of it %v pending, %v; this client has reported %v, and others %v", e.CurrentUsage(), e.PendingUsage(), d.Origin, own, foreign)
+	}
+	if st := s.client.Meter.Stats(); st.SetAside != 0 || st.Waiting != 0 || st.Accepted != st.Sent {
+		s.fail("in the end: %+v", st)
+	}
+}
