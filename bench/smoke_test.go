@@ -13,13 +13,18 @@ var benchmarks = map[string]func(*testing.B){
 	"ColdCheck":     BenchmarkColdCheck,
 	"Prefetch":      BenchmarkPrefetch,
 	"HotCheck":      BenchmarkHotCheck,
+	"Drain":         BenchmarkDrain,
 }
 
 // TestBenchmarksRun runs every benchmark once, so that none rots between two measurements.
 func TestBenchmarksRun(t *testing.T) {
-	text, err := os.ReadFile("end_to_end_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, file := range []string{"end_to_end_test.go", "usage_test.go"} {
+		more, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, more...)
 	}
 	for _, m := range regexp.MustCompile(`(?m)^func Benchmark(\w+)\(`).FindAllSubmatch(text, -1) {
 		if benchmarks[string(m[1])] == nil {

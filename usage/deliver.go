@@ -94,8 +94,8 @@ func (l *lane) call(ctx context.Context, lines []*line) *Failure {
 // outgoing is a line as the sender, and the program, see it.
 func (l *lane) outgoing(ln *line) Line {
 	out := Line{Record: ln.record}
-	for i := range ln.parts {
-		if e := &ln.parts[i]; e.Number > l.inherited {
+	for _, e := range ln.parts {
+		if e.Number > l.inherited {
 			out.Accepted++
 			if e.Record.Kind == Delta {
 				out.Deltas += e.Record.Value

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -199,9 +200,9 @@ func (l *lane) takeUp() bool {
 			return false
 		}
 		var m merger
-		for _, e := range entries {
-			if e.Number <= s.Last {
-				m.add(e)
+		for i := range entries {
+			if entries[i].Number <= s.Last {
+				m.add(&entries[i], math.MaxInt)
 			}
 		}
 		l.mu.Lock()
@@ -298,19 +299,27 @@ func (l *lane) full() bool {
 	return len(m.lines) >= l.max || m.records >= maxShipment
 }
 
-// pull reads what is new until the call is full, and reports whether the queue let it.
+// pull reads what is new until the call is full and the next record can join none of its lines, and reports whether the queue let
+// it.
 func (l *lane) pull() bool {
-	for !l.full() {
-		want := l.max - len(l.merging.lines) // so that no more lines come of it than there is room for
+	for m := &l.merging; m.records < maxShipment; {
+		want := min(l.max, maxShipment-m.records)
 		entries, err := l.r.cfg.Queue.Read(l.lane, l.read, want)
 		if err != nil {
 			l.stumble("cannot be read", err)
 			return false
 		}
-		if len(entries) > 0 {
-			l.took(entries)
+		first, n := m.records == 0, 0
+		for n < len(entries) && m.add(&entries[n], l.max) {
+			n++
 		}
-		if len(entries) < want {
+		if n > 0 {
+			l.took(entries[:n], first)
+		}
+		if n < len(entries) {
+			return true
+		}
+		if n < want {
 			l.caughtUp = true
 			return true
 		}
@@ -318,18 +327,15 @@ func (l *lane) pull() bool {
 	return true
 }
 
-// took merges records that were read.
-func (l *lane) took(entries []Entry) {
+// took notes that records were merged, the first of them or not.
+func (l *lane) took(entries []Entry, first bool) {
 	l.mu.Lock()
-	if l.merging.records == 0 {
+	if first {
 		l.mergingAt = l.unreadAt
 	}
 	l.unread -= len(entries)
 	l.unreadAt = time.Now() // the next came after, or not long before
 	l.mu.Unlock()
-	for _, e := range entries {
-		l.merging.add(e)
-	}
 	l.read = entries[len(entries)-1].Number
 	l.noteOldest()
 }
@@ -345,6 +351,7 @@ func (l *lane) stumble(how string, err error) {
 func (l *lane) answerFlushes() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.caughtUp = l.caughtUp || l.unread <= 0 // below zero while one was read of which arrived has not told
 	l.flushes = slices.DeleteFunc(l.flushes, func(f flush) bool {
 		if !l.caughtUp || l.read < f.to || l.merging.records > 0 && l.merging.lines[0].parts[0].Number <= f.to ||
 			len(l.shipments) > 0 && l.shipments[0].After < f.to {

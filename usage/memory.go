@@ -68,6 +68,9 @@ func (m *Memory) Read(l Lane, after uint64, max int) ([]Entry, error) {
 	defer m.mu.Unlock()
 	q := &m.lanes[l]
 	var list []Entry
+	if n := min(max, q.waiting); n > 0 && after < q.newest {
+		list = make([]Entry, 0, min(uint64(n), q.newest-after))
+	}
 	for n := after + 1; n <= q.newest && len(list) < max; n++ {
 		if r := q.at(n); r != nil && r.Kind != 0 {
 			list = append(list, Entry{Number: n, Record: *r})

@@ -15,7 +15,7 @@ const mergeSpan = time.Second
 // line is what goes to Stigg as one element of a call, and what it was made of.
 type line struct {
 	record   Record
-	parts    []Entry
+	parts    []*Entry
 	meter    meter
 	shipment *shipment
 
@@ -52,26 +52,29 @@ type merger struct {
 	bytes   int64
 }
 
-// add takes the next record in the order of the queue.
-func (m *merger) add(e Entry) {
+// add takes the next record in the order of the queue, and keeps it, unless it would be one line more than most.
+func (m *merger) add(e *Entry, most int) bool {
+	k := meterOf(&e.Record)
+	if l := m.last[k]; l == nil || !l.join(e) {
+		if len(m.lines) >= most {
+			return false
+		}
+		l := &line{record: e.Record, parts: []*Entry{e}, meter: k}
+		m.lines = append(m.lines, l)
+		if e.Record.Kind != Event {
+			if m.last == nil {
+				m.last = map[meter]*line{}
+			}
+			m.last[k] = l
+		}
+	}
 	m.records++
 	m.bytes += e.Record.Size()
-	k := meterOf(&e.Record)
-	if l := m.last[k]; l != nil && l.join(e) {
-		return
-	}
-	l := &line{record: e.Record, parts: []Entry{e}, meter: k}
-	m.lines = append(m.lines, l)
-	if e.Record.Kind != Event {
-		if m.last == nil {
-			m.last = map[meter]*line{}
-		}
-		m.last[k] = l
-	}
+	return true
 }
 
 // join makes a record part of the line, unless that could change what Stigg counts.
-func (l *line) join(e Entry) bool {
+func (l *line) join(e *Entry) bool {
 	r := &e.Record
 	apart := r.At.Sub(l.parts[0].Record.At)
 	if l.record.Alone || r.Alone || apart < -mergeSpan || apart > mergeSpan || string(l.record.Dimensions) != string(r.Dimensions) {
@@ -144,8 +147,8 @@ func apart(a, b *Record) bool {
 
 func (l *line) records() []Record {
 	list := make([]Record, len(l.parts))
-	for i := range l.parts {
-		list[i] = l.parts[i].Record
+	for i, e := range l.parts {
+		list[i] = e.Record
 	}
 	return list
 }

@@ -3,6 +3,7 @@ package usage
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -136,7 +137,7 @@ func TestMergingKeepsTheTotal(t *testing.T) {
 func TestTenTimesATenthIsOne(t *testing.T) {
 	var m merger
 	for i := range 10 {
-		m.add(Entry{uint64(i + 1), Record{Kind: Delta, CustomerID: "acme", FeatureID: "gigabytes", Value: 0.1, Key: fmt.Sprint(i), At: time.Unix(1, 0)}})
+		m.add(&Entry{uint64(i + 1), Record{Kind: Delta, CustomerID: "acme", FeatureID: "gigabytes", Value: 0.1, Key: fmt.Sprint(i), At: time.Unix(1, 0)}}, math.MaxInt)
 	}
 	if len(m.lines) != 1 || m.lines[0].record.Value != 1 || m.lines[0].record.Key != "0" {
 		t.Errorf("%d lines, the first is %+v", len(m.lines), m.lines[0].record)
@@ -158,15 +159,15 @@ func TestWhatStaysApart(t *testing.T) {
 		"earlier":    change(func(r *Record) { r.At = r.At.Add(-mergeSpan - 1) }),
 	} {
 		var m merger
-		m.add(Entry{1, base})
-		m.add(Entry{2, r})
+		m.add(&Entry{1, base}, math.MaxInt)
+		m.add(&Entry{2, r}, math.MaxInt)
 		if len(m.lines) != 2 {
 			t.Errorf("%s: %d lines", name, len(m.lines))
 		}
 	}
 	var m merger
-	m.add(Entry{1, base})
-	m.add(Entry{2, change(func(r *Record) { r.At = r.At.Add(mergeSpan) })})
+	m.add(&Entry{1, base}, math.MaxInt)
+	m.add(&Entry{2, change(func(r *Record) { r.At = r.At.Add(mergeSpan) })}, math.MaxInt)
 	if len(m.lines) != 1 || !m.lines[0].record.At.Equal(time.Unix(101, 0)) {
 		t.Errorf("%d lines, of %v", len(m.lines), m.lines[0].record.At)
 	}

@@ -122,6 +122,27 @@ func TestAMeterThatIsBusyIsOneLine(t *testing.T) {
 	})
 }
 
+// TestAFullCallTakesWhateverJoinsItsLines: a backlog of as many meters as a call has lines is not sent a hundred reports at a time.
+func TestAFullCallTakesWhateverJoinsItsLines(t *testing.T) {
+	reporting(t, Config{}, func(t *testing.T, s *server, r *Reporter) {
+		for range 50 {
+			for i := range MaxReports {
+				accept(t, r, report("api-calls", 1, fmt.Sprint("customer-", i)))
+			}
+		}
+		accept(t, r, report("api-calls", 1, "one more"))
+		flushed(t, r)
+		if n := s.number(); n > 4 { // what was there when the first was full, what came while that was on its way, and the one more
+			t.Errorf("%d calls", n)
+		}
+		for _, customer := range []string{"customer-0", "customer-99"} {
+			if got := s.total(customer, "api-calls"); got != "50" {
+				t.Errorf("%s: %s", customer, got)
+			}
+		}
+	})
+}
+
 // TestCallsAreBoundedInBytes: a backlog of large events goes in several calls, and one that is larger than a call goes alone.
 func TestCallsAreBoundedInBytes(t *testing.T) {
 	reporting(t, Config{}, func(t *testing.T, s *server, r *Reporter) {
@@ -530,6 +551,29 @@ func TestADurableQueueIsTakenUp(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		if err := second.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestADurableQueueThatFillsACallExactly: that there is no more is not said by a call with room in it.
+func TestADurableQueueThatFillsACallExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, memory := newServer(t), NewMemory()
+		for i := range MaxReports {
+			if _, err := memory.Append(Reports, report("seats", 1, fmt.Sprint("customer-", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := New(Config{Sender: s, Queue: memory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		flushed(t, r)
+		if n := s.number(); n != 1 || s.total("customer-99", "seats") != "1" {
+			t.Errorf("%d calls", n)
+		}
+		if err := r.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
