@@ -3,7 +3,7 @@
 // Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
 // of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
 // about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are
-// visible to the next check.
+// visible to the next check; [Client].Meter reports usage without waiting for it, and [Client.Reserve] takes from what is left.
 //
 // # Usage
 //
@@ -28,12 +28,12 @@
 //
 // # Concurrency
 //
-// A Client may be used from any number of goroutines, Close included. New starts no goroutine. From Start on there are six, or
-// five without a stream (ristretto's two among them), and up to two for each fetch in flight; net/http's for its connections come
-// on top. Close ends and joins them all.
+// A Client may be used from any number of goroutines, Close included. New starts no goroutine. From Start on there are eight, or
+// seven without a stream (ristretto's two among them, and the meter's two, which its first report starts if Start did not), and up
+// to two for each fetch in flight; net/http's for its connections come on top. Close ends and joins them all.
 //
 // # What it is not
 //
-// It does not decide what a plan contains, meter events, or talk to a billing provider: Stigg does. It keeps nothing on disk:
-// a new process knows no customer until it is asked about one.
+// It does not decide what a plan contains, meter events, or talk to a billing provider: Stigg does. It keeps nothing on disk, but
+// for usage that waits in a queue which does so: a new process knows no customer until it is asked about one.
 package entcache

@@ -42,6 +42,12 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"budget", "k", entcache.WithRequestBudget(0, 1), "WithRequestBudget"},
 		{"burst", "k", entcache.WithRequestBudget(1, 0), "WithRequestBudget"},
 		{"memory", "k", entcache.WithMaxMemory(0), "WithMaxMemory"},
+		{"usage window", "k", entcache.WithUsageWindow(0), "WithUsageWindow"},
+		{"usage bound of no records", "k", entcache.WithUsageBound(0, 1, entcache.Reject), "WithUsageBound"},
+		{"usage bound of no bytes", "k", entcache.WithUsageBound(1, 0, entcache.Reject), "WithUsageBound"},
+		{"tries", "k", entcache.WithSetAside(-1, nil), "WithSetAside"},
+		{"reservation timeout", "k", entcache.WithReservationTimeout(0), "WithReservationTimeout"},
+		{"close timeout", "k", entcache.WithCloseTimeout(-1), "WithCloseTimeout"},
 		{"fallback for no feature", "k", entcache.WithFeatureFallback("", entcache.FallbackValue{}), "WithFeatureFallback"},
 		{"fallback for no currency", "k", entcache.WithCurrencyFallback("", entcache.FallbackValue{}), "WithCurrencyFallback"},
 	}
