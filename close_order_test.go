@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/entcache/entcache"
@@ -26,6 +27,7 @@ func TestEverythingAgainstCloseInEveryOrder(t *testing.T) {
 		r := rand.New(rand.NewPCG(round, 3))
 		opts := []entcache.Option{
 			entcache.WithSource(residentSource{features}), entcache.WithMaxMemory(64 << 10), entcache.WithDialContext(dial), entcache.WithProxy(nil),
+			entcache.WithCloseTimeout(0),
 		}
 		c, err := entcache.New("key", opts...)
 		if err != nil {
@@ -53,7 +55,43 @@ func TestEverythingAgainstCloseInEveryOrder(t *testing.T) {
 				t.Errorf("round %d: %v (%v), %v", round, d.HasAccess, d.Origin, err)
 			}
 		}
+		var accepted atomic.Int32
+		took := func(what string, err error) { // usage that Close was late for is accepted, and never delivered
+			if err == nil {
+				accepted.Add(1)
+			} else if !errors.Is(err, entcache.ErrClosed) {
+				t.Errorf("round %d: %s: %v", round, what, err)
+			}
+		}
 		parts := []func(){
+			func() {
+				for range 20 {
+					took("Meter.Report", c.Meter.Report(ctx, entcache.UsageReport{CustomerId: customers[0], FeatureId: features[0], Value: 1}))
+				}
+			},
+			func() {
+				took("Meter.Event", c.Meter.Event(ctx, entcache.UsageEvent{CustomerId: "another", EventName: "e"}))
+			},
+			func() {
+				for n := range 20 {
+					q := entcache.Query{CustomerID: customers[0], FeatureID: features[0], RequestedUsage: 1}
+					res, err := c.Reserve(ctx, q)
+					switch {
+					case err != nil:
+						over("Reserve", errors.Unwrap(err))
+					case n%2 == 0:
+						took("Commit", res.Commit(ctx, 1))
+					default:
+						res.Cancel()
+					}
+				}
+			},
+			func() {
+				ended, cancel := context.WithCancel(ctx)
+				cancel()
+				c.Meter.Flush(ended)
+				c.Meter.Stats()
+			},
 			func() { c.Close() },
 			func() { c.Close() },
 			func() {
@@ -110,6 +148,10 @@ func TestEverythingAgainstCloseInEveryOrder(t *testing.T) {
 		wg.Wait()
 		if _, err := c.GetEntitlement(ctx, entcache.Query{CustomerID: customers[0], FeatureID: features[0]}); !errors.Is(err, entcache.ErrClosed) {
 			t.Fatalf("round %d: after Close: %v", round, err)
+		}
+		rest := &entcache.UndeliveredError{}
+		if err := c.Close(); (err != nil || accepted.Load() > 0) && (!errors.As(err, &rest) || rest.Waiting != int(accepted.Load()) || len(rest.Records) != rest.Waiting) {
+			t.Fatalf("round %d: %d were accepted: %v", round, accepted.Load(), err)
 		}
 		if s := c.Status(); s.Resident != 0 {
 			t.Fatalf("round %d: %d resident after Close", round, s.Resident)

@@ -130,6 +130,11 @@ func TestCloseAtAnyMoment(t *testing.T) {
 					time.Sleep(pause)
 					w.client.GetEntitlement(context.Background(), entcache.Query{CustomerID: id, FeatureID: "seats"})
 				})
+				wg.Go(func() {
+					time.Sleep(pause / 2)
+					w.client.Meter.Report(context.Background(), calls(id, 1))
+					w.client.Reserve(context.Background(), someCalls(id, 1)) // and abandon it
+				})
 			}
 			time.Sleep(time.Duration(r.IntN(5000)) * time.Millisecond)
 			if r.IntN(3) == 0 {
