@@ -36,21 +36,17 @@ func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line)
 		}
 	}
 	d.c.counts.writes.Add(1)
-	d.depart(lines)
+	f := d.depart(lines)
+	defer d.landed(f)
 	reply, err := gql.ReportUsageBulk(ctx, d.c.api, gql.ReportUsageBulkInput{Usages: list})
 	if err != nil {
-		f := meaning(err)
-		if f.Means == usage.Failed || f.Means == usage.Refused && len(lines) > 1 { // some may have been counted
+		why := meaning(err)
+		if why.Means == usage.Failed || why.Means == usage.Refused && len(lines) > 1 { // some may have been counted
 			d.c.pending.lost(lines)
 		}
-		d.landed(lines)
-		return f
+		return why
 	}
-	answers := reply.ReportUsageBulk
-	if len(answers) != len(lines) { // which answer is whose cannot be told
-		answers = nil
-	}
-	d.answered(lines, answers)
+	d.answered(f, reply.ReportUsageBulk)
 	return nil
 }
 
@@ -92,12 +88,15 @@ func meaning(err error) *usage.Failure {
 }
 
 // depart notes that reports are on their way, and which wallets they draw on.
-func (d delivery) depart(lines []usage.Line) {
-	e := d.c.running.Load()
-	if e == nil || !d.c.cfg.localUsage {
-		return
+func (d delivery) depart(lines []usage.Line) flight {
+	if !d.c.cfg.localUsage {
+		return flight{lines: lines}
 	}
-	d.c.pending.depart(lines, func(key Key, ref Ref) Ref {
+	return d.c.pending.depart(lines, func(key Key, ref Ref) Ref {
+		e := d.c.running.Load()
+		if e == nil {
+			return Ref{}
+		}
 		held, ok := e.cache.Peek(key)
 		if !ok {
 			return Ref{}
@@ -110,9 +109,16 @@ func (d delivery) depart(lines []usage.Line) {
 	})
 }
 
-// landed lets what was kept back for reports through, now that it is known whether they arrived.
-func (d delivery) landed(lines []usage.Line) {
-	for _, o := range d.c.pending.landed(lines) {
+// landed lets what was kept back for reports through, now that it is known whether they arrived, and settles those that were answered
+// while these were on their way.
+func (d delivery) landed(f flight) {
+	if !d.c.cfg.localUsage {
+		return
+	}
+	for key, lines := range d.c.pending.answeredMeanwhile(f.lines) {
+		d.settle(f, key, lines, nil, true)
+	}
+	for _, o := range d.c.pending.landed(f) {
 		if s := d.c.syncer(); s != nil {
 			s.Overheard(o.key, o.usage)
 		}
@@ -121,14 +127,12 @@ func (d delivery) landed(lines []usage.Line) {
 
 // answered applies the answers to reports, one for each line, and takes the lines out of what is pending in the same step. Without
 // answers, the next read of each key waits for a fetch.
-func (d delivery) answered(lines []usage.Line, answers []ReportedUsage) {
-	var keys []Key
-	for i := range lines {
-		if k := meterKey(&lines[i].Record); !slices.Contains(keys, k) {
-			keys = append(keys, k)
-		}
+func (d delivery) answered(f flight, answers []ReportedUsage) {
+	lines := f.lines
+	if len(answers) != len(lines) { // which answer is whose cannot be told
+		answers = nil
 	}
-	for _, key := range keys {
+	for _, key := range keysOf(lines) {
 		var mine []usage.Line
 		var usages []entitlements.Usage
 		told := true
@@ -151,13 +155,21 @@ func (d delivery) answered(lines []usage.Line, answers []ReportedUsage) {
 		if !told {
 			usages = nil
 		}
-		d.settle(key, mine, usages)
+		d.settle(f, key, mine, usages, told)
 	}
-	d.landed(lines)
 }
 
-// settle closes lines of one key, with the usage that they led to; nil when it is not known.
-func (d delivery) settle(key Key, lines []usage.Line, usages []entitlements.Usage) {
+func keysOf(lines []usage.Line) (keys []Key) {
+	for i := range lines {
+		if k := meterKey(&lines[i].Record); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// settle closes lines of one key, with the usages that they led to, if those were told.
+func (d delivery) settle(f flight, key Key, lines []usage.Line, usages []entitlements.Usage, told bool) {
 	s := d.c.syncer()
 	if !d.c.cfg.localUsage {
 		if s != nil {
@@ -165,11 +177,11 @@ func (d delivery) settle(key Key, lines []usage.Line, usages []entitlements.Usag
 		}
 		return
 	}
-	now, along, done := d.c.pending.answer(key, lines, usages)
-	if s != nil && (len(now) > 0 || len(usages) == 0) {
-		s.Reported(key, now, along)
+	l := d.c.pending.answer(f, key, lines, usages)
+	if s != nil && (!told || l.ready || len(l.usages) > 0) {
+		s.Reported(key, l.usages, l.along)
 	}
-	done()
+	l.done()
 	if e := d.c.running.Load(); e != nil {
 		e.store.count(key, true) // it may have become resident in between
 	}
@@ -179,9 +191,9 @@ func (d delivery) settle(key Key, lines []usage.Line, usages []entitlements.Usag
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.
 func (d delivery) setAside(s usage.SetAside) {
 	if s.Line.Kind != usage.Event {
-		lines := []usage.Line{s.Line}
-		d.settle(meterKey(&s.Line.Record), lines, nil)
-		d.landed(lines)
+		f := flight{lines: []usage.Line{s.Line}}
+		d.settle(f, meterKey(&s.Line.Record), f.lines, nil, false)
+		d.landed(f)
 	}
 	if tell := d.c.cfg.usage.OnSetAside; tell != nil {
 		tell(s)

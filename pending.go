@@ -42,13 +42,16 @@ type meter struct {
 	tally   entitlements.Tally // everything reported, and what is reserved
 	settled float64            // of it, what was answered or set aside
 	open    int                // reports and reservations that are neither
-	flying  bool               // one of them is on its way, or in doubt
+	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
 	kept    []entitlements.Usage
-	// What was answered while others were in doubt: the answer may show those, too.
+	// What was answered while others were on their way or in doubt: the answer may show those, too.
 	answeredOpen   int
 	answeredDeltas float64
 }
+
+// flying reports whether what the server says of the usage may show a report that counts as pending.
+func (m *meter) flying() bool { return m.out > 0 || len(m.doubt) > 0 }
 
 func newPending() *pending {
 	p := &pending{seed: maphash.MakeSeed()}
@@ -168,14 +171,47 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 	}
 }
 
-// depart notes that lines are on their way.
-func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) {
-	if !p.used.Load() {
-		return
+// flight is a call that carries lines.
+type flight struct {
+	lines  []usage.Line
+	meters []departed // of those lines that have one
+}
+
+type departed struct {
+	account *account
+	meter   *meter
+}
+
+// depart notes that lines are on their way. Whoever calls it calls landed, too.
+func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
+	f := flight{lines: lines}
+	for i := range lines {
+		ln := &lines[i]
+		key := meterKey(&ln.Record)
+		a := p.account(key)
+		if a == nil {
+			continue
+		}
+		pays := wallet(key, entitlements.Feature(ln.FeatureID))
+		a.mu.Lock()
+		if m := a.meter(ln.FeatureID); m != nil {
+			m.out++
+			m.wallet = pays
+			f.meters = append(f.meters, departed{a, m})
+		}
+		a.mu.Unlock()
 	}
-	p.lines(lines, func(m *meter, ln *usage.Line) {
-		m.flying, m.wallet = true, wallet(meterKey(&ln.Record), m.ref)
-	})
+	return f
+}
+
+// out is how many lines of a meter the flight carries.
+func (f *flight) out(m *meter) (n int) {
+	for i := range f.meters {
+		if f.meters[i].meter == m {
+			n++
+		}
+	}
+	return n
 }
 
 // overheard is a usage that was kept back.
@@ -194,11 +230,16 @@ func (p *pending) lost(lines []usage.Line) {
 	})
 }
 
-// landed notes that lines are not on their way any more, and returns what was kept back for them. What is kept back for a meter that
-// others are in doubt on stays so.
-func (p *pending) landed(lines []usage.Line) (kept []overheard) {
-	p.lines(lines, func(m *meter, ln *usage.Line) {
-		if m.flying = len(m.doubt) > 0; m.flying {
+// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
+// in doubt.
+func (p *pending) landed(f flight) (kept []overheard) {
+	for _, d := range f.meters {
+		d.account.mu.Lock()
+		d.meter.out--
+		d.account.mu.Unlock()
+	}
+	p.lines(f.lines, func(m *meter, ln *usage.Line) {
+		if m.flying() {
 			return
 		}
 		for _, u := range m.kept {
@@ -209,19 +250,18 @@ func (p *pending) landed(lines []usage.Line) (kept []overheard) {
 	return kept
 }
 
-// answer prepares to take lines of one key out of what is pending. now is what of their usages can be applied, along the change of
-// the snapshot that goes with it, and done, to be called after that, closes the lines.
-func (p *pending) answer(key Key, lines []usage.Line, usages []entitlements.Usage) (now []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot, done func()) {
-	type part struct {
-		m       *meter
-		settled float64
-	}
-	var parts []part
-	now = slices.Clone(usages)
-	p.lines(lines, func(m *meter, ln *usage.Line) { delete(m.doubt, ln.Key) })
+// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
+// are on their way, or in doubt, waits for them.
+func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitlements.Usage) *landing {
+	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
 	p.lines(lines, func(m *meter, ln *usage.Line) {
-		if len(m.doubt) > 0 {
-			now = slices.DeleteFunc(now, func(u entitlements.Usage) bool {
+		l.part(m).shown += ln.Deltas
+		delete(m.doubt, ln.Key)
+	})
+	p.lines(lines, func(m *meter, _ *usage.Line) {
+		x := l.part(m)
+		if x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {
+			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
 				if u.Ref != m.ref && u.Ref != m.wallet {
 					return false
 				}
@@ -230,37 +270,89 @@ func (p *pending) answer(key Key, lines []usage.Line, usages []entitlements.Usag
 			})
 			return
 		}
-		at := slices.IndexFunc(parts, func(x part) bool { return x.m == m })
-		if at < 0 {
-			at = len(parts)
-			parts = append(parts, part{m, m.settled + m.answeredDeltas})
+		l.ready = true
+		if m.answeredOpen > 0 { // what those answers said goes with these
+			l.usages, m.kept = append(l.usages, m.kept...), nil
 		}
-		parts[at].settled += ln.Deltas
 	})
-	along = func(s *entitlements.Snapshot) *entitlements.Snapshot {
-		for _, x := range parts {
-			s = s.WithTally(x.m.ref, &x.m.tally, x.settled)
+	return l
+}
+
+// landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
+type landing struct {
+	pending *pending
+	key     Key
+	lines   []usage.Line
+	usages  []entitlements.Usage
+	parts   []*part
+	ready   bool // a part does not wait
+}
+
+type part struct {
+	meter *meter
+	shown float64 // of its tally, once all is applied
+	waits bool
+}
+
+func (l *landing) part(m *meter) *part {
+	for _, x := range l.parts {
+		if x.meter == m {
+			return x
 		}
-		return p.apply(key, s)
 	}
-	return now, along, func() {
-		p.apply(key, nil)
-		p.lines(lines, func(m *meter, ln *usage.Line) {
-			m.answeredOpen += ln.Accepted
-			m.answeredDeltas += ln.Deltas
-		})
-		p.lines(lines, func(m *meter, _ *usage.Line) {
-			if len(m.doubt) > 0 {
-				return
-			}
-			m.open -= m.answeredOpen
-			m.settled += m.answeredDeltas
-			m.answeredOpen, m.answeredDeltas = 0, 0
-			if m.open == 0 {
-				m.tally.Set(m.settled) // rounding apart, it is
-			}
-		})
+	x := &part{meter: m, shown: m.settled + m.answeredDeltas}
+	l.parts = append(l.parts, x)
+	return x
+}
+
+// along is the change of the snapshot that goes with the usages.
+func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
+	for _, x := range l.parts {
+		if !x.waits {
+			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
+		}
 	}
+	return l.pending.apply(l.key, s)
+}
+
+// done closes the lines.
+func (l *landing) done() {
+	p := l.pending
+	p.apply(l.key, nil)
+	p.lines(l.lines, func(m *meter, ln *usage.Line) {
+		m.answeredOpen += ln.Accepted
+		m.answeredDeltas += ln.Deltas
+	})
+	p.lines(l.lines, func(m *meter, _ *usage.Line) {
+		if l.part(m).waits {
+			return
+		}
+		m.open -= m.answeredOpen
+		m.settled += m.answeredDeltas
+		m.answeredOpen, m.answeredDeltas = 0, 0
+		if m.open == 0 {
+			m.tally.Set(m.settled) // rounding apart, it is
+		}
+	})
+}
+
+// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, for whose meters others were
+// answered that waited for them.
+func (p *pending) answeredMeanwhile(lines []usage.Line) map[Key][]usage.Line {
+	var by map[Key][]usage.Line
+	p.lines(lines, func(m *meter, ln *usage.Line) {
+		if m.answeredOpen == 0 {
+			return
+		}
+		if by == nil {
+			by = map[Key][]usage.Line{}
+		}
+		nothing := usage.Line{Record: ln.Record}
+		nothing.Key = "" // it stays in doubt, if it is
+		key := meterKey(&ln.Record)
+		by[key] = append(by[key], nothing)
+	})
+	return by
 }
 
 // apply marks a snapshot as one that the answer to a report of this client has made.
@@ -327,7 +419,7 @@ func (a *account) keepBack(held, next *entitlements.Snapshot) *entitlements.Snap
 		return next
 	}
 	for _, m := range a.meters {
-		if !m.flying {
+		if !m.flying() {
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/entcache/entcache/gql"
+	"github.com/entcache/entcache/usage"
 )
 
 // Usage reports usage, and shows what was reported. It is [Client].Usage.
@@ -39,8 +40,9 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if deref(in.IdempotencyKey) == "" {
 		in.IdempotencyKey = new(rand.Text())
 	}
-	keys := []Key{{CustomerID: in.CustomerId, ResourceID: deref(in.ResourceId)}}
-	reply, err := write(ctx, s.c, harmless, keys, func(ctx context.Context) (*gql.ReportUsageResponse, error) {
+	d := s.c.directly([]usage.Line{directLine(in.CustomerId, in.ResourceId, in.FeatureId, in.Value, in.UpdateBehavior, *in.IdempotencyKey)})
+	defer d.land()
+	reply, err := write(ctx, s.c, harmless, d.keys, func(ctx context.Context) (*gql.ReportUsageResponse, error) {
 		return gql.ReportUsage(ctx, s.c.api, in)
 	})
 	if errors.Is(err, ErrOffline) {
@@ -49,7 +51,7 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if err != nil {
 		return nil, err
 	}
-	s.c.wroteUsage(keys[0], &reply.ReportUsage)
+	d.answered([]ReportedUsage{reply.ReportUsage})
 	return &reply.ReportUsage, nil
 }
 
@@ -65,7 +67,7 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		return nil, badInput(call, fmt.Sprintf("%d reports: Stigg takes up to %d at once", len(usages), maxReports))
 	}
 	usages = slices.Clone(usages)
-	keys := make([]Key, 0, len(usages))
+	lines := make([]usage.Line, len(usages))
 	for i := range usages {
 		u := &usages[i]
 		if err := checkReport(fmt.Sprintf("%s: report %d", call, i), u.CustomerId, u.FeatureId, u.Value); err != nil {
@@ -74,11 +76,11 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		if deref(u.IdempotencyKey) == "" {
 			u.IdempotencyKey = new(rand.Text())
 		}
-		if k := (Key{CustomerID: u.CustomerId, ResourceID: deref(u.ResourceId)}); !slices.Contains(keys, k) {
-			keys = append(keys, k)
-		}
+		lines[i] = directLine(u.CustomerId, u.ResourceId, u.FeatureId, u.Value, u.UpdateBehavior, *u.IdempotencyKey)
 	}
-	reply, err := write(ctx, s.c, harmless, keys, func(ctx context.Context) (*gql.ReportUsageBulkResponse, error) {
+	d := s.c.directly(lines)
+	defer d.land()
+	reply, err := write(ctx, s.c, harmless, d.keys, func(ctx context.Context) (*gql.ReportUsageBulkResponse, error) {
 		return gql.ReportUsageBulk(ctx, s.c.api, gql.ReportUsageBulkInput{Usages: usages})
 	})
 	if errors.Is(err, ErrOffline) {
@@ -89,18 +91,11 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		return list, nil
 	}
 	if err != nil {
-		s.c.awaitRefresh(keys...) // those before the one that was refused may be counted
+		s.c.awaitRefresh(d.keys...) // those before the one that was refused may be counted
 		return nil, err
 	}
-	answers := reply.ReportUsageBulk
-	if len(answers) != len(usages) { // which answer is whose cannot be told
-		s.c.awaitRefresh(keys...)
-		return answers, nil
-	}
-	for i := range answers {
-		s.c.wroteUsage(Key{CustomerID: usages[i].CustomerId, ResourceID: deref(usages[i].ResourceId)}, &answers[i])
-	}
-	return answers, nil
+	d.answered(reply.ReportUsageBulk)
+	return reply.ReportUsageBulk, nil
 }
 
 // ReportEvents reports up to 1,000 raw events, which Stigg filters and aggregates into the usage of whatever features count them.

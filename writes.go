@@ -3,7 +3,6 @@ package entcache
 import (
 	"encoding/json"
 
-	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
 	syncer "github.com/entcache/entcache/sync"
 )
@@ -36,28 +35,6 @@ func (c *Client) wrote(key Key, set []json.RawMessage) {
 		return
 	}
 	s.Wrote(key, snapshot)
-}
-
-// wroteUsage applies the usage that the answer to a report for key carried, or waits for it when the answer does not say, or is
-// about another key.
-func (c *Client) wroteUsage(key Key, out *ReportedUsage) {
-	s := c.syncer()
-	if s == nil {
-		return
-	}
-	counted, usages := out.Usages()
-	if counted != key || out.CurrentUsage == nil {
-		s.AwaitRefresh(key)
-		return
-	}
-	if c.pending.account(key) != nil {
-		s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return c.pending.apply(key, s) })
-		c.pending.apply(key, nil)
-		return
-	}
-	for _, u := range usages {
-		s.WroteUsage(key, u)
-	}
 }
 
 func (c *Client) syncer() *syncer.Syncer {

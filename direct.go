@@ -1,0 +1,78 @@
+package entcache
+
+import (
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
+)
+
+// direct is a call that reports usage and waits for the answer, beside those of the meter: they may be for the same feature at the same
+// time, and then the answer to one may show the other. So it departs, is answered and lands as they do.
+type direct struct {
+	delivery
+	flight
+	keys []Key
+}
+
+// directLine is a report as the delivery sees it.
+func directLine(customer string, resource *string, feature string, value float64, b *UsageUpdateBehavior, key string) usage.Line {
+	ln := usage.Line{
+		Record:   usage.Record{Kind: usage.Delta, CustomerID: customer, ResourceID: deref(resource), FeatureID: feature, Value: value, Key: key},
+		Accepted: 1, Deltas: value,
+	}
+	if b != nil && *b == UsageSet {
+		ln.Kind, ln.Deltas = usage.Set, 0
+	}
+	return ln
+}
+
+// directly begins a call. It has to land, whatever becomes of it.
+func (c *Client) directly(lines []usage.Line) *direct {
+	d := &direct{delivery: delivery{c}, keys: keysOf(lines)}
+	if c.cfg.localUsage {
+		for i := range lines {
+			c.expect(meterKey(&lines[i].Record), lines[i].FeatureID, 0)
+		}
+	}
+	d.flight = d.depart(lines)
+	return d
+}
+
+// answered applies the answers, one for each line: the next check shows what was reported.
+func (d *direct) answered(answers []ReportedUsage) {
+	if d.c.cfg.localUsage {
+		for i := range d.lines {
+			ln := &d.lines[i]
+			d.c.pending.correct(meterKey(&ln.Record), ln.FeatureID, ln.Deltas) // until the answer can be applied
+		}
+	}
+	d.delivery.answered(d.flight, answers)
+	for i := range d.lines {
+		ln := &d.lines[i]
+		if ln.Kind == usage.Set && len(answers) == len(d.lines) && d.c.cfg.localUsage {
+			d.replaced(ln, &answers[i])
+		}
+		ln.Accepted, ln.Deltas = 0, 0 // settled, or to be settled by those that it waits for
+	}
+}
+
+// replaced applies the answer to a set also where others of its meter are on their way: what it replaced is not to be seen any more.
+func (d *direct) replaced(ln *usage.Line, answer *ReportedUsage) {
+	key := meterKey(&ln.Record)
+	counted, usages := answer.Usages()
+	s := d.c.syncer()
+	if s == nil || counted != key || answer.CurrentUsage == nil {
+		return
+	}
+	s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
+	d.c.pending.apply(key, nil)
+}
+
+// land ends the call.
+func (d *direct) land() {
+	d.landed(d.flight)
+	for i := range d.lines {
+		if ln := &d.lines[i]; ln.Accepted > 0 && d.c.cfg.localUsage { // not answered
+			d.c.unexpect(meterKey(&ln.Record), ln.FeatureID, 0)
+		}
+	}
+}
