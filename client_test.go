@@ -301,10 +301,18 @@ func TestHalfOpenStreamIsNoticed(t *testing.T) {
 		w.want(w.check("acme", "sso", 0), false, entcache.Fetched)
 		w.stigg.Faults().HalfOpen(true)
 		w.provision("acme", "growth") // the event is lost
-		w.after(45 * time.Second)
-		if s := w.client.Status(); s.State == entcache.StateLive {
-			t.Errorf("still Live 45s after the server went silent; last frame %v ago", time.Since(s.LastFrame))
+		silent := w.client.Status().LastFrame
+		w.after(time.Until(silent.Add(29 * time.Second)))
+		d := w.check("acme", "sso", 0)
+		w.want(d, false, entcache.Live)
+		if age := d.Age(); age < 28*time.Second {
+			t.Errorf("age %v, 29s after the last frame", age)
 		}
+		w.after(2 * time.Second)
+		if s := w.client.Status(); s.State == entcache.StateLive {
+			t.Errorf("still Live 31s after the server went silent; last frame %v ago", time.Since(s.LastFrame))
+		}
+		w.want(w.check("acme", "sso", 0), false, entcache.Stale)
 		w.stigg.Faults().HalfOpen(false)
 		w.after(time.Minute)
 		w.wantState(entcache.StateLive)

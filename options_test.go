@@ -226,6 +226,24 @@ func TestMaxStaleBoundsWhatIsServed(t *testing.T) {
 	})
 }
 
+// TestOutageIsBridgedForADay: that is the default.
+func TestOutageIsBridgedForADay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.want(w.check("acme", "seats", 1), true, entcache.Fetched)
+		w.stigg.Faults().Refuse(true)
+		w.stigg.Faults().CutSockets()
+		w.after(24*time.Hour - time.Minute)
+		w.want(w.check("acme", "seats", 1), true, entcache.Stale)
+		w.after(2 * time.Minute)
+		d, err := w.client.GetEntitlement(t.Context(), entcache.Query{CustomerID: "acme", FeatureID: "seats"})
+		w.want(d, false, entcache.Fallback)
+		if err == nil {
+			t.Error("a fallback without an explanation")
+		}
+	})
+}
+
 // A stream that is silent without being closed is Live until its deadline: the bound holds for those answers too.
 func TestMaxStaleBoundsLiveAnswersToo(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -102,8 +102,14 @@ func (s *sim) read(r *rand.Rand, reader int) {
 	case f == "seats" || f == "api-calls":
 		q.RequestedUsage = float64(r.IntN(4))
 	}
+	ctx := context.Background()
+	if r.IntN(4) == 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.IntN(2000))*time.Millisecond)
+		defer cancel()
+	}
 	_, resident := s.client.Peek(q)
-	s.see(reader, q, 0, 0, resident && k.CustomerID != s.mine)
+	s.seeWithin(ctx, reader, q, 0, 0, resident && k.CustomerID != s.mine)
 }
 
 // ask is the query of a plain check.
@@ -113,10 +119,22 @@ func ask(k entcache.Key, feature string) entcache.Query {
 
 // see asks, and writes down the answer, which must not be behind what this client wrote.
 func (s *sim) see(reader int, q entcache.Query, leastGrant, leastUsage int, mustNotWait bool) entcache.Decision {
+	return s.seeWithin(context.Background(), reader, q, leastGrant, leastUsage, mustNotWait)
+}
+
+// seeWithin is see for as long as ctx says.
+func (s *sim) seeWithin(ctx context.Context, reader int, q entcache.Query, leastGrant, leastUsage int, mustNotWait bool) entcache.Decision {
 	k := q.Key()
 	began, dark, shut := time.Now(), s.isDark(), s.isShut()
-	d, err := s.client.GetEntitlement(context.Background(), q)
+	d, err := s.client.GetEntitlement(ctx, q)
 	now := time.Now()
+	if end, ok := ctx.Deadline(); ok && now.After(end) && now.After(began) {
+		s.fail("a check of %v ended %v after its ctx", k, now.Sub(end))
+	}
+	// A fetch takes its time, unless it is answered hard upon something else on the same connection.
+	if took := now.Sub(began); d.Origin == entcache.Live && took > 0 || d.Origin == entcache.Fetched && took == 0 && s.net.lastFetch().Before(began) {
+		s.fail("a check of %v says %v: it took %v, and the last fetch was sent at %v", k, d.Origin, took, clockOf(s.net.lastFetch()))
+	}
 	if took := now.Sub(began); mustNotWait && took > 0 {
 		s.fail("a check of %v, which is resident, waited %v", k, took)
 	}

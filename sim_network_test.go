@@ -58,6 +58,16 @@ func (n *network) cut() {
 	clear(n.open)
 }
 
+// lastFetch is when the last fetch was sent.
+func (n *network) lastFetch() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.fetches) == 0 {
+		return time.Time{}
+	}
+	return n.fetches[len(n.fetches)-1]
+}
+
 // hush is told that from now on nothing may be sent.
 func (n *network) hush() {
 	n.mu.Lock()

@@ -32,12 +32,12 @@ import (
 //  2. when the network has healed and the server is quiet, what is being read equals the server within Status().Bound; and what
 //     a calm network has to tell arrives at once;
 //  3. what is said to be confirmed as of some moment was so at that moment, no answer but a fallback is older than WithMaxStale,
-//     and nothing is Live while no stream can be, or past its validUntil;
+//     nothing is Live while no stream can be, or past its validUntil, and what is said to be fetched was;
 //  4. a read that began after a write of the same client had returned shows it, unless it says Stale or Fallback;
 //  5. no window of time has more fetches than the budget allows, and none falls into a pause that the server asked for;
-//  6. a check of a resident customer to whom nobody here writes never waits;
-//  7. after Close, at any moment, nothing is sent, however long one waits; the bubble ends only when every goroutine and
-//     connection is gone.
+//  6. a check of a resident customer to whom nobody here writes never waits, and none outlives its ctx;
+//  7. after Close, at any moment, nothing is sent, however long one waits, and once what was on its way has arrived no goroutine
+//     and no connection is left.
 //
 // ENTCACHE_SIM_SEEDS is how many seeds to run (default 200, 40 under the race detector), ENTCACHE_SIM_SEED the only one. Seeds run
 // side by side, one on each processor. A failure names its seed, and with -artifacts it leaves the whole trace.
@@ -70,7 +70,7 @@ func simSeeds() uint64 {
 	if raceDetector {
 		return 40
 	}
-	return 200
+	return simtest.Usual
 }
 
 const (
@@ -256,8 +256,14 @@ func (s *sim) run() {
 	defer func() {
 		s.client.Close()
 		s.stigg.Close()
+		time.Sleep(2 * longestWay) // what is on its way is not ours to hurry
+		synctest.Wait()
+		left := simtest.Left()
 		// Whatever timer is left has its way, and what is sent arrives nowhere; time stands still once this goroutine has ended.
 		time.Sleep(time.Hour)
+		if left != "" && !s.Failed() {
+			s.fail("after Close there are left:\n%s", left)
+		}
 	}()
 	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
 	s.client.Start(ctx)

@@ -47,8 +47,9 @@ func (e Entitlement) usage() record {
 	return r
 }
 
-// periodOver reports whether the usage belongs to a period that ended before now. A wallet's usage is what it has paid out in
-// all, so it does not start again by itself: the end of its period asks the server instead (see NewSnapshot).
+// periodOver reports whether the usage belongs to a period that ended before now (rule 9 of package syncer). A wallet's usage is
+// what it has paid out in all, so it does not start again by itself: the end of its period asks the server instead (see
+// NewSnapshot).
 func (r *record) periodOver(now Instant) bool {
 	return r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit
 }

@@ -10,6 +10,7 @@ import (
 )
 
 var (
+	// Rule 8 of package syncer: what lacks a part is an error, never fewer entitlements.
 	errMissing = errors.New("required field is missing")
 	errMoment  = errors.New("unreadable moment")
 )

@@ -144,7 +144,7 @@ func (b *budget) refund() {
 	b.granted--
 }
 
-// throttled is told of a 429. Several that answer requests of the same moment halve the rate once.
+// throttled is told of a 429 (scenario 4). Several that answer requests of the same moment halve the rate once.
 func (b *budget) throttled(retryAfter time.Duration) {
 	const same = time.Second
 	now := time.Now()

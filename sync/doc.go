@@ -6,7 +6,7 @@
 // # The order of things
 //
 // What a reader sees of one key never goes back. These rules decide what may replace what. Rules 2 to 5 and 10 are order.go, 1 and
-// 4 ledger.go, 6 stamps.go, 7 events.go; comments there give the numbers.
+// 4 ledger.go, 6 stamps.go, 7 events.go, 8 package gql, 9 package entitlements; comments there give the numbers.
 //
 //  1. The store decides who is resident, never which value is current. Every change is a compare-and-swap of the belief.
 //  2. A full set is a state, ordered by its newest entitlementUpdatedAt against the newest ever held for that key. Newer
@@ -54,6 +54,8 @@
 // is one generation, and a confirmation is good for the poll interval.
 //
 // # Failure scenarios
+//
+// Comments here give the numbers.
 //
 //  1. The stream cannot be opened, or ends for any reason (a close code, a subscription's complete or error, silence beyond the
 //     dead-peer deadline): what is resident is Stale and served; backoff with full jitter, each wait uniform between

@@ -48,7 +48,7 @@ func (s *Syncer) handle(e entitlements.Event) {
 		s.counts.skipped.Add(1)
 	case entitlements.EventUnknown:
 		s.counts.unknown.Add(1)
-	case entitlements.EventUnreadable:
+	case entitlements.EventUnreadable: // scenario 6
 		s.counts.unreadable.Add(1)
 		if e.Key.CustomerID != "" {
 			s.doubt(e.Key, inDoubt)

@@ -57,5 +57,6 @@ func (s *Syncer) release() {
 	}
 }
 
-// brakeAfter is how many fetches in a row must have failed for revalidation to slow down, and for a miss to be tried only once.
+// brakeAfter is how many fetches in a row must have failed for revalidation to slow down, and for a miss to be tried only once
+// (scenario 5).
 const brakeAfter = 3

@@ -246,7 +246,7 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	close(f.done)
 }
 
-// crash ends the flight with an error, and lets the key back off.
+// crash ends the flight with an error, and lets the key back off (scenario 3).
 func (s *Syncer) crash(f *flight, err error) {
 	s.counts.failures.Add(1)
 	s.mu.Lock()

@@ -2,9 +2,9 @@ package syncer
 
 import "github.com/entcache/entcache/entitlements"
 
-// ledger is where what arrives meets what is held and what is in the air: the part of a Syncer that decides what is believed.
-// Syncer.mu guards it, apart from evicted. It knows no clock, no goroutine and no network, so that a test can replay what it
-// went through step by step (replay_test.go).
+// ledger is where what arrives meets what is held and what is in the air: the part of a Syncer that decides what is believed
+// (rule 1). Syncer.mu guards it, apart from evicted. It knows no clock, no goroutine and no network, so that a test can replay what
+// it went through step by step (replay_test.go).
 type ledger struct {
 	store   Store
 	stamps  *stamps

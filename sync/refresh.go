@@ -29,9 +29,9 @@ type refresher struct {
 	failed  map[entitlements.Key]struct{}             // keys of this pass whose fetch failed, and that nothing has settled since
 }
 
-// passShare is the share of the refreshes that the pass is sure of: while both wait, at most three that somebody asked for begin
-// before the next one of the pass. With one in two, a long pass would let through half as many questions, for the sake of a bound
-// that only a flood stretches. Without a share, whoever asks often enough would keep everybody else Stale for ever.
+// passShare is the share of the refreshes that the pass is sure of (scenario 8): while both wait, at most three that somebody asked
+// for begin before the next one of the pass. With one in two, a long pass would let through half as many questions, for the sake of
+// a bound that only a flood stretches. Without a share, whoever asks often enough would keep everybody else Stale for ever.
 const passShare = 4
 
 func (r *refresher) init() {

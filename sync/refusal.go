@@ -8,7 +8,7 @@ import (
 // probation is how long after a refusal that was not confirmed the next one needs no confirmation.
 const probation = time.Minute
 
-// refusal is what fetches say against the API key. One refused fetch may be a gateway's mistake, and to believe it would cost
+// refusal is what fetches say against the API key (scenario 2). One refused fetch may be a gateway's mistake, and to believe it would cost
 // five minutes of Off. So the first is a question, which the next stream (or, without one, CheckKey) answers: if that is refused
 // too, the key is. If not, it is believed to be good, on probation: a fetch that is refused within a minute, or before any fetch
 // has been answered, needs no confirmation. A server that takes the stream and refuses fetches thus costs one reconnect, and

@@ -37,6 +37,7 @@ type network struct {
 	open    *wire                // the stream that is open, as the server sees it
 	backlog []entitlements.Event // of the stream before: they arrive right after the next is open
 	frame   instant              // when the last frame arrived
+	failed  time.Time            // when a request last failed
 }
 
 // way is how long a message takes.
@@ -49,6 +50,16 @@ func (n *network) way(r *rand.Rand) time.Duration {
 }
 
 func (n *network) Fetch(ctx context.Context, k key) (*entitlements.Snapshot, error) {
+	set, err := n.fetch(ctx, k)
+	if err != nil {
+		n.sim.mu.Lock()
+		n.failed = time.Now()
+		n.sim.mu.Unlock()
+	}
+	return set, err
+}
+
+func (n *network) fetch(ctx context.Context, k key) (*entitlements.Snapshot, error) {
 	s := n.sim
 	s.mu.Lock()
 	n.asked++

@@ -27,7 +27,7 @@ import (
 //
 // ENTCACHE_SIM_SEEDS is how many seeds to run (default 200), ENTCACHE_SIM_SEED the only one.
 func TestSim(t *testing.T) {
-	first, seeds := simtest.Seeds(t, 200)
+	first, seeds := simtest.Seeds(t, simtest.Usual)
 	for seed := first; seed < first+seeds; seed++ {
 		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
@@ -96,6 +96,7 @@ type sim struct {
 	store *memory
 	wg    sync.WaitGroup
 	quiet chan struct{}
+	left  string // goroutines, after Close
 
 	mu      sync.Mutex // guards the following
 	stigg   stigg
@@ -176,6 +177,8 @@ func (s *sim) run() {
 	s.wg.Wait()
 	s.converge()
 	s.sync.Close()
+	synctest.Wait() // what has been joined may still be about to end; time stands still
+	s.left = simtest.Left()
 	s.mu.Lock()
 	done := len(s.lines)
 	s.mu.Unlock()
@@ -193,6 +196,9 @@ func simulate(t *testing.T, seed uint64) {
 	err := judge(s.manner, s.states, s.lines)
 	if err == nil {
 		err = replay(s.states, s.lines)
+	}
+	if err == nil && s.left != "" {
+		err = fmt.Errorf("after Close there are left:\n%s", s.left)
 	}
 	if err == nil && s.network.open != nil {
 		err = errors.New("a stream is open after Close")
@@ -225,15 +231,24 @@ func (s *sim) converge() {
 	} else {
 		s.sync.KeyChanged()
 	}
-	for end := time.Now().Add(reconnect); time.Now().Before(end); time.Sleep(s.pause(r.IntN, 3*time.Second)) {
-		s.readAll()
+	read := func(until time.Time, enough func() bool) {
+		for time.Now().Before(until) && !enough() {
+			s.readAll()
+			time.Sleep(s.pause(r.IntN, max(1, min(3*time.Second, time.Until(until)))))
+		}
 	}
+	read(time.Now().Add(reconnect), func() bool { return s.sync.Status().State == Live })
+	// A key whose fetch has failed is left alone for up to 30 s. Where none has, the bound holds from now on.
+	const backoff = 30 * time.Second
 	s.mu.Lock()
-	s.add(line{Do: "bound", Text: s.sync.Status().Bound.String()})
+	failed := s.network.failed
 	s.mu.Unlock()
-	for end := time.Now().Add(s.sync.Status().Bound); time.Now().Before(end); time.Sleep(s.pause(r.IntN, 3*time.Second)) {
-		s.readAll()
-	}
+	read(failed.Add(backoff), func() bool { return false })
+	bound := s.sync.Status().Bound
+	s.mu.Lock()
+	s.add(line{Do: "bound", Text: bound.String()})
+	s.mu.Unlock()
+	read(time.Now().Add(bound+2*simLongestWay), func() bool { return false })
 	s.mu.Lock()
 	s.add(line{Do: "final", Text: s.sync.Status().State.String()})
 	s.mu.Unlock()

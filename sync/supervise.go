@@ -20,7 +20,7 @@ type slow interface {
 // subscribeTimeout bounds opening a stream: dial, handshake, acknowledgement.
 const subscribeTimeout = 30 * time.Second
 
-// supervise keeps a stream open for as long as the syncer lives. It is the only goroutine that opens, reads or closes one, and
+// supervise keeps a stream open for as long as the syncer lives (scenario 1). It is the only goroutine that opens, reads or closes one, and
 // the only one that applies events.
 func (s *Syncer) supervise(ctx context.Context) {
 	wait := retry.New(s.cfg.ReconnectMin/2, s.cfg.ReconnectMin, s.cfg.ReconnectMax)
@@ -101,7 +101,7 @@ func (s *Syncer) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// off is the state in which the key is refused: serve what we have, say so, and probe now and then.
+// off is the state in which the key is refused (scenario 2): serve what we have, say so, and probe now and then.
 func (s *Syncer) off(ctx context.Context, err error) {
 	if s.lost(Off, err) {
 		s.log.Error("API key refused; serving what is held, which is stale", "err", err)

@@ -43,7 +43,7 @@ const (
 )
 
 const (
-	// safetyFactor stretches the poll interval while a stream is Live.
+	// safetyFactor stretches the poll interval while a stream is Live, which may lose events (scenario 7).
 	safetyFactor = 10
 	// idleAfter is how long after its last read a key is no longer kept current: its next read revalidates it.
 	idleAfter = 10 * time.Minute

@@ -66,6 +66,7 @@ var parts = []part{
 	// porcupine for an independent judge of histories: in a module that nobody who uses the library requires.
 	{dir: "bench/internal/linear", tests: []string{rootPackage, "entitlements", "emulator", porcupine}},
 	{dir: "contrib", may: []string{rootPackage, "entitlements", "emulator"}, any: true},
+	{dir: "internal/planted", tests: []string{"internal/simtest"}},
 	{dir: "internal/repo"},
 	{dir: "internal/simtest"},
 	{dir: "internal/tools"},

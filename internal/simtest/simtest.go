@@ -8,10 +8,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
+
+// Usual is how many seeds a simulation runs that nobody tells otherwise. internal/planted wants every bug found among them.
+const Usual = 200
 
 // Seeds returns the first seed to run and how many: usual of them, unless ENTCACHE_SIM_SEEDS says how many or ENTCACHE_SIM_SEED
 // names a single one.
@@ -57,6 +62,27 @@ func Act(r *rand.Rand, longest time.Duration, quiet <-chan struct{}, step func()
 // Rest is a while of at most longest, and never none.
 func Rest(pick func(int) int, longest time.Duration) time.Duration {
 	return time.Duration(pick(int(longest))) + 1
+}
+
+// Left returns the stacks of all goroutines but the calling one that are in the same bubble of testing/synctest, and empty when there
+// are none. A bubble does not end before they do, but one that only sleeps ends in time, if time goes on: a caller who waits for
+// what is late has to look before.
+func Left() string {
+	all := make([]byte, 1<<20)
+	own, rest, _ := strings.Cut(string(all[:runtime.Stack(all, true)]), "\n\n")
+	_, bubble, ok := strings.Cut(own, ", synctest bubble ")
+	if !ok {
+		panic("simtest: Left is called outside a bubble")
+	}
+	bubble, _, _ = strings.Cut(bubble, "]")
+	var left []string
+	for stack := range strings.SplitSeq(rest, "\n\n") {
+		head, _, _ := strings.Cut(stack, "\n")
+		if strings.HasSuffix(head, ", synctest bubble "+bubble+"]:") && !strings.Contains(stack, "testing/synctest.") {
+			left = append(left, stack)
+		}
+	}
+	return strings.Join(left, "\n\n")
 }
 
 // Kept reports whether what a test leaves in its ArtifactDir is still there after it: without -artifacts it is removed.
