@@ -76,9 +76,9 @@ func (b *bench) live() {
 	custom := []props{{"feature": props{"featureId": "exports", "usageLimit": 42, "resetPeriod": "WEEK", "weeklyResetPeriodConfiguration": props{"accordingTo": "EveryMonday"}}}}
 
 	// A customer with a coupon and a subscription with everything, of which everything is going to change.
-	b.drive("provisionCustomer", props{"customerId": "acme", "name": "Acme", "email": "a@acme.test", "billingId": "bill", "couponRefId": "launch", "additionalMetaData": metadata, "subscriptionParams": nil})
+	b.drive("provisionCustomer", props{"customerId": "acme", "name": "Acme", "email": "a@acme.test", "billingId": "bill", "awsMarketplaceCustomerId": "aws", "couponRefId": "launch", "additionalMetaData": metadata, "subscriptionParams": nil})
 	b.drive("provisionSubscriptionV2", props{
-		"customerId": "acme", "planId": "starter", "subscriptionId": "paid", "paymentCollectionMethod": "INVOICE", "billingCountryCode": "FR", "additionalMetaData": metadata,
+		"customerId": "acme", "planId": "starter", "subscriptionId": "paid", "billingId": "sub_1", "paymentCollectionMethod": "INVOICE", "billingCountryCode": "FR", "additionalMetaData": metadata,
 		"addons": []props{{"addonId": "extra-seats", "quantity": 2}}, "billableFeatures": []props{{"featureId": "seats", "quantity": 7}},
 		"priceOverrides": overrides, "entitlements": custom,
 	})
@@ -102,7 +102,7 @@ func (b *bench) live() {
 	// Checkouts: one with all that can be ordered, one that was paid.
 	b.drive("provisionCustomer", props{"customerId": "hooli", "subscriptionParams": nil})
 	b.drive("provisionSubscriptionV2", props{
-		"customerId": "hooli", "resourceId": "r", "planId": "starter", "subscriptionId": "ordered", "billingPeriod": "ANNUALLY", "billingCountryCode": "FR", "additionalMetaData": metadata,
+		"customerId": "hooli", "resourceId": "r", "planId": "starter", "subscriptionId": "ordered", "billingId": "sub_2", "paymentCollectionMethod": "CHARGE", "billingPeriod": "ANNUALLY", "billingCountryCode": "FR", "additionalMetaData": metadata,
 		"addons": []props{{"addonId": "extra-seats", "quantity": 3}}, "billableFeatures": []props{{"featureId": "seats", "quantity": 8}}, "priceOverrides": overrides,
 		"entitlements": custom, "appliedCoupon": props{"couponId": "ten-off"}, "startDate": at(3 * day), "cancellationDate": at(400 * day),
 		"scheduleStrategy": "END_OF_BILLING_MONTH", "billingCycleAnchor": "NOW", "skipTrial": true,

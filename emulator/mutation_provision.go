@@ -53,6 +53,7 @@ func (m *mutation) ProvisionCustomer(args wire.MutationProvisionCustomerArgs) (*
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
+	setIf(&c.marketplaceID, in.AwsMarketplaceCustomerID)
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}

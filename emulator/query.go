@@ -200,7 +200,7 @@ func (q *query) Products(wire.QueryProductsArgs) (*wire.ProductConnection, error
 	defer q.e.mu.Unlock()
 	edges := []*wire.ProductEdge{}
 	for i := range q.e.state.index.catalog.Products {
-		edges = append(edges, &wire.ProductEdge{Node: productOf(&q.e.state.index.catalog.Products[i])})
+		edges = append(edges, &wire.ProductEdge{Node: productOf(q.e.state.index, &q.e.state.index.catalog.Products[i])})
 	}
 	return &wire.ProductConnection{Edges: &edges}, nil
 }
