@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -15,7 +16,8 @@ type held struct {
 }
 
 // Subscriptions searches all subscriptions, ended ones included. Without sorting, the oldest come first.
-func (q *query) Subscriptions(args wire.QuerySubscriptionsArgs) (*wire.SubscriptionQueryConnection, error) {
+func (*query) Subscriptions(ctx context.Context, args wire.QuerySubscriptionsArgs) (*wire.SubscriptionQueryConnection, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	now := q.e.now()
