@@ -65,6 +65,10 @@ type (
 	SubscriptionAddonInput = gql.SubscriptionAddonInput
 	// BillableFeatureInput is how many units of a feature are bought.
 	BillableFeatureInput = gql.BillableFeatureInput
+	// PriceOverrideInput is a price that was agreed with this customer.
+	PriceOverrideInput = gql.PriceOverrideInput
+	// TrialOverrideConfigurationInput says whether a subscription is a trial, whatever its plan says.
+	TrialOverrideConfigurationInput = gql.TrialOverrideConfigurationInput
 	// SubscriptionCouponInput is a coupon, or a discount made for this subscription.
 	SubscriptionCouponInput = gql.SubscriptionCouponInput
 	// EstimateSubscriptionInput names the customer and the plan.
@@ -129,11 +133,24 @@ const (
 	BillingAnnually = gql.BillingPeriodAnnually
 )
 
+// When a change of a subscription takes effect.
+const (
+	ScheduleImmediately = gql.ScheduleStrategyImmediate
+	ScheduleAtPeriodEnd = gql.ScheduleStrategyEndOfBillingPeriod // of what is paid for
+	ScheduleAtMonthEnd  = gql.ScheduleStrategyEndOfBillingMonth  // within a period that is longer, such as a year
+)
+
 // When a cancellation takes effect.
 const (
 	CancelAtPeriodEnd = gql.SubscriptionCancellationTimeEndOfBillingPeriod // the default
 	CancelImmediately = gql.SubscriptionCancellationTimeImmediate
 	CancelOnDate      = gql.SubscriptionCancellationTimeSpecificDate // EndDate says which
+)
+
+// What becomes of the entitlements of a subscription that is cancelled.
+const (
+	CancelByDefault = gql.SubscriptionCancellationActionDefault            // as the settings of the product have it
+	CancelRevoking  = gql.SubscriptionCancellationActionRevokeEntitlements // nothing follows it
 )
 
 // How long a promotion lasts.

@@ -88,7 +88,7 @@ var (
 // apiCurrencies are those that the API can say.
 var apiCurrencies = sync.OnceValue(func() map[string]bool {
 	codes := map[string]bool{}
-	if parsed, err := parsedSchema(); err == nil {
+	if parsed, err := boundSchema(); err == nil {
 		if enum, ok := parsed.AST().Types["Currency"].(*ast.EnumTypeDefinition); ok {
 			for _, v := range enum.EnumValuesDefinition {
 				codes[v.EnumValue] = true

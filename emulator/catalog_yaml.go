@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -19,13 +20,15 @@ func DemoCatalogYAML() string { return demoYAML }
 
 // DemoCatalog returns a fresh copy of the built-in catalog. It panics if the embedded text is broken, which a test
 // excludes.
-func DemoCatalog() *Catalog {
+func DemoCatalog() *Catalog { return parsedDemo().clone() }
+
+var parsedDemo = sync.OnceValue(func() *Catalog {
 	c, err := ParseCatalog([]byte(demoYAML))
 	if err != nil {
 		panic("emulator: demo catalog: " + err.Error())
 	}
 	return c
-}
+})
 
 // ParseCatalog reads a catalog from YAML. It is strict: unknown fields, wrong types, doubled ids and references to
 // nothing are errors that name line and field, each a [*CatalogError]. Of what is not the YAML of a catalog the first problem is

@@ -13,11 +13,12 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 	w := &wire.Customer{
 		ID: wire.ID(c.id), RefID: c.id, CustomerID: c.id,
 		Name: optional(c.name), Email: optional(c.email), BillingID: optional(c.billingID),
-		AdditionalMetaData:    metadata(c.metadata),
-		CreatedAt:             optionalTime(c.createdAt),
-		UpdatedAt:             wire.NewDateTime(c.updatedAt),
-		HasActiveSubscription: len(c.live(now)) > 0,
-		HasPaymentMethod:      c.paymentMethod,
+		AwsMarketplaceCustomerID: optional(c.marketplaceID),
+		AdditionalMetaData:       metadata(c.metadata),
+		CreatedAt:                optionalTime(c.createdAt),
+		UpdatedAt:                wire.NewDateTime(c.updatedAt),
+		HasActiveSubscription:    len(c.live(now)) > 0,
+		HasPaymentMethod:         c.paymentMethod,
 	}
 	subs := []*wire.CustomerSubscription{}
 	for _, s := range c.live(now) {
@@ -34,14 +35,27 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 	trialed := []*wire.TrialedPlan{}
 	for _, s := range c.subs {
 		if s.began() {
-			trialed = append(trialed, &wire.TrialedPlan{PlanRefID: optional(s.planID), ProductRefID: optional(s.productID)})
+			trialed = append(trialed, &wire.TrialedPlan{
+				PlanID: optional(s.planID), PlanRefID: optional(s.planID), ProductID: optional(s.productID), ProductRefID: optional(s.productID),
+			})
 		}
 	}
 	w.TrialedPlans = &trialed
+	eligible := []*wire.EligibleForTrial{}
+	for i := range e.state.index.catalog.Products {
+		p := &e.state.index.catalog.Products[i]
+		eligible = append(eligible, &wire.EligibleForTrial{ProductID: &p.ID, ProductRefID: &p.ID, Eligible: e.state.index.trialLeft(c, p.ID)})
+	}
+	w.EligibleForTrial = &eligible
 	if c.coupon != nil {
 		w.Coupon = e.couponOf(c.coupon)
 	}
 	return w
+}
+
+// trialLeft reports whether a plan of the product has a trial that the customer did not begin yet.
+func (ix *index) trialLeft(c *customer, productID string) bool {
+	return slices.ContainsFunc(ix.catalog.Plans, func(p Plan) bool { return p.Product == productID && p.Trial != nil && !c.trialed(p.ID) })
 }
 
 // subscriptionOf returns one subscription of the customer w, which is made when it is nil.
@@ -63,6 +77,7 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		EndDate:                   optionalTime(s.endAt),
 		EffectiveEndDate:          optionalTime(s.endAt),
 		TrialEndDate:              optionalTime(s.trialEnd),
+		BillingID:                 optional(s.billingID),
 		CurrentBillingPeriodStart: optionalTime(start),
 		CurrentBillingPeriodEnd:   optionalTime(end),
 	}
@@ -79,6 +94,9 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 	}
 	sub.ScheduledUpdates, sub.FutureUpdates = &updates, &future
 	sub.Prices, sub.TotalPrice = pricesOfSubscription(c, s, now)
+	if s.collection != "" {
+		sub.PaymentCollectionMethod = &s.collection
+	}
 	if s.cancelled {
 		sub.CancellationDate = optionalTime(s.endAt)
 	}
@@ -104,8 +122,18 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 	return sub
 }
 
-func (s *subscription) pricingType() wire.PricingType {
-	return wire.PricingType(strings.ToUpper(s.index.plans[s.planID].Pricing))
+func (s *subscription) pricingType() wire.PricingType { return *s.index.plans[s.planID].pricingType() }
+
+func (p *Plan) pricingType() *wire.PricingType {
+	return new(wire.PricingType(strings.ToUpper(p.Pricing)))
+}
+
+// pricingType is FREE for an add-on without prices.
+func (a *Addon) pricingType() *wire.PricingType {
+	if len(a.Prices) == 0 {
+		return new(wire.PricingTypeFree)
+	}
+	return new(wire.PricingTypePaid)
 }
 
 func (e *Emulator) promotionOf(p *promotion) *wire.PromotionalEntitlement {
@@ -129,18 +157,29 @@ func (e *Emulator) promotionOf(p *promotion) *wire.PromotionalEntitlement {
 	return w
 }
 
-func productOf(p *Product) *wire.Product {
-	return &wire.Product{
+func productOf(ix *index, p *Product) *wire.Product {
+	w := &wire.Product{
 		RefID: p.ID, DisplayName: optional(p.Name), Description: optional(p.Description),
 		ProductSettings: &wire.ProductSettings{},
 	}
+	if d := ix.plans[p.DowngradePlan]; d != nil {
+		// Without what it grants and costs: it would lead back to this product, and so on for ever.
+		own := *w
+		own.ProductSettings = &wire.ProductSettings{}
+		w.DowngradePlan = &wire.Plan{
+			ID: wire.ID(d.ID), RefID: d.ID, DisplayName: d.Name, Description: optional(d.Description),
+			Product: &own, VersionNumber: int32(d.Version), PricingType: d.pricingType(),
+		}
+		w.ProductSettings.DowngradePlan = w.DowngradePlan
+	}
+	return w
 }
 
 func planOf(ix *index, p *Plan) *wire.Plan {
 	w := &wire.Plan{
 		ID: wire.ID(p.ID), RefID: p.ID, DisplayName: p.Name, Description: optional(p.Description),
-		Product: productOf(ix.products[p.Product]), VersionNumber: int32(p.Version),
-		PricingType: new(wire.PricingType(strings.ToUpper(p.Pricing))),
+		Product: productOf(ix, ix.products[p.Product]), VersionNumber: int32(p.Version),
+		PricingType: p.pricingType(),
 	}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, p.ID, p.Entitlements)
 	w.Prices, w.OveragePrices = pricesOf(ix, p.Prices), &[]*wire.Price{}
@@ -174,7 +213,7 @@ func planOf(ix *index, p *Plan) *wire.Plan {
 }
 
 func addonOf(ix *index, a *Addon) *wire.Addon {
-	w := &wire.Addon{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description)}
+	w := &wire.Addon{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description), PricingType: a.pricingType()}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, a.ID, a.Entitlements)
 	w.Prices, w.OveragePrices = pricesOf(ix, a.Prices), &[]*wire.Price{}
 	return w

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // Coupons lists the coupons of the catalog, in its order. The connection has no cursors; those that paging takes are as elsewhere.
-func (q *query) Coupons(args wire.QueryCouponsArgs) (*wire.CouponConnection, error) {
+func (*query) Coupons(ctx context.Context, args wire.QueryCouponsArgs) (*wire.CouponConnection, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	var found []*Coupon

@@ -1,13 +1,15 @@
 package emulator
 
 import (
+	"context"
 	"github.com/shopspring/decimal"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // ConsumeCredits draws on a wallet directly. Its idempotency key is required, and works as that of a usage report.
-func (m *mutation) ConsumeCredits(args wire.MutationConsumeCreditsArgs) (*wire.CreditConsumptionResponse, error) {
+func (*mutation) ConsumeCredits(ctx context.Context, args wire.MutationConsumeCreditsArgs) (*wire.CreditConsumptionResponse, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	return m.e.consumeCredits(args.Input)
@@ -15,7 +17,8 @@ func (m *mutation) ConsumeCredits(args wire.MutationConsumeCreditsArgs) (*wire.C
 
 // ConsumeCreditsAsync consumes each in order. Here it is done when the answer comes, and what the real API would find out
 // later, such as a customer that does not exist, is passed over.
-func (m *mutation) ConsumeCreditsAsync(args wire.MutationConsumeCreditsAsyncArgs) (*string, error) {
+func (*mutation) ConsumeCreditsAsync(ctx context.Context, args wire.MutationConsumeCreditsAsyncArgs) (*string, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	for _, in := range args.Input.Consumptions {
@@ -63,7 +66,8 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 }
 
 // CreditBalanceSummary lists the wallets of a key, or the one asked for.
-func (q *query) CreditBalanceSummary(args wire.QueryCreditBalanceSummaryArgs) (*wire.CreditBalanceSummary, error) {
+func (*query) CreditBalanceSummary(ctx context.Context, args wire.QueryCreditBalanceSummaryArgs) (*wire.CreditBalanceSummary, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.Input

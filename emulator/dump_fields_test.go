@@ -26,8 +26,8 @@ var forgotten = map[reflect.Type]struct {
 		"held": "set only while the lock is held", "stamps": "configuration",
 	}},
 	reflect.TypeFor[clock]():    {"ahead", nil},
-	reflect.TypeFor[customer](): {"id name email billingID coupon couponAt paymentMethod metadata createdAt updatedAt archived subs promos checkouts overrides scopes", nil},
-	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country metadata createdAt startAt " +
+	reflect.TypeFor[customer](): {"id name email billingID marketplaceID coupon couponAt paymentMethod metadata createdAt updatedAt archived subs promos checkouts overrides scopes", nil},
+	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country billingID collection metadata createdAt startAt " +
 		"anchor billed trialEnd convert endAt cancelled follow changes successor before", nil},
 	reflect.TypeFor[ending]():     {"at cancelled follow", nil},
 	reflect.TypeFor[addonCount](): {"id quantity", nil},
@@ -35,8 +35,8 @@ var forgotten = map[reflect.Type]struct {
 	reflect.TypeFor[promotion]():  {"id entitlement startedAt endsAt revoked hidden", nil},
 	reflect.TypeFor[checkout]():   {"Checkout productID order", nil},
 	reflect.TypeFor[Checkout]():   {"ID URL CustomerID ResourceID PlanID CreatedAt", nil},
-	reflect.TypeFor[order](): {"id planID resourceID addons custom quantities period priceOverrides coupon country metadata startAt endAt strategy resetAnchor skipTrial " +
-		"trial trialEnd trialConvert", map[string]string{"invoiced": "an order that is invoiced never waits; carried all the same"}},
+	reflect.TypeFor[order](): {"id planID resourceID addons custom quantities period priceOverrides coupon country billingID collection metadata startAt endAt strategy resetAnchor skipTrial " +
+		"trial trialEnd trialConvert", nil},
 	reflect.TypeFor[overrideKey]():                           {"resourceID ref", nil},
 	reflect.TypeFor[override]():                              {"entitlement denied setAt", nil},
 	reflect.TypeFor[ref]():                                   {"id credit", nil},

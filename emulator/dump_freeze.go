@@ -56,7 +56,7 @@ func (f *freezing) catalog(ix *index) int {
 
 func (f *freezing) customer(c *customer) savedCustomer {
 	out := savedCustomer{
-		ID: c.id, Name: c.name, Email: c.email, BillingID: c.billingID, Coupon: c.coupon, CouponAt: c.couponAt.UTC(), PaymentMethod: c.paymentMethod,
+		ID: c.id, Name: c.name, Email: c.email, BillingID: c.billingID, MarketplaceID: c.marketplaceID, Coupon: c.coupon, CouponAt: c.couponAt.UTC(), PaymentMethod: c.paymentMethod,
 		Metadata: c.metadata, CreatedAt: c.createdAt.UTC(), UpdatedAt: c.updatedAt.UTC(), Archived: c.archived,
 	}
 	for _, s := range c.subs {
@@ -85,6 +85,7 @@ func (f *freezing) subscription(s *subscription) savedSubscription {
 		ID: s.id, PlanID: s.planID, ProductID: s.productID, ResourceID: s.resourceID, Catalog: f.catalog(s.index),
 		Addons: frozenAddons(s.addons), Custom: s.custom, Quantities: s.quantities, Period: s.period,
 		PriceOverrides: frozenPrices(s.priceOverrides), Coupon: s.coupon, CouponAt: s.couponAt.UTC(), Country: s.country, Metadata: s.metadata,
+		BillingID: s.billingID, Collection: string(s.collection),
 		CreatedAt: s.createdAt.UTC(), StartAt: s.startAt.UTC(), Anchor: s.anchor.UTC(), Billed: s.billed.UTC(), TrialEnd: s.trialEnd.UTC(), Convert: s.convert,
 		savedEnding: savedEnding{s.endAt.UTC(), s.cancelled, s.follow},
 		Successor:   s.successor, Before: savedEnding{s.before.at.UTC(), s.before.cancelled, s.before.follow},
@@ -129,7 +130,7 @@ func frozenOrder(o *order) savedOrder {
 		ID: o.id, PlanID: o.planID, ResourceID: o.resourceID, Addons: frozenAddons(o.addons), Custom: o.custom, Quantities: o.quantities,
 		Period: o.period, PriceOverrides: frozenPrices(o.priceOverrides), Coupon: o.coupon, Country: o.country, Metadata: o.metadata,
 		StartAt: o.startAt.UTC(), EndAt: o.endAt.UTC(), Strategy: string(o.strategy), ResetAnchor: o.resetAnchor, SkipTrial: o.skipTrial,
-		Invoiced: o.invoiced, Trial: o.trial, TrialEnd: o.trialEnd.UTC(), TrialConvert: o.trialConvert,
+		BillingID: o.billingID, Collection: string(o.collection), Trial: o.trial, TrialEnd: o.trialEnd.UTC(), TrialConvert: o.trialConvert,
 	}
 }
 

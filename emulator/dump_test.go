@@ -36,7 +36,7 @@ func TestALoadedEmulatorIsTheOneThatWasDumped(t *testing.T) {
 				if again := b.dump(); again != text {
 					t.Fatalf("Dump(Load(text)) is not text: %s", firstDifference(text, again))
 				}
-				wantAlike(t, "at once", a, b)
+				wantAlike(t, "at once", a, b, true)
 
 				for i, later := range []time.Duration{14 * 24 * time.Hour, 20 * 24 * time.Hour, 250 * 24 * time.Hour} {
 					for _, x := range []*bench{a, b} {
@@ -50,14 +50,15 @@ func TestALoadedEmulatorIsTheOneThatWasDumped(t *testing.T) {
 					for _, x := range []*bench{a, b} {
 						x.check(x.AdvanceClock(later))
 					}
-					wantAlike(t, fmt.Sprintf("after step %d", i), a, b)
+					// On the way the state is enough for the others: how it is answered does not depend on stamps.
+					wantAlike(t, fmt.Sprintf("after step %d", i), a, b, name == "whole sets")
 				}
 				for _, x := range []*bench{a, b} {
 					if _, err := x.CompleteCheckouts("hooli"); err != nil {
 						t.Error(err)
 					}
 				}
-				wantAlike(t, "after the checkout", a, b)
+				wantAlike(t, "after the checkout", a, b, true)
 			})
 		})
 	}

@@ -185,7 +185,7 @@ func catalogWrong(at string, err error) error {
 
 func (t *thawing) customer(at string, in *savedCustomer) (*customer, error) {
 	c := &customer{
-		id: in.ID, name: in.Name, email: in.Email, billingID: in.BillingID, coupon: in.Coupon, couponAt: in.CouponAt.UTC(), paymentMethod: in.PaymentMethod,
+		id: in.ID, name: in.Name, email: in.Email, billingID: in.BillingID, marketplaceID: in.MarketplaceID, coupon: in.Coupon, couponAt: in.CouponAt.UTC(), paymentMethod: in.PaymentMethod,
 		metadata: in.Metadata, createdAt: in.CreatedAt.UTC(), updatedAt: in.UpdatedAt.UTC(), archived: in.Archived,
 		overrides: map[overrideKey]override{}, scopes: map[string]*scope{},
 	}
@@ -265,6 +265,7 @@ func (t *thawing) subscription(at string, in *savedSubscription) (*subscription,
 		id: in.ID, planID: in.PlanID, productID: in.ProductID, resourceID: in.ResourceID, index: ix,
 		addons: thawedAddons(in.Addons), custom: in.Custom, quantities: in.Quantities, period: in.Period, coupon: in.Coupon,
 		couponAt: in.CouponAt.UTC(), country: in.Country, billed: in.Billed.UTC(),
+		billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection),
 		metadata: in.Metadata, createdAt: in.CreatedAt.UTC(), startAt: in.StartAt.UTC(), anchor: in.Anchor.UTC(), trialEnd: in.TrialEnd.UTC(),
 		convert: in.Convert, endAt: in.EndAt.UTC(), cancelled: in.Cancelled, follow: in.Follow, successor: in.Successor,
 		before: ending{in.Before.EndAt.UTC(), in.Before.Cancelled, in.Before.Follow},
@@ -330,7 +331,7 @@ func (t *thawing) order(at string, in *savedOrder) (order, error) {
 	o := order{
 		id: in.ID, planID: in.PlanID, resourceID: in.ResourceID, addons: thawedAddons(in.Addons), custom: in.Custom, quantities: in.Quantities,
 		period: in.Period, coupon: in.Coupon, country: in.Country, metadata: in.Metadata, startAt: in.StartAt.UTC(), endAt: in.EndAt.UTC(),
-		strategy: wire.ScheduleStrategy(in.Strategy), resetAnchor: in.ResetAnchor, skipTrial: in.SkipTrial, invoiced: in.Invoiced,
+		strategy: wire.ScheduleStrategy(in.Strategy), resetAnchor: in.ResetAnchor, skipTrial: in.SkipTrial, billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection),
 		trial: in.Trial, trialEnd: in.TrialEnd.UTC(), trialConvert: in.TrialConvert,
 	}
 	if !slices.Contains([]Period{"", Month, Year}, o.period) {

@@ -35,6 +35,7 @@ type savedCustomer struct {
 	Name          string              `json:"name,omitempty"`
 	Email         string              `json:"email,omitempty"`
 	BillingID     string              `json:"billingId,omitempty"`
+	MarketplaceID string              `json:"awsMarketplaceCustomerId,omitempty"`
 	Coupon        *Coupon             `json:"coupon,omitempty"`
 	CouponAt      time.Time           `json:"couponAt,omitzero"`
 	PaymentMethod bool                `json:"paymentMethod,omitempty"`
@@ -63,6 +64,8 @@ type savedSubscription struct {
 	Coupon         *Coupon            `json:"coupon,omitempty"`
 	CouponAt       time.Time          `json:"couponAt,omitzero"`
 	Country        string             `json:"country,omitempty"`
+	BillingID      string             `json:"billingId,omitempty"`
+	Collection     string             `json:"paymentCollectionMethod,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
 	CreatedAt      time.Time          `json:"createdAt"`
 	StartAt        time.Time          `json:"startAt"`
@@ -127,13 +130,14 @@ type savedOrder struct {
 	PriceOverrides []map[string]any   `json:"priceOverrides,omitempty"`
 	Coupon         *Coupon            `json:"coupon,omitempty"`
 	Country        string             `json:"country,omitempty"`
+	BillingID      string             `json:"billingId,omitempty"`
+	Collection     string             `json:"paymentCollectionMethod,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
 	StartAt        time.Time          `json:"startAt,omitzero"`
 	EndAt          time.Time          `json:"endAt,omitzero"`
 	Strategy       string             `json:"strategy,omitempty"`
 	ResetAnchor    bool               `json:"resetAnchor,omitempty"`
 	SkipTrial      bool               `json:"skipTrial,omitempty"`
-	Invoiced       bool               `json:"invoiced,omitempty"`
 	Trial          *bool              `json:"trial,omitempty"`
 	TrialEnd       time.Time          `json:"trialEnd,omitzero"`
 	TrialConvert   *bool              `json:"trialConvert,omitempty"`

@@ -134,7 +134,7 @@ func New(config Config) (*Emulator, error) {
 	e.faults = newFaults(e)
 	e.handler = e.guard(e.routes())
 	e.control = newControl(e)
-	e.schema, err = newSchema(e)
+	e.schema, err = boundSchema()
 	if err != nil {
 		return nil, fmt.Errorf("bind schema: %w", err)
 	}

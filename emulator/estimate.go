@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ type estimate struct {
 }
 
 // EstimateSubscription says what a subscription would cost.
-func (m *mutation) EstimateSubscription(args wire.MutationEstimateSubscriptionArgs) (*wire.SubscriptionPreview, error) {
+func (*mutation) EstimateSubscription(ctx context.Context, args wire.MutationEstimateSubscriptionArgs) (*wire.SubscriptionPreview, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -48,7 +50,8 @@ func (m *mutation) EstimateSubscription(args wire.MutationEstimateSubscriptionAr
 }
 
 // EstimateSubscriptionUpdate says what a change of a subscription would cost.
-func (m *mutation) EstimateSubscriptionUpdate(args wire.MutationEstimateSubscriptionUpdateArgs) (*wire.SubscriptionPreview, error) {
+func (*mutation) EstimateSubscriptionUpdate(ctx context.Context, args wire.MutationEstimateSubscriptionUpdateArgs) (*wire.SubscriptionPreview, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -80,7 +83,8 @@ func (m *mutation) EstimateSubscriptionUpdate(args wire.MutationEstimateSubscrip
 }
 
 // PreviewSubscription is EstimateSubscription in the newer shape.
-func (m *mutation) PreviewSubscription(args wire.MutationPreviewSubscriptionArgs) (*wire.SubscriptionPreviewV2, error) {
+func (*mutation) PreviewSubscription(ctx context.Context, args wire.MutationPreviewSubscriptionArgs) (*wire.SubscriptionPreviewV2, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input

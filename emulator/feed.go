@@ -95,7 +95,7 @@ func (e *Emulator) newFeed(req request) (*feed, *response) {
 			variables[name] = value
 		}
 	}
-	out, err := e.schema.Subscribe(ctx, req.Query, req.OperationName, variables)
+	out, err := e.schema.Subscribe(e.in(ctx), req.Query, req.OperationName, variables)
 	if err != nil {
 		return nil, failure(codeUnexpected, err.Error())
 	}

@@ -1,11 +1,13 @@
 package emulator
 
 import (
+	"context"
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // ReportUsage counts usage of a metered feature.
-func (m *mutation) ReportUsage(args wire.MutationReportUsageArgs) (*wire.UsageMeasurementWithCurrentUsage, error) {
+func (*mutation) ReportUsage(ctx context.Context, args wire.MutationReportUsageArgs) (*wire.UsageMeasurementWithCurrentUsage, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	return m.e.reportUsage(reportOf(wire.ReportUsageBaseInput{
@@ -19,7 +21,8 @@ func (m *mutation) ReportUsage(args wire.MutationReportUsageArgs) (*wire.UsageMe
 const maxBulk = 100
 
 // ReportUsageBulk counts several reports in order. The first that fails ends the call; those before it are counted.
-func (m *mutation) ReportUsageBulk(args wire.MutationReportUsageBulkArgs) ([]*wire.UsageMeasurementWithCurrentUsage, error) {
+func (*mutation) ReportUsageBulk(ctx context.Context, args wire.MutationReportUsageBulkArgs) ([]*wire.UsageMeasurementWithCurrentUsage, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	if n := len(args.Input.Usages); n > maxBulk {

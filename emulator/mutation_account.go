@@ -1,13 +1,15 @@
 package emulator
 
 import (
+	"context"
 	"slices"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // ArchiveCustomer hides a customer and ends its subscriptions.
-func (m *mutation) ArchiveCustomer(args wire.MutationArchiveCustomerArgs) (*wire.Customer, error) {
+func (*mutation) ArchiveCustomer(ctx context.Context, args wire.MutationArchiveCustomerArgs) (*wire.Customer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Input.CustomerID)
@@ -19,7 +21,8 @@ func (m *mutation) ArchiveCustomer(args wire.MutationArchiveCustomerArgs) (*wire
 }
 
 // UnarchiveCustomer brings a customer back, without its former subscriptions.
-func (m *mutation) UnarchiveCustomer(args wire.MutationUnarchiveCustomerArgs) (*wire.Customer, error) {
+func (*mutation) UnarchiveCustomer(ctx context.Context, args wire.MutationUnarchiveCustomerArgs) (*wire.Customer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c := m.e.state.customers[args.Input.CustomerID]
@@ -52,7 +55,8 @@ func (e *Emulator) unarchive(c *customer) {
 }
 
 // DetachCustomerPaymentMethod takes a customer's payment method away. Subscriptions go on.
-func (m *mutation) DetachCustomerPaymentMethod(args wire.MutationDetachCustomerPaymentMethodArgs) (*wire.Customer, error) {
+func (*mutation) DetachCustomerPaymentMethod(ctx context.Context, args wire.MutationDetachCustomerPaymentMethodArgs) (*wire.Customer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Input.CustomerID)
@@ -65,7 +69,8 @@ func (m *mutation) DetachCustomerPaymentMethod(args wire.MutationDetachCustomerP
 }
 
 // UpdateOneCustomer changes what is given of a customer; null clears.
-func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*wire.Customer, error) {
+func (*mutation) UpdateOneCustomer(ctx context.Context, args wire.MutationUpdateOneCustomerArgs) (*wire.Customer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := args.Input
@@ -87,6 +92,7 @@ func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
+	setIf(&c.marketplaceID, in.AwsMarketplaceCustomerID)
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}
@@ -95,7 +101,8 @@ func (m *mutation) UpdateOneCustomer(args wire.MutationUpdateOneCustomerArgs) (*
 }
 
 // ImportOneCustomer makes or updates a customer without giving it a subscription.
-func (m *mutation) ImportOneCustomer(args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
+func (*mutation) ImportOneCustomer(ctx context.Context, args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.importCustomer(args.Input)
@@ -106,7 +113,8 @@ func (m *mutation) ImportOneCustomer(args wire.MutationImportOneCustomerArgs) (*
 }
 
 // ImportCustomersBulk imports customers in order. The first that fails ends the call; those before it are imported.
-func (m *mutation) ImportCustomersBulk(args wire.MutationImportCustomersBulkArgs) (*string, error) {
+func (*mutation) ImportCustomersBulk(ctx context.Context, args wire.MutationImportCustomersBulkArgs) (*string, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	for _, in := range args.Input.Customers {
@@ -138,7 +146,8 @@ func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error
 
 // GrantPromotionalEntitlements gives a customer entitlements outside any subscription; one of the same feature replaces
 // the one before.
-func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotionalEntitlementsArgs) ([]*wire.PromotionalEntitlement, error) {
+func (*mutation) GrantPromotionalEntitlements(ctx context.Context, args wire.MutationGrantPromotionalEntitlementsArgs) ([]*wire.PromotionalEntitlement, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Input.CustomerID)
@@ -183,7 +192,8 @@ func (m *mutation) GrantPromotionalEntitlements(args wire.MutationGrantPromotion
 }
 
 // RevokePromotionalEntitlement takes a customer's promotion of a feature back.
-func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotionalEntitlementArgs) (*wire.PromotionalEntitlement, error) {
+func (*mutation) RevokePromotionalEntitlement(ctx context.Context, args wire.MutationRevokePromotionalEntitlementArgs) (*wire.PromotionalEntitlement, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Input.CustomerID)
@@ -204,7 +214,7 @@ func (m *mutation) RevokePromotionalEntitlement(args wire.MutationRevokePromotio
 }
 
 // ReportEntitlementCheckRequested accepts the record of a check. Nothing is done with it.
-func (m *mutation) ReportEntitlementCheckRequested(wire.MutationReportEntitlementCheckRequestedArgs) (bool, error) {
+func (*mutation) ReportEntitlementCheckRequested(_ context.Context, _ wire.MutationReportEntitlementCheckRequestedArgs) (bool, error) {
 	return true, nil
 }
 

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"time"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
@@ -9,7 +10,8 @@ import (
 // ProvisionCustomer makes or updates a customer and, in the same step, its first subscriptions: the one asked for or, without
 // subscriptionParams, those of the products' customer journeys; null skips them. When the subscription cannot be had, nothing is
 // made. Billing information is passed on to nobody and forgotten.
-func (m *mutation) ProvisionCustomer(args wire.MutationProvisionCustomerArgs) (*wire.ProvisionedCustomer, error) {
+func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvisionCustomerArgs) (*wire.ProvisionedCustomer, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -53,6 +55,7 @@ func (m *mutation) ProvisionCustomer(args wire.MutationProvisionCustomerArgs) (*
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
+	setIf(&c.marketplaceID, in.AwsMarketplaceCustomerID)
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}
@@ -120,7 +123,8 @@ func (e *Emulator) firstOrders(c *customer, params wire.Opt[wire.ProvisionCustom
 // ProvisionSubscriptionV2 subscribes a customer to a plan. For a product that the customer, or the resource, already has
 // a plan of, this is the upgrade or downgrade. When a payment method is needed and missing, the answer is a checkout, and
 // nothing changes until that is completed.
-func (m *mutation) ProvisionSubscriptionV2(args wire.MutationProvisionSubscriptionV2Args) (*wire.ProvisionSubscriptionResult, error) {
+func (*mutation) ProvisionSubscriptionV2(ctx context.Context, args wire.MutationProvisionSubscriptionV2Args) (*wire.ProvisionSubscriptionResult, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Input.CustomerID)
@@ -156,7 +160,8 @@ func (m *mutation) ProvisionSubscriptionV2(args wire.MutationProvisionSubscripti
 
 // ApplySubscription takes a customer to a state: it updates the subscription in force to the plan, or makes one. It never opens a
 // checkout, so a payment method that is needed and missing is an error.
-func (m *mutation) ApplySubscription(args wire.MutationApplySubscriptionArgs) (*wire.ApplySubscription, error) {
+func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplySubscriptionArgs) (*wire.ApplySubscription, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -201,7 +206,8 @@ func (c *customer) applied(o *order, now time.Time) *subscription {
 }
 
 // CreateSubscription is the older form of ProvisionSubscriptionV2; it answers no entitlements and opens no checkout.
-func (m *mutation) CreateSubscription(args wire.MutationCreateSubscriptionArgs) (*wire.CustomerSubscription, error) {
+func (*mutation) CreateSubscription(ctx context.Context, args wire.MutationCreateSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, err := m.e.state.present(args.Subscription.CustomerID)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 // UpdateOneSubscription changes what is given of a subscription, now or when its schedule strategy says: add-ons, bought
 // quantities and price overrides are replaced as a whole, custom entitlements one by one. The end of the trial and the
 // cancellation are never scheduled; a null cancellationDate takes a cancellation back.
-func (m *mutation) UpdateOneSubscription(args wire.MutationUpdateOneSubscriptionArgs) (*wire.CustomerSubscription, error) {
+func (*mutation) UpdateOneSubscription(ctx context.Context, args wire.MutationUpdateOneSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -141,7 +143,8 @@ func timeOf(in wire.Opt[wire.DateTime]) wire.Opt[time.Time] {
 
 // MigrateSubscriptionToLatest moves a subscription to its plan and add-ons as they are published now: at once, or when its
 // billing period ends, as they are then.
-func (m *mutation) MigrateSubscriptionToLatest(args wire.MutationMigrateSubscriptionToLatestArgs) (*wire.CustomerSubscription, error) {
+func (*mutation) MigrateSubscriptionToLatest(ctx context.Context, args wire.MutationMigrateSubscriptionToLatestArgs) (*wire.CustomerSubscription, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, s, err := m.e.running(args.Input.SubscriptionID)
@@ -189,7 +192,8 @@ func (s *subscription) upToDate(ix *index) bool {
 
 // CancelSubscription ends a subscription: at the end of its billing period unless told otherwise, a trial at once. Its
 // product's downgrade plan follows, unless entitlements are to be revoked. What has not begun is taken back.
-func (m *mutation) CancelSubscription(args wire.MutationCancelSubscriptionArgs) (*wire.CustomerSubscription, error) {
+func (*mutation) CancelSubscription(ctx context.Context, args wire.MutationCancelSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	in := &args.Input
@@ -245,7 +249,8 @@ func (e *Emulator) finish(c *customer, s *subscription, end time.Time, follow bo
 }
 
 // CancelSchedule drops what is scheduled for a subscription, another plan included, and answers the subscription's id.
-func (m *mutation) CancelSchedule(args wire.MutationCancelScheduleArgs) (string, error) {
+func (*mutation) CancelSchedule(ctx context.Context, args wire.MutationCancelScheduleArgs) (string, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	c, s, err := m.e.running(args.Input.SubscriptionID)

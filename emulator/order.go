@@ -15,7 +15,8 @@ func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
-		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		collection:     in.PaymentCollectionMethod.Or(""),
+		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		period:         billingPeriodOf(in.BillingPeriod),
 		country:        in.BillingCountryCode.Or(""),
@@ -33,7 +34,8 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
-		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		collection:     in.PaymentCollectionMethod.Or(""),
+		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
@@ -54,7 +56,8 @@ func orderOfApply(in *wire.ApplySubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
-		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		collection:     in.PaymentCollectionMethod.Or(""),
+		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
@@ -78,7 +81,8 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
-		invoiced:       invoicedBy(in.PaymentCollectionMethod),
+		collection:     in.PaymentCollectionMethod.Or(""),
+		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
 		strategy:       in.ScheduleStrategy.Or(""),
@@ -93,9 +97,9 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 	return o
 }
 
-// invoicedBy reports whether a subscription is paid for without charging a payment method.
-func invoicedBy(in wire.Opt[wire.PaymentCollectionMethod]) bool {
-	return in.Or(wire.PaymentCollectionMethodCharge) != wire.PaymentCollectionMethodCharge
+// charged reports whether a payment method is charged for the subscription.
+func (o *order) charged() bool {
+	return o.collection == "" || o.collection == wire.PaymentCollectionMethodCharge
 }
 
 func (o *order) withTrial(in wire.Opt[wire.TrialOverrideConfigurationInput]) {

@@ -1,20 +1,23 @@
 package emulator
 
 import (
+	"context"
 	"slices"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // EntitlementsState answers the whole set of a key and, when it is empty for a reason, the reason.
-func (q *query) EntitlementsState(args wire.QueryEntitlementsStateArgs) (*wire.EntitlementsState, error) {
+func (*query) EntitlementsState(ctx context.Context, args wire.QueryEntitlementsStateArgs) (*wire.EntitlementsState, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	return q.e.stateOf(args.Query.CustomerID, args.Query.ResourceID.Or("")), nil
 }
 
 // CachedEntitlements is the older read of a set; it cannot tell why one is empty.
-func (q *query) CachedEntitlements(args wire.QueryCachedEntitlementsArgs) ([]*wire.Entitlement, error) {
+func (*query) CachedEntitlements(ctx context.Context, args wire.QueryCachedEntitlementsArgs) ([]*wire.Entitlement, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	return *q.e.stateOf(args.Query.CustomerID, args.Query.ResourceID.Or("")).Entitlements, nil
@@ -37,7 +40,8 @@ func (e *Emulator) stateOf(customerID, resourceID string) *wire.EntitlementsStat
 }
 
 // Entitlement decides about one feature, on the server. What is denied is answered with the reason, never as an error.
-func (q *query) Entitlement(args wire.QueryEntitlementArgs) (*wire.Entitlement, error) {
+func (*query) Entitlement(ctx context.Context, args wire.QueryEntitlementArgs) (*wire.Entitlement, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.Query
@@ -53,7 +57,8 @@ func (q *query) Entitlement(args wire.QueryEntitlementArgs) (*wire.Entitlement, 
 }
 
 // EntitlementV2 decides about one feature or currency, on the server.
-func (q *query) EntitlementV2(args wire.QueryEntitlementV2Args) (*wire.EntitlementUnion, error) {
+func (*query) EntitlementV2(ctx context.Context, args wire.QueryEntitlementV2Args) (*wire.EntitlementUnion, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.Query
@@ -138,12 +143,13 @@ func (e *Emulator) missing(s *scope, r ref, reason string) (*scope, *entitled) {
 }
 
 // SdkConfiguration answers what clients ask to check their key.
-func (q *query) SdkConfiguration() (*wire.SdkConfiguration, error) {
+func (*query) SdkConfiguration(context.Context) (*wire.SdkConfiguration, error) {
 	return &wire.SdkConfiguration{IsWidgetWatermarkEnabled: new(false), ShowWatermark: new(false)}, nil
 }
 
 // GetCustomerByRefID answers a customer, or null.
-func (q *query) GetCustomerByRefID(args wire.QueryGetCustomerByRefIDArgs) (*wire.Customer, error) {
+func (*query) GetCustomerByRefID(ctx context.Context, args wire.QueryGetCustomerByRefIDArgs) (*wire.Customer, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	c := q.e.state.customers[args.Input.CustomerID]
@@ -156,7 +162,8 @@ func (q *query) GetCustomerByRefID(args wire.QueryGetCustomerByRefIDArgs) (*wire
 
 // GetActiveSubscriptions lists what is in force for a customer, of the given resources or of all. An unknown resourceId
 // is an error and an unknown one among resourceIds is not, as in the real API.
-func (q *query) GetActiveSubscriptions(args wire.QueryGetActiveSubscriptionsArgs) ([]*wire.CustomerSubscription, error) {
+func (*query) GetActiveSubscriptions(ctx context.Context, args wire.QueryGetActiveSubscriptionsArgs) ([]*wire.CustomerSubscription, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.Input
@@ -183,7 +190,8 @@ func (q *query) GetActiveSubscriptions(args wire.QueryGetActiveSubscriptionsArgs
 }
 
 // GetSubscription answers one subscription, ended ones included.
-func (q *query) GetSubscription(args wire.QueryGetSubscriptionArgs) (*wire.CustomerSubscription, error) {
+func (*query) GetSubscription(ctx context.Context, args wire.QueryGetSubscriptionArgs) (*wire.CustomerSubscription, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	c, s := q.e.state.subscription(args.Input.SubscriptionID)
@@ -195,12 +203,13 @@ func (q *query) GetSubscription(args wire.QueryGetSubscriptionArgs) (*wire.Custo
 }
 
 // Products lists the catalog's products.
-func (q *query) Products(wire.QueryProductsArgs) (*wire.ProductConnection, error) {
+func (*query) Products(ctx context.Context, _ wire.QueryProductsArgs) (*wire.ProductConnection, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	edges := []*wire.ProductEdge{}
 	for i := range q.e.state.index.catalog.Products {
-		edges = append(edges, &wire.ProductEdge{Node: productOf(&q.e.state.index.catalog.Products[i])})
+		edges = append(edges, &wire.ProductEdge{Node: productOf(q.e.state.index, &q.e.state.index.catalog.Products[i])})
 	}
 	return &wire.ProductConnection{Edges: &edges}, nil
 }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -15,7 +16,8 @@ type held struct {
 }
 
 // Subscriptions searches all subscriptions, ended ones included. Without sorting, the oldest come first.
-func (q *query) Subscriptions(args wire.QuerySubscriptionsArgs) (*wire.SubscriptionQueryConnection, error) {
+func (*query) Subscriptions(ctx context.Context, args wire.QuerySubscriptionsArgs) (*wire.SubscriptionQueryConnection, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	now := q.e.now()
@@ -60,7 +62,7 @@ func (h held) passes(f wire.SubscriptionQueryFilter, now time.Time) bool {
 	status, pricing := f.Status.Or(wire.SubscriptionStatusFilterComparison{}), f.PricingType.Or(wire.PricingTypeFilterComparison{})
 	collection := f.PaymentCollection.Or(wire.PaymentCollectionFilterComparison{})
 	return matchesText(f.SubscriptionID, h.s.id) && matchesText(f.CustomerID, h.c.id) && matchesText(f.ResourceID, h.s.resourceID) &&
-		matchesText(f.ProductID, h.s.productID) && matchesText(f.BillingID, "") && matchesText(f.SalesforceID, "") &&
+		matchesText(f.ProductID, h.s.productID) && matchesText(f.BillingID, h.s.billingID) && matchesText(f.SalesforceID, "") &&
 		matchesEnum(status.Eq, status.Neq, status.In, status.NotIn, h.s.status(now)) &&
 		matchesEnum(pricing.Eq, pricing.Neq, pricing.In, pricing.NotIn, h.s.pricingType()) &&
 		matchesEnum(collection.Eq, collection.Neq, collection.In, collection.NotIn, wire.PaymentCollectionNotRequired) &&
@@ -84,7 +86,8 @@ func (s *subscription) cancelledAt() time.Time {
 
 func (c *customer) passes(f wire.SubscriptionQueryFilterCustomerFilter) bool {
 	return matchesText(f.CustomerID, c.id) && matchesText(f.RefID, c.id) && matchesText(f.Name, c.name) && matchesText(f.Email, c.email) &&
-		matchesText(f.BillingID, c.billingID) && matchesTime(f.CreatedAt, c.createdAt) && matchesTime(f.UpdatedAt, c.updatedAt) &&
+		matchesText(f.BillingID, c.billingID) && matchesText(f.AwsMarketplaceCustomerID, c.marketplaceID) &&
+		matchesTime(f.CreatedAt, c.createdAt) && matchesTime(f.UpdatedAt, c.updatedAt) &&
 		!slices.ContainsFunc(f.And.Or(nil), func(f wire.SubscriptionQueryFilterCustomerFilter) bool { return !c.passes(f) }) &&
 		holds(f.Or, func(list []wire.SubscriptionQueryFilterCustomerFilter) bool {
 			return slices.ContainsFunc(list, c.passes)

@@ -241,14 +241,14 @@ func (sc scheduled) update() *wire.SubscriptionScheduledUpdate {
 }
 
 func packageOfPlan(p *Plan) *wire.PackageDto {
-	return &wire.PackageDto{ID: wire.ID(p.ID), RefID: p.ID, DisplayName: p.Name}
+	return &wire.PackageDto{ID: wire.ID(p.ID), RefID: p.ID, DisplayName: p.Name, PricingType: p.pricingType()}
 }
 
 func packageOfAddon(a *Addon) *wire.PackageDto {
 	if a == nil {
 		return nil
 	}
-	return &wire.PackageDto{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name}
+	return &wire.PackageDto{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, PricingType: a.pricingType()}
 }
 
 func billingPeriod(p Period) *wire.BillingPeriod {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -16,44 +15,45 @@ import (
 	"github.com/entcache/entcache/gql/schema"
 )
 
-// parsedSchema is the schema without resolvers: parsing costs milliseconds, and every test makes an emulator.
-var parsedSchema = sync.OnceValues(func() (*graphql.Schema, error) {
-	return graphql.ParseSchema(schema.Text, nil,
+// boundSchema is the schema with its resolvers: to bind it takes as long as a thousand requests, and every test makes an emulator. So
+// there is one for all of them, and its resolvers find theirs in the context; see [Emulator.in].
+var boundSchema = sync.OnceValues(func() (*graphql.Schema, error) {
+	return graphql.ParseSchema(schema.Text, &root{},
 		graphql.UseFieldResolvers(), graphql.MaxDepth(40), graphql.MaxQueryLength(1<<20),
 		// Its default of a second would drop an event on a machine that is busy.
-		graphql.SubscribeResolverTimeout(time.Minute))
+		graphql.SubscribeResolverTimeout(time.Minute),
+		graphql.Logger(panicLogger{}), graphql.PanicHandler(panicHandler{}))
 })
 
-func newSchema(e *Emulator) (*graphql.Schema, error) {
-	parsed, err := parsedSchema()
-	if err != nil {
-		return nil, err
-	}
-	return parsed.Clone(&root{e}, graphql.Logger(panicLogger{e.config.Logger}), graphql.PanicHandler(panicHandler{}))
-}
-
 // root gives graphql-go one resolver for each kind of operation.
-type root struct{ e *Emulator }
+type root struct{}
 
 // Query resolves queries.
-func (r *root) Query() *query { return &query{e: r.e} }
+func (*root) Query() *query { return &query{} }
 
 // Mutation resolves mutations.
-func (r *root) Mutation() *mutation { return &mutation{e: r.e} }
+func (*root) Mutation() *mutation { return &mutation{} }
 
 // Subscription resolves subscriptions.
-func (r *root) Subscription() *subscriptions { return &subscriptions{} }
+func (*root) Subscription() *subscriptions { return &subscriptions{} }
 
 // query answers what it builds; the embedded stubs answer the rest.
-type query struct {
-	wire.UnbuiltQuery
-	e *Emulator
+type query struct{ wire.UnbuiltQuery }
+
+type mutation struct{ wire.UnbuiltMutation }
+
+// resolving is what a resolver works with.
+type resolving struct{ e *Emulator }
+
+type emulatorKey struct{}
+
+// in is a context for what is executed by this emulator.
+func (e *Emulator) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, emulatorKey{}, e)
 }
 
-type mutation struct {
-	wire.UnbuiltMutation
-	e *Emulator
-}
+// of finds the emulator that is asked.
+func of(ctx context.Context) resolving { return resolving{ctx.Value(emulatorKey{}).(*Emulator)} }
 
 // request is one GraphQL request as it is posted, or carried by a subscribe message.
 type request struct {
@@ -84,7 +84,7 @@ func failure(code, message string) *response {
 
 // execute runs a query or mutation.
 func (e *Emulator) execute(ctx context.Context, req request) *response {
-	return convertResponse(e.schema.Exec(ctx, req.Query, req.OperationName, req.Variables))
+	return convertResponse(e.schema.Exec(e.in(ctx), req.Query, req.OperationName, req.Variables))
 }
 
 // convertResponse gives each error the code and trace id the API would.
@@ -126,9 +126,9 @@ func (panicHandler) MakePanicError(context.Context, any) *gqlerrors.QueryError {
 	return gqlerrors.Errorf("the request could not be processed")
 }
 
-type panicLogger struct{ logger *slog.Logger }
+type panicLogger struct{}
 
 // LogPanic is called by graphql-go.
-func (l panicLogger) LogPanic(ctx context.Context, value any) {
-	l.logger.ErrorContext(ctx, "panic while executing", "panic", fmt.Sprint(value))
+func (panicLogger) LogPanic(ctx context.Context, value any) {
+	of(ctx).e.config.Logger.ErrorContext(ctx, "panic while executing", "panic", fmt.Sprint(value))
 }

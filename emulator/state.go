@@ -24,6 +24,7 @@ type account struct {
 type customer struct {
 	id, name, email string
 	billingID       string
+	marketplaceID   string  // of AWS
 	coupon          *Coupon // that its subscriptions get when they name none
 	couponAt        time.Time
 	paymentMethod   bool // left at a checkout

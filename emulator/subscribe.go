@@ -23,8 +23,9 @@ type order struct {
 	resetAnchor            bool // periods start over
 	skipTrial              bool
 	country                string // of billing; empty: not known
-	invoiced               bool   // no payment method is charged
-	trial                  *bool  // overrides the plan
+	billingID              string
+	collection             wire.PaymentCollectionMethod // empty: CHARGE
+	trial                  *bool                        // overrides the plan
 	trialEnd               time.Time
 	trialConvert           *bool
 }
@@ -49,7 +50,8 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	s = &subscription{
 		id: o.id, planID: plan.ID, productID: plan.Product, resourceID: o.resourceID, index: ix,
 		addons: o.addons, custom: o.custom, quantities: o.quantities, metadata: o.metadata,
-		priceOverrides: o.priceOverrides, coupon: o.coupon, country: o.country, createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
+		priceOverrides: o.priceOverrides, coupon: o.coupon, country: o.country, billingID: o.billingID,
+		collection: o.collection, createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
 		cancelled: !o.endAt.IsZero(), follow: !o.endAt.IsZero(),
 	}
 	if s.period == "" {
@@ -214,7 +216,7 @@ func (e *Emulator) startTrial(c *customer, s *subscription, plan *Plan, o order)
 // paymentMissing reports whether s has to be paid for and nobody can be charged.
 func (e *Emulator) paymentMissing(c *customer, s *subscription, o order) bool {
 	return s.index.catalog.Billing != nil && strings.EqualFold(s.index.plans[s.planID].Pricing, "paid") &&
-		s.trialEnd.IsZero() && !o.invoiced && !c.paymentMethod
+		s.trialEnd.IsZero() && o.charged() && !c.paymentMethod
 }
 
 func errPaymentMissing(c *customer, planID string) error {

@@ -19,6 +19,8 @@ type subscription struct {
 	priceOverrides        []wire.PriceOverrideInput
 	coupon                *Coupon // nil: none
 	country               string  // of billing: chooses among prices
+	billingID             string
+	collection            wire.PaymentCollectionMethod // empty: nothing was said
 	metadata              any
 
 	createdAt time.Time

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,7 +66,8 @@ type eventQueue struct {
 }
 
 // ReportEvent takes raw events. They are counted a while later; see [Config].EventDelay.
-func (m *mutation) ReportEvent(args wire.MutationReportEventArgs) (*string, error) {
+func (*mutation) ReportEvent(ctx context.Context, args wire.MutationReportEventArgs) (*string, error) {
+	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
 	if n := len(args.Events.UsageEvents); n > maxEvents {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -145,7 +146,8 @@ func (e *Emulator) usageOf(customerID, resourceID, featureID string, start, end 
 }
 
 // UsageHistoryV2 shows usage as series of points.
-func (q *query) UsageHistoryV2(args wire.QueryUsageHistoryV2Args) (*wire.UsageHistoryV2, error) {
+func (*query) UsageHistoryV2(ctx context.Context, args wire.QueryUsageHistoryV2Args) (*wire.UsageHistoryV2, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.Input
@@ -170,7 +172,8 @@ func (q *query) UsageHistoryV2(args wire.QueryUsageHistoryV2Args) (*wire.UsageHi
 }
 
 // UsageHistory is the older form of UsageHistoryV2.
-func (q *query) UsageHistory(args wire.QueryUsageHistoryArgs) (*wire.UsageHistory, error) {
+func (*query) UsageHistory(ctx context.Context, args wire.QueryUsageHistoryArgs) (*wire.UsageHistory, error) {
+	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	in := args.UsageHistoryInput
