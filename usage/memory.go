@@ -67,6 +67,9 @@ func (m *Memory) Read(l Lane, after uint64, max int) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := &m.lanes[l]
+	if after >= q.newest { // also because after+1 could be 0
+		return nil, nil
+	}
 	var list []Entry
 	for n := after + 1; n <= q.newest && len(list) < max; n++ {
 		if r := q.at(n); r != nil && r.Kind != 0 {
