@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -423,4 +424,70 @@ func TestManyOpenANewFile(t *testing.T) {
 		t.Errorf("Close again: %v", err)
 	}
 	opened(t, path)
+}
+
+// TestOneChangeThatFailsTakesNoOtherAlong: a shipment cannot be removed, since one of its records is not what it was, and records that
+// came to be in the same transaction are accepted.
+func TestOneChangeThatFailsTakesNoOtherAlong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "usage.db")
+	q := opened(t, path)
+	marked := report(0)
+	marked.CustomerID = "the record that is changed"
+	for _, r := range []usage.Record{report(1), marked, report(2)} {
+		if _, err := q.Append(usage.Reports, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := q.Seal(usage.Reports, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for at := 0; ; at++ { // in every page that holds it, in use or not
+		i := bytes.Index(text[at:], []byte(marked.CustomerID))
+		if i < 0 {
+			break
+		}
+		at += i
+		if _, err := f.WriteAt([]byte("X"), int64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hold, held := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	defer bolt.Finish(func(tx *bbolt.Tx) error {
+		once.Do(func() { close(held); <-hold })
+		return tx.Commit()
+	})()
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = q.Append(usage.Reports, report(3)) }) // is under way while the others come
+	<-held
+	for i := range 10 {
+		wg.Go(func() {
+			if _, err := q.Append(usage.Reports, report(4+i)); err != nil {
+				t.Errorf("Append: %v", err)
+			}
+		})
+	}
+	wg.Go(func() {
+		if err := q.Remove(usage.Reports, s); !errors.Is(err, bolt.ErrCorrupt) || !strings.Contains(err.Error(), "record 2 of the reports") {
+			t.Errorf("Remove: %v", err)
+		}
+	})
+	close(hold)
+	wg.Wait()
+	if list, err := q.Read(usage.Reports, 0, 10); !errors.Is(err, bolt.ErrCorrupt) || list != nil {
+		t.Errorf("Read: %d entries, %v", len(list), err)
+	}
+	if list, err := q.Read(usage.Reports, 3, 100); err != nil || len(list) != 11 {
+		t.Errorf("Read of what came later: %d entries, %v", len(list), err)
+	}
 }

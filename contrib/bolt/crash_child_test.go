@@ -22,6 +22,7 @@ type plan struct {
 	URL, Path   string
 	First, Last int // slots
 	Ends        bool
+	FileSize    uint64 // more than that the process may not write; 0: as it likes
 }
 
 // A slot is the place of one record: a meter, and a digit of what the meter shows, in base 4. A record that is counted twice makes that
@@ -48,6 +49,9 @@ func child(text string) int {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		say("! %v", err)
 		return 1
+	}
+	if p.FileSize > 0 {
+		return fillDisk(p, say)
 	}
 	queue, err := bolt.Open(p.Path)
 	if err != nil {
