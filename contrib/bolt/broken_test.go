@@ -177,6 +177,28 @@ func TestAFlippedBit(t *testing.T) {
 	t.Logf("%d of %d were refused", refused, flips)
 }
 
+// TestATornHeader: bbolt would go back to the other, which is of the transaction before, without a word.
+func TestATornHeader(t *testing.T) {
+	path, want := lived(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header := range 2 {
+		for i := range 64 {
+			at := header*os.Getpagesize() + 16 + i
+			whole[at] ^= 0x10
+			if err := os.WriteFile(path, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			whole[at] ^= 0x10
+			if !holdsAllOrSays(t, path, fmt.Sprint("byte ", at), want) {
+				t.Errorf("a change of byte %d of header %d is not refused", i, header)
+			}
+		}
+	}
+}
+
 // TestAFileThatIsSomethingElse is refused with what to do, and left as it is.
 func TestAFileThatIsSomethingElse(t *testing.T) {
 	dir := t.TempDir()
