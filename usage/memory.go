@@ -67,6 +67,9 @@ func (m *Memory) Read(l Lane, after uint64, max int) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := &m.lanes[l]
+	if after >= q.newest { // also because after+1 could be 0
+		return nil, nil
+	}
 	var list []Entry
 	if n := min(max, q.waiting); n > 0 && after < q.newest {
 		list = make([]Entry, 0, min(uint64(n), q.newest-after))

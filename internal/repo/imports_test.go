@@ -20,6 +20,7 @@ const (
 	decimal   = "github.com/shopspring/decimal"
 	goleak    = "go.uber.org/goleak"
 	porcupine = "github.com/anishathalye/porcupine"
+	rapid     = "pgregory.net/rapid"
 )
 
 // rootPackage names the root package in the tables below; every other part is named by its directory.
@@ -49,7 +50,12 @@ var parts = []part{
 	{dir: "gql/internal/graphqlws", may: []string{gorilla}, tests: []string{"emulator"}},
 	// The whole client against a server that is not ours: it holds nothing but tests, and is above whatever they drive.
 	{dir: "gql/internal/interop", tests: []string{"entitlements", "gql", "gql/internal/graphqlws", rootPackage}},
-	{dir: "usage", may: []string{"entitlements", "internal/retry", xsync}},
+	{
+		dir: "usage", may: []string{"entitlements", "internal/retry", xsync},
+		// rapid for histories that shrink to the few reports that matter; the queue in memory keeps what the kit asks of any.
+		tests: []string{rapid, "usage/queuetest"},
+	},
+	{dir: "usage/queuetest", may: []string{"usage"}}, // programs with a queue of their own test it with this
 	{dir: "internal/retry", may: []string{backoff}},
 	{
 		dir: rootPackage,
@@ -65,7 +71,7 @@ var parts = []part{
 	{dir: "bench", may: []string{rootPackage, "entitlements", "emulator"}},
 	// porcupine for an independent judge of histories: in a module that nobody who uses the library requires.
 	{dir: "bench/internal/linear", tests: []string{rootPackage, "entitlements", "emulator", porcupine}},
-	{dir: "contrib", may: []string{rootPackage, "entitlements", "emulator"}, any: true},
+	{dir: "contrib", may: []string{rootPackage, "entitlements", "usage", "emulator"}, tests: []string{"usage/queuetest"}, any: true},
 	{dir: "internal/planted", tests: []string{"internal/simtest"}},
 	{dir: "internal/repo"},
 	{dir: "internal/simtest"},
@@ -245,7 +251,18 @@ func TestImportsBite(t *testing.T) {
 		{"bench/internal/linear", false, porcupine, undecided},
 		{"bench", true, porcupine, undecided},
 		{"sync", true, porcupine, undecided},
+		{"usage", true, rapid, ""},
+		{"usage", false, rapid, undecided},
+		{"usage", true, module + "/usage/queuetest", ""},
+		{"usage", false, module + "/usage/queuetest", undecided},
+		{"usage/queuetest", false, module + "/usage", ""},
+		{"usage/queuetest", true, rapid, undecided},
+		{"usage/queuetest", false, module, below},
 		{"contrib/redis", false, "github.com/redis/rueidis", ""},
+		{"contrib/bolt", false, module + "/usage", ""},
+		{"contrib/bolt", true, module + "/usage/queuetest", ""},
+		{"contrib/bolt", false, module + "/usage/queuetest", undecided},
+		{"contrib/bolt", false, module + "/sync", undecided},
 		{"attic", false, module, "no part"},
 		{"cache", false, "net/http", ""},
 	} {
