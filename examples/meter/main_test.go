@@ -1,5 +1,13 @@
 package main
 
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // The example itself, against an emulator of its own: what it prints is what it promises.
 func Example() {
 	main()
