@@ -7,7 +7,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -432,4 +435,50 @@ func TestPendingUsageOutlivesItsPeriod(t *testing.T) {
 		w.after(time.Minute)
 		w.sees("acme", 0, 0)
 	})
+}
+
+// TestReadersOnOtherProcessorsSeeEachReportOnce: the simulation has one processor at a time; here readers look while an answer is being
+// applied.
+func TestReadersOnOtherProcessorsSeeEachReportOnce(t *testing.T) {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stigg.Close()
+	w := &world{T: t, stigg: stigg, pipe: stigg.Pipe()}
+	w.provision("acme", "enterprise")
+	w.client = w.newClient(entcache.WithUsageWindow(time.Millisecond))
+	defer w.client.Close()
+	w.start(w.client)
+	w.check("acme", "api-calls", 0)
+	var begun, done atomic.Int64
+	var over atomic.Bool
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			last := int64(0)
+			for !over.Load() && !t.Failed() {
+				least := done.Load()
+				d, err := w.client.GetEntitlement(context.Background(), apiCalls("acme"))
+				most := begun.Load()
+				got := int64(d.Entitlement.CurrentUsage())
+				if err != nil || got < max(least, last) || got > most {
+					t.Errorf("a check shows %d, of it %v pending (%v); one before it has shown %d, and reported were %d to %d",
+						got, d.Entitlement.PendingUsage(), err, last, least, most)
+				}
+				last = got
+			}
+		})
+	}
+	for range 500 {
+		begun.Add(1)
+		w.report(calls("acme", 1))
+		done.Add(1)
+		runtime.Gosched()
+	}
+	w.flush()
+	over.Store(true)
+	readers.Wait()
+	w.counted("acme", 500)
+	w.sees("acme", 500, 0)
 }
