@@ -20,6 +20,8 @@ import (
 
 // The defaults, all of them.
 const (
+	// DefaultEdgeURL is Stigg's Edge API, which is asked with [WithEdge] alone.
+	DefaultEdgeURL = gql.DefaultEdgeEndpoint
 	// DefaultBaseURL is Stigg's GraphQL API, without the path /graphql.
 	DefaultBaseURL = "https://api.stigg.io"
 	// DefaultEntitlementTimeout bounds how long a check may wait for Stigg, retries included.
@@ -48,6 +50,7 @@ type Option func(*config) error
 type config struct {
 	apiKey  string
 	baseURL *url.URL
+	edgeURL string // empty: Edge is not asked
 
 	httpClient  *http.Client
 	proxy       func(*http.Request) (*url.URL, error)
@@ -137,6 +140,31 @@ func WithBaseURL(base string) Option {
 		}
 		u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/graphql")
 		c.baseURL = u
+		return nil
+	}
+}
+
+// WithEdge asks Stigg's Edge API, a CDN that answers sooner and may be a moment behind, for customers of whom nothing is known here: at
+// their first check, unless this client has written to them in the last minute. What Edge says is answered as Stale, and confirmed over
+// GraphQL at once; so it costs a second request of the budget. When Edge does not answer, GraphQL is asked. Nothing else is read from
+// it. baseURL is an http or https URL; empty means [DefaultEdgeURL]. Without this option Edge is not asked: docs/edge.md says why.
+func WithEdge(baseURL string) Option {
+	return func(c *config) error {
+		if baseURL == "" {
+			baseURL = DefaultEdgeURL
+		}
+		u, err := url.Parse(baseURL)
+		switch {
+		case err != nil: // whose text shows all of it, a password included
+			return fmt.Errorf("WithEdge: not a URL: %w", errors.Unwrap(err))
+		case u.User != nil:
+			return fmt.Errorf("WithEdge: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())
+		case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+			return fmt.Errorf("WithEdge: %q is not an http or https URL", baseURL)
+		case u.RawQuery != "" || u.Fragment != "":
+			return fmt.Errorf("WithEdge: %q has a query or a fragment", baseURL)
+		}
+		c.edgeURL = baseURL
 		return nil
 	}
 }

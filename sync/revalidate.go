@@ -261,7 +261,7 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 			s.refresh.lookAgain(key, entitlements.InstantOf(s.failures[key].until))
 			s.refresh.skipped(key)
 		default:
-			f = s.takeOff(key, false, true)
+			f = s.takeOff(key, false, true, false)
 		}
 		s.mu.Unlock()
 		if f != nil {

@@ -89,6 +89,7 @@ func (s *Syncer) interval() time.Duration {
 // Stats are counters since New.
 type Stats struct {
 	Fetches     uint64 // requests for a set, retries included
+	Near        uint64 // requests to a Nearer, which come on top
 	Failures    uint64 // fetches that ended without an answer
 	RateLimited uint64 // answers 429, or their GraphQL equivalent
 	Halvings    uint64 // times the budget halved
@@ -103,14 +104,14 @@ type Stats struct {
 }
 
 type counters struct {
-	fetches, failures, rateLimited, overtaken, events, skipped, unknown, unreadable, advanced, questions, connects atomic.Uint64
+	fetches, near, failures, rateLimited, overtaken, events, skipped, unknown, unreadable, advanced, questions, connects atomic.Uint64
 }
 
 // Stats returns the counters.
 func (s *Syncer) Stats() Stats {
 	c := &s.counts
 	return Stats{
-		Fetches: c.fetches.Load(), Failures: c.failures.Load(), RateLimited: c.rateLimited.Load(), Halvings: s.budget.state().halves,
+		Fetches: c.fetches.Load(), Near: c.near.Load(), Failures: c.failures.Load(), RateLimited: c.rateLimited.Load(), Halvings: s.budget.state().halves,
 		Overtaken: c.overtaken.Load(), Events: c.events.Load(), Skipped: c.skipped.Load(), Unknown: c.unknown.Load(),
 		Unreadable: c.unreadable.Load(), Advanced: c.advanced.Load(), Questions: c.questions.Load(), Connects: c.connects.Load(),
 	}

@@ -49,7 +49,7 @@ var rare = map[string]int{
 var bugs = []bug{
 	{"a change is computed first and stored later", "rule 1", both, []change{{
 		"sync/events.go",
-		"\ts.mu.Lock()\n\tb, v := s.ledger.take(key, in)\n",
+		"\ts.mu.Lock()\n\tif in.own() {\n",
 		`	if planted("a change is computed first and stored later") {
 		if r, ok := s.cfg.Store.Peek(key); ok {
 			n, v := in.next(r.Belief)
@@ -64,7 +64,7 @@ var bugs = []bug{
 		}
 	}
 	s.mu.Lock()
-	b, v := s.ledger.take(key, in)
+	if in.own() {
 `,
 	}}},
 	{"ristretto decides which value is current", "rule 1", client, []change{{

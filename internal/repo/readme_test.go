@@ -13,7 +13,7 @@ import (
 )
 
 // documents are the texts whose code compiles, whose links lead somewhere and whose tests exist.
-var documents = []string{"README.md", "CONTRIBUTING.md", "docs/usage.md"}
+var documents = []string{"README.md", "CONTRIBUTING.md", "docs/usage.md", "docs/edge.md"}
 
 var (
 	goBlock   = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
