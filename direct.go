@@ -63,6 +63,10 @@ func (d *direct) replaced(ln *usage.Line, answer *ReportedUsage) {
 	if s == nil || counted != key || answer.CurrentUsage == nil {
 		return
 	}
+	if a := d.c.pending.account(key); a != nil {
+		a.settling.Lock()
+		defer a.settling.Unlock()
+	}
 	s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
 	d.c.pending.apply(key, nil)
 }

@@ -29,6 +29,9 @@ type shard struct {
 // account is what is pending for one key.
 type account struct {
 	reserving chan struct{} // holds one from the look at what is left until it is taken
+	// settling is held from the look at what an answer shows until all of it is settled, and taken before any other lock: of two answers
+	// for one key, one would undo what the other is about to do.
+	settling sync.Mutex
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
@@ -174,12 +177,7 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 // flight is a call that carries lines.
 type flight struct {
 	lines  []usage.Line
-	meters []departed // of those lines that have one
-}
-
-type departed struct {
-	account *account
-	meter   *meter
+	meters []*meter // of those lines that have one
 }
 
 // depart notes that lines are on their way. Whoever calls it calls landed, too.
@@ -197,7 +195,7 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 		if m := a.meter(ln.FeatureID); m != nil {
 			m.out++
 			m.wallet = pays
-			f.meters = append(f.meters, departed{a, m})
+			f.meters = append(f.meters, m)
 		}
 		a.mu.Unlock()
 	}
@@ -206,8 +204,8 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 
 // out is how many lines of a meter the flight carries.
 func (f *flight) out(m *meter) (n int) {
-	for i := range f.meters {
-		if f.meters[i].meter == m {
+	for _, other := range f.meters {
+		if other == m {
 			n++
 		}
 	}
@@ -231,23 +229,31 @@ func (p *pending) lost(lines []usage.Line) {
 }
 
 // landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
-// in doubt.
-func (p *pending) landed(f flight) (kept []overheard) {
-	for _, d := range f.meters {
-		d.account.mu.Lock()
-		d.meter.out--
-		d.account.mu.Unlock()
-	}
+// in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// key, as lines of nothing, to be settled before landed is called again.
+func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Line) {
 	p.lines(f.lines, func(m *meter, ln *usage.Line) {
+		key := meterKey(&ln.Record)
+		if m.answeredOpen > 0 && len(m.doubt) == 0 && m.out == f.out(m) {
+			if waited == nil {
+				waited = map[Key][]usage.Line{}
+			}
+			nothing := usage.Line{Record: ln.Record}
+			nothing.Key = "" // it is not what was answered
+			waited[key] = append(waited[key], nothing)
+			return
+		}
+		m.out -= f.out(m)
+		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
 		if m.flying() {
 			return
 		}
 		for _, u := range m.kept {
-			kept = append(kept, overheard{meterKey(&ln.Record), u})
+			kept = append(kept, overheard{key, u})
 		}
 		m.kept = nil
 	})
-	return kept
+	return kept, waited
 }
 
 // answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
@@ -334,25 +340,6 @@ func (l *landing) done() {
 			m.tally.Set(m.settled) // rounding apart, it is
 		}
 	})
-}
-
-// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, for whose meters others were
-// answered that waited for them.
-func (p *pending) answeredMeanwhile(lines []usage.Line) map[Key][]usage.Line {
-	var by map[Key][]usage.Line
-	p.lines(lines, func(m *meter, ln *usage.Line) {
-		if m.answeredOpen == 0 {
-			return
-		}
-		if by == nil {
-			by = map[Key][]usage.Line{}
-		}
-		nothing := usage.Line{Record: ln.Record}
-		nothing.Key = "" // it stays in doubt, if it is
-		key := meterKey(&ln.Record)
-		by[key] = append(by[key], nothing)
-	})
-	return by
 }
 
 // apply marks a snapshot as one that the answer to a report of this client has made.
