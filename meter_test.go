@@ -433,3 +433,20 @@ func TestPendingUsageOutlivesItsPeriod(t *testing.T) {
 		w.sees("acme", 0, 0)
 	})
 }
+
+// TestUsageBeyondAnyNumber: what no float can hold, and Stigg refuses, does not count for ever.
+func TestUsageBeyondAnyNumber(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithSetAside(1, func(entcache.SetAside) {}))
+		w.want(w.check("acme", "api-calls", 1), true, entcache.Fetched)
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "BadUserInput")
+		w.report(calls("acme", math.MaxFloat64), calls("acme", math.MaxFloat64))
+		w.flush()
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "")
+		w.sees("acme", 0, 0)
+		w.report(calls("acme", 3))
+		w.sees("acme", 3, 3)
+		w.flush()
+		w.sees("acme", 3, 0)
+	})
+}

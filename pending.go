@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,9 @@ func (p *pending) forget(key Key) bool {
 	return true
 }
 
+// worn is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
+const worn = 1 << 40
+
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
 func (p *pending) add(key Key, feature string, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
@@ -114,6 +118,10 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(feature)
+	if m != nil && m.open == 0 && !m.flying() && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
+		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
+		m = nil
+	}
 	if m == nil {
 		m, fresh = &meter{ref: entitlements.Feature(feature)}, true
 		a.meters = append(a.meters, m)
