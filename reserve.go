@@ -124,7 +124,7 @@ func (r *Reservation) Commit(ctx context.Context, actual float64) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.settled {
+	if r.settled || r.c == nil { // or nothing that Reserve has made
 		return ErrSettled
 	}
 	if actual == 0 {
@@ -158,8 +158,12 @@ func (r *Reservation) Commit(ctx context.Context, actual float64) error {
 	return nil
 }
 
-// Cancel gives back what was reserved. After Commit, Cancel or the timeout it does nothing, so that it may be deferred.
+// Cancel gives back what was reserved. After Commit, Cancel or the timeout it does nothing, so that it may be deferred; nor does it
+// for nil, which is what Reserve returns with an error.
 func (r *Reservation) Cancel() {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.settled {
