@@ -3,6 +3,7 @@ package entcache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/entcache/entcache/entitlements"
@@ -39,6 +40,9 @@ func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line)
 	f := d.depart(lines)
 	defer d.landed(f)
 	reply, err := gql.ReportUsageBulk(ctx, d.c.api, gql.ReportUsageBulkInput{Usages: list})
+	if err == nil && len(reply.ReportUsageBulk) == 0 { // not even null for one of them: nothing says that it was Stigg who answered
+		err = fmt.Errorf("entcache: the answer to %d reports has none: %w", len(list), gql.ErrMalformed)
+	}
 	if err != nil {
 		why := meaning(err)
 		if why.Means == usage.Failed || why.Means == usage.Refused && len(lines) > 1 { // some may have been counted

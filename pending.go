@@ -48,6 +48,7 @@ type meter struct {
 	open    int                // reports and reservations that are neither
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
+	direct  float64            // on their way, and not part of the tally before they are answered
 	kept    []entitlements.Usage
 	// What was answered while others were on their way or in doubt: the answer may show those, too.
 	answeredOpen   int
@@ -253,6 +254,9 @@ func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Li
 		}
 		m.out -= f.out(m)
 		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
+		if m.out == 0 {
+			m.direct = 0 // rounding apart, it is
+		}
 		if m.flying() {
 			return
 		}
@@ -423,11 +427,31 @@ func (a *account) keepBack(held, next *entitlements.Snapshot) *entitlements.Snap
 			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
 				continue
 			}
-			next = next.WithUsage(was)
+			next = next.WithUsage(a.atLeast(held, was, is))
 			m.keep(is)
 		}
 	}
 	return next
+}
+
+// atLeast is the usage that is held, raised to what the server says now if it says more than all that is pending could make of it: others
+// have used that, and must not be kept waiting for the answer to a report. Whatever is shown is never more than there is.
+func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usage) entitlements.Usage {
+	e, _ := held.Find(was.Ref, 0)
+	mine := e.PendingUsage()
+	for _, m := range a.meters {
+		switch {
+		case m.direct == 0:
+		case m.ref == was.Ref:
+			mine += m.direct
+		case m.wallet == was.Ref:
+			return was // what it will cost is the answer's to say
+		}
+	}
+	if is.PeriodStart == was.PeriodStart && mine >= 0 {
+		was.Current = max(was.Current, is.Current-mine)
+	}
+	return was
 }
 
 // keep remembers a usage that was kept back, the latest of each entitlement.
