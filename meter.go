@@ -47,8 +47,8 @@ func newMeter(c *Client) (*Meter, error) {
 // then on (see [WithLocalUsage]).
 //
 // CustomerId and FeatureId are required, Value must be finite, Dimensions a JSON object, and all of it UTF-8. IdempotencyKey and
-// CreatedAt are generated unless given; a report that has one of its own is merged with no other. With [WithUsageQueue] Report waits for the
-// disk. ctx bounds the wait for room, if that was asked for (see [WithUsageBound]); the delivery does not depend on it.
+// CreatedAt are generated unless given; a report that has one of its own is merged with no other. With [WithUsageQueue] Report waits
+// for the disk. ctx bounds the wait for room, if that was asked for (see [WithUsageBound]); the delivery does not depend on it.
 //
 // An error says that the report was not accepted: [ErrBadInput], [ErrQueueFull], [ErrClosed], or that of a durable queue.
 func (m *Meter) Report(ctx context.Context, in UsageReport) error {

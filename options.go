@@ -270,9 +270,9 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 	}
 }
 
-// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the end
-// of the process. The client owns q from then on, and closes it. What q holds from before is delivered from Start on. Nil, the
-// default, is a queue in memory.
+// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the
+// end of the process. The client that New returns owns q, and closes it; after an error of New, q is still the program's. What q
+// holds from before is delivered from Start on. Nil, the default, is a queue in memory.
 func WithUsageQueue(q usage.Queue) Option {
 	return func(c *config) error { c.usage.Queue = q; return nil }
 }

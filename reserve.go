@@ -66,8 +66,8 @@ type Reservation struct {
 // the customer the fallback decides, and one that grants access grants it to everybody.
 //
 // The error is a [*DeniedError] when access is denied, [ErrNotMetered] when the feature has no usage that the program reports,
-// [ErrInvalidQuery] when the query names no feature or RequestedUsage is not above zero, and otherwise that of
-// [Client.GetEntitlement]. A wallet itself cannot be reserved: reserve the feature that draws on it.
+// [ErrInvalidQuery] when the query names no feature or RequestedUsage is not above zero, [ErrClosed], or that of ctx. A wallet
+// itself cannot be reserved: reserve the feature that draws on it.
 func (c *Client) Reserve(ctx context.Context, q Query) (*Reservation, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
