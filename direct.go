@@ -34,7 +34,20 @@ func (c *Client) directly(lines []usage.Line) *direct {
 		}
 	}
 	d.flight = d.depart(lines)
+	d.carry(1)
 	return d
+}
+
+// carry notes what those lines that are not answered carry, or, with -1, carry no more.
+func (d *direct) carry(sign float64) {
+	if !d.c.cfg.localUsage {
+		return
+	}
+	d.c.pending.lines(d.lines, func(m *meter, ln *usage.Line) {
+		if ln.Accepted > 0 {
+			m.direct += sign * ln.Deltas
+		}
+	})
 }
 
 // answered applies the answers, one for each line: the next check shows what was reported.
@@ -44,6 +57,7 @@ func (d *direct) answered(answers []ReportedUsage) {
 			ln := &d.lines[i]
 			d.c.pending.correct(meterKey(&ln.Record), ln.FeatureID, ln.Deltas) // until the answer can be applied
 		}
+		d.carry(-1)
 	}
 	d.delivery.answered(d.flight, answers)
 	for i := range d.lines {
@@ -63,12 +77,17 @@ func (d *direct) replaced(ln *usage.Line, answer *ReportedUsage) {
 	if s == nil || counted != key || answer.CurrentUsage == nil {
 		return
 	}
+	if a := d.c.pending.account(key); a != nil {
+		a.settling.Lock()
+		defer a.settling.Unlock()
+	}
 	s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
 	d.c.pending.apply(key, nil)
 }
 
 // land ends the call.
 func (d *direct) land() {
+	d.carry(-1)
 	d.landed(d.flight)
 	for i := range d.lines {
 		if ln := &d.lines[i]; ln.Accepted > 0 && d.c.cfg.localUsage { // not answered

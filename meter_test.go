@@ -243,6 +243,7 @@ func TestMeterRefusesBadInput(t *testing.T) {
 		w := started(t)
 		sums := json.RawMessage(`[1]`)
 		torn := json.RawMessage(`{"a":`)
+		latin := json.RawMessage("{\"a\":\"\xe4\"}")
 		for says, r := range map[string]entcache.UsageReport{
 			"CustomerId":     {FeatureId: "seats", Value: 1},
 			"FeatureId":      {CustomerId: "acme", Value: 1},
@@ -252,6 +253,9 @@ func TestMeterRefusesBadInput(t *testing.T) {
 			"JSON":           {CustomerId: "acme", FeatureId: "seats", Dimensions: &torn},
 			"time is zero":   {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{}},
 			"UTF-8":          {CustomerId: "ac\xff", FeatureId: "seats"},
+			"IdempotencyKey": {CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff\x01")},
+			"not UTF-8":      {CustomerId: "acme", FeatureId: "seats", Dimensions: &latin},
+			"year":           {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{Time: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		} {
 			if err := w.client.Meter.Report(t.Context(), r); !errors.Is(err, entcache.ErrBadInput) || !strings.Contains(err.Error(), says) {
 				t.Errorf("a report with a bad %s: %v", says, err)
@@ -259,7 +263,8 @@ func TestMeterRefusesBadInput(t *testing.T) {
 		}
 		for says, e := range map[string]entcache.UsageEvent{
 			"CustomerId": {EventName: "signed-in"}, "EventName": {CustomerId: "acme"},
-			"Dimensions": {CustomerId: "acme", EventName: "signed-in", Dimensions: &sums},
+			"Dimensions":     {CustomerId: "acme", EventName: "signed-in", Dimensions: &sums},
+			"IdempotencyKey": {CustomerId: "acme", EventName: "signed-in", IdempotencyKey: "\xff\x01"},
 		} {
 			if err := w.client.Meter.Event(t.Context(), e); !errors.Is(err, entcache.ErrBadInput) || !strings.Contains(err.Error(), says) {
 				t.Errorf("an event with a bad %s: %v", says, err)
@@ -434,6 +439,23 @@ func TestPendingUsageOutlivesItsPeriod(t *testing.T) {
 		w.flush()
 		w.after(time.Minute)
 		w.sees("acme", 0, 0)
+	})
+}
+
+// TestUsageBeyondAnyNumber: what no float can hold, and Stigg refuses, does not count for ever.
+func TestUsageBeyondAnyNumber(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithSetAside(1, func(entcache.SetAside) {}))
+		w.want(w.check("acme", "api-calls", 1), true, entcache.Fetched)
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "BadUserInput")
+		w.report(calls("acme", math.MaxFloat64), calls("acme", math.MaxFloat64))
+		w.flush()
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "")
+		w.sees("acme", 0, 0)
+		w.report(calls("acme", 3))
+		w.sees("acme", 3, 3)
+		w.flush()
+		w.sees("acme", 3, 0)
 	})
 }
 

@@ -298,9 +298,9 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 	}
 }
 
-// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the end
-// of the process. The client owns q from then on, and closes it. What q holds from before is delivered from Start on. Nil, the
-// default, is a queue in memory.
+// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the
+// end of the process. The client that New returns owns q, and closes it; after an error of New, q is still the program's. What q
+// holds from before is delivered from Start on. Nil, the default, is a queue in memory.
 func WithUsageQueue(q usage.Queue) Option {
 	return func(c *config) error { c.usage.Queue = q; return nil }
 }
@@ -334,8 +334,9 @@ func WithUsageBound(records int, bytes int64, then WhenFull) Option {
 }
 
 // WithSetAside hands over the usage that Stigg refuses, after it was sent as often as tries says; 0 means [usage.DefaultTries], 3. When
-// tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash; while it runs, nothing
-// is delivered; it must not call Flush or Close. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
+// tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash, and of a report and of an
+// event at the same time. While it runs, no more of the kind is delivered, and Close waits for it; it must not call Flush or Close, nor,
+// with [Block], report under a ctx that does not end. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
 func WithSetAside(tries int, tell func(SetAside)) Option {
 	return func(c *config) error {
 		if tries < 0 {

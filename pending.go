@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,9 @@ type shard struct {
 // account is what is pending for one key.
 type account struct {
 	reserving chan struct{} // holds one from the look at what is left until it is taken
+	// settling is held from the look at what an answer shows until all of it is settled, and taken before any other lock: of two answers
+	// for one key, one would undo what the other is about to do.
+	settling sync.Mutex
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
@@ -44,6 +48,7 @@ type meter struct {
 	open    int                // reports and reservations that are neither
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
+	direct  float64            // on their way, and not part of the tally before they are answered
 	kept    []entitlements.Usage
 	// What was answered while others were on their way or in doubt: the answer may show those, too.
 	answeredOpen   int
@@ -97,6 +102,9 @@ func (p *pending) forget(key Key) bool {
 	return true
 }
 
+// worn is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
+const worn = 1 << 40
+
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
 func (p *pending) add(key Key, feature string, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
@@ -111,6 +119,10 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(feature)
+	if m != nil && m.open == 0 && !m.flying() && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
+		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
+		m = nil
+	}
 	if m == nil {
 		m, fresh = &meter{ref: entitlements.Feature(feature)}, true
 		a.meters = append(a.meters, m)
@@ -174,12 +186,7 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 // flight is a call that carries lines.
 type flight struct {
 	lines  []usage.Line
-	meters []departed // of those lines that have one
-}
-
-type departed struct {
-	account *account
-	meter   *meter
+	meters []*meter // of those lines that have one
 }
 
 // depart notes that lines are on their way. Whoever calls it calls landed, too.
@@ -197,7 +204,7 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 		if m := a.meter(ln.FeatureID); m != nil {
 			m.out++
 			m.wallet = pays
-			f.meters = append(f.meters, departed{a, m})
+			f.meters = append(f.meters, m)
 		}
 		a.mu.Unlock()
 	}
@@ -206,8 +213,8 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 
 // out is how many lines of a meter the flight carries.
 func (f *flight) out(m *meter) (n int) {
-	for i := range f.meters {
-		if f.meters[i].meter == m {
+	for _, other := range f.meters {
+		if other == m {
 			n++
 		}
 	}
@@ -231,23 +238,34 @@ func (p *pending) lost(lines []usage.Line) {
 }
 
 // landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
-// in doubt.
-func (p *pending) landed(f flight) (kept []overheard) {
-	for _, d := range f.meters {
-		d.account.mu.Lock()
-		d.meter.out--
-		d.account.mu.Unlock()
-	}
+// in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// key, as lines of nothing, to be settled before landed is called again.
+func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Line) {
 	p.lines(f.lines, func(m *meter, ln *usage.Line) {
+		key := meterKey(&ln.Record)
+		if m.answeredOpen > 0 && len(m.doubt) == 0 && m.out == f.out(m) {
+			if waited == nil {
+				waited = map[Key][]usage.Line{}
+			}
+			nothing := usage.Line{Record: ln.Record}
+			nothing.Key = "" // it is not what was answered
+			waited[key] = append(waited[key], nothing)
+			return
+		}
+		m.out -= f.out(m)
+		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
+		if m.out == 0 {
+			m.direct = 0 // rounding apart, it is
+		}
 		if m.flying() {
 			return
 		}
 		for _, u := range m.kept {
-			kept = append(kept, overheard{meterKey(&ln.Record), u})
+			kept = append(kept, overheard{key, u})
 		}
 		m.kept = nil
 	})
-	return kept
+	return kept, waited
 }
 
 // answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
@@ -336,25 +354,6 @@ func (l *landing) done() {
 	})
 }
 
-// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, for whose meters others were
-// answered that waited for them.
-func (p *pending) answeredMeanwhile(lines []usage.Line) map[Key][]usage.Line {
-	var by map[Key][]usage.Line
-	p.lines(lines, func(m *meter, ln *usage.Line) {
-		if m.answeredOpen == 0 {
-			return
-		}
-		if by == nil {
-			by = map[Key][]usage.Line{}
-		}
-		nothing := usage.Line{Record: ln.Record}
-		nothing.Key = "" // it stays in doubt, if it is
-		key := meterKey(&ln.Record)
-		by[key] = append(by[key], nothing)
-	})
-	return by
-}
-
 // apply marks a snapshot as one that the answer to a report of this client has made.
 func (p *pending) apply(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
 	if a := p.account(key); a != nil {
@@ -428,11 +427,31 @@ func (a *account) keepBack(held, next *entitlements.Snapshot) *entitlements.Snap
 			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
 				continue
 			}
-			next = next.WithUsage(was)
+			next = next.WithUsage(a.atLeast(held, was, is))
 			m.keep(is)
 		}
 	}
 	return next
+}
+
+// atLeast is the usage that is held, raised to what the server says now if it says more than all that is pending could make of it: others
+// have used that, and must not be kept waiting for the answer to a report. Whatever is shown is never more than there is.
+func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usage) entitlements.Usage {
+	e, _ := held.Find(was.Ref, 0)
+	mine := e.PendingUsage()
+	for _, m := range a.meters {
+		switch {
+		case m.direct == 0:
+		case m.ref == was.Ref:
+			mine += m.direct
+		case m.wallet == was.Ref:
+			return was // what it will cost is the answer's to say
+		}
+	}
+	if is.PeriodStart == was.PeriodStart && mine >= 0 {
+		was.Current = max(was.Current, is.Current-mine)
+	}
+	return was
 }
 
 // keep remembers a usage that was kept back, the latest of each entitlement.

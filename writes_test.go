@@ -47,6 +47,17 @@ func TestWritesRefuseBadInputWithoutAsking(t *testing.T) {
 				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: math.NaN()})
 				return err
 			},
+			"a key that is not UTF-8": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff")})
+				return err
+			},
+			"a key in bulk that is not UTF-8": func() error {
+				_, err := w.client.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff")}})
+				return err
+			},
+			"a key of an event that is not UTF-8": func() error {
+				return w.client.Usage.ReportEvents(ctx, []entcache.UsageEvent{{CustomerId: "acme", EventName: "login", IdempotencyKey: "\xff"}})
+			},
 		} {
 			if err := call(); !errors.Is(err, entcache.ErrBadInput) {
 				t.Errorf("%s: %v, want ErrBadInput", name, err)

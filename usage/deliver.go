@@ -15,6 +15,8 @@ const (
 	// failuresAlone is how often a record may make Stigg fail, alone in its call and while others arrive, before it is set aside:
 	// at a Stigg that fails every other call, one in a thousand gets there.
 	failuresAlone = 10
+	// longestWish bounds how long Stigg is left alone because it asks for it: a header gone wrong must not hold up usage for a day.
+	longestWish = 5 * time.Minute
 	// longestPause is how long a lane, or a record that makes Stigg fail, waits at most, unless Stigg asks for more.
 	longestPause = 30 * time.Second
 )
@@ -85,8 +87,10 @@ func (l *lane) call(ctx context.Context, lines []*line) *Failure {
 		return nil
 	}
 	l.r.count.failed.Add(1)
-	if f, ok := errors.AsType[*Failure](err); ok {
-		return f
+	if f, ok := errors.AsType[*Failure](err); ok && f != nil {
+		believed := *f
+		believed.RetryAfter = min(f.RetryAfter, longestWish)
+		return &believed
 	}
 	return &Failure{Err: err}
 }

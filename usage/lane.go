@@ -20,7 +20,7 @@ type lane struct {
 	mu       sync.Mutex // guards the following
 	unread   int        // records in the queue that run has not read
 	unreadAt time.Time  // when the first of them came
-	newest   uint64     // the number of the last that was accepted
+	newest   uint64     // the number of the last that was accepted, by this reporter or before it
 	flushes  []flush
 	hurried  bool
 	err      error
@@ -55,6 +55,7 @@ func newLane(r *Reporter, l Lane, held int) *lane {
 		inherited: r.cfg.Queue.Last(l),
 		backoff:   retry.New(100*time.Millisecond, 500*time.Millisecond, longestPause),
 	}
+	q.newest = q.inherited
 	if l == Events {
 		q.max = MaxEvents
 	}
@@ -213,7 +214,9 @@ func (l *lane) takeUp() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.caughtUp = l.unread == 0
+	if l.caughtUp = l.unread == 0; l.caughtUp {
+		l.read = max(l.read, l.inherited) // also when all of it was delivered before
+	}
 	return true
 }
 
@@ -332,6 +335,10 @@ func (l *lane) took(entries []Entry, first bool) {
 	l.mu.Lock()
 	if first {
 		l.mergingAt = l.unreadAt
+		// It may have come long before, behind others or in another process. What has a time of the program's own does not tell.
+		if r := &entries[0].Record; !r.Alone && r.At.Before(l.mergingAt) {
+			l.mergingAt = r.At
+		}
 	}
 	l.unread -= len(entries)
 	l.unreadAt = time.Now() // the next came after, or not long before
