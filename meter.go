@@ -153,9 +153,9 @@ func (m *Meter) complete(call string, r *usage.Record, at *DateTime, dimensions 
 		r.Key = m.prefix + strconv.FormatUint(m.number.Add(1), 36)
 	}
 	if at != nil {
-		r.At = at.Time
+		r.At = at.Round(0)
 	} else {
-		r.At = time.Now()
+		r.At = time.Now().Round(0) // without the monotonic reading, as it comes back from a file: what is merged must not depend on it
 	}
 	if r.At.IsZero() {
 		return badInput(call, "the time is zero: give a moment, or nil for now")

@@ -102,6 +102,9 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		return nil, err
 	}
 	d.answered(reply.ReportUsageBulk)
+	if n := len(reply.ReportUsageBulk); n != len(usages) {
+		return nil, fmt.Errorf("entcache: %s: %w: %d answers to %d reports, which were taken", call, ErrMalformed, n, len(usages))
+	}
 	return reply.ReportUsageBulk, nil
 }
 

@@ -370,3 +370,23 @@ func TestWriteIsSeenInAResourceAlthoughAFetchSawItFirst(t *testing.T) {
 		}
 	})
 }
+
+// TestABulkReportWithFewerAnswers says so, where nobody could tell which answer is whose, and the next check asks.
+func TestABulkReportWithFewerAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.check("acme", "seats", 0)
+		w.stigg.Faults().ReplaceReply("reportUsageBulk", emulator.Reply{
+			Body: `{"data":{"reportUsageBulk":[{"id":"1","featureId":"seats","customerId":"acme","resourceId":null,"currentUsage":1,"timestamp":"2026-01-01T00:00:00.000Z"}]}}`,
+		})
+		list, err := w.client.Usage.ReportBulk(t.Context(), []entcache.UsageReport{
+			{CustomerId: "acme", FeatureId: "seats", Value: 1}, {CustomerId: "acme", FeatureId: "api-calls", Value: 2},
+		})
+		if list != nil || !errors.Is(err, entcache.ErrMalformed) || !strings.Contains(err.Error(), "1 answers to 2 reports") {
+			t.Errorf("%v, %v", list, err)
+		}
+		if d := w.check("acme", "api-calls", 0); d.Entitlement.CurrentUsage() != 2 || d.Origin != entcache.Fetched {
+			t.Errorf("%v used, %v", d.Entitlement.CurrentUsage(), d.Origin)
+		}
+	})
+}

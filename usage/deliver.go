@@ -35,7 +35,7 @@ func (l *lane) deliver(ctx context.Context, batch []*line) {
 		}
 	}
 	l.setTrouble(failure.Err)
-	pause := max(l.backoff.Next(), failure.RetryAfter)
+	pause := max(l.backoff.Next(), spread(failure.RetryAfter))
 	l.until = time.Now().Add(pause)
 	l.r.cfg.Logger.Warn("entcache: usage is not delivered yet", "lane", l.lane.String(), "again in", pause, "error", failure.Err)
 }
@@ -130,7 +130,7 @@ func (l *lane) refused(ln *line, f *Failure) {
 		return
 	}
 	pause := retry.Jitter(time.Duration(ln.refusals)*refusedPause, 0.2)
-	l.park(ln, time.Now().Add(max(pause, f.RetryAfter)))
+	l.park(ln, time.Now().Add(max(pause, spread(f.RetryAfter))))
 }
 
 // failedAlone sees to a line that was sent alone, and not answered. That others arrived since it last failed says that Stigg is
@@ -168,3 +168,6 @@ func (l *lane) settle(ln *line) {
 	l.unpark(ln)
 	ln.shipment.open--
 }
+
+// spread is what Stigg asks to wait, and up to a fifth more, so that those who were told the same do not come back together.
+func spread(after time.Duration) time.Duration { return after + retry.Jitter(after/10, 1) }

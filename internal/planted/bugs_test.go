@@ -326,7 +326,7 @@ var bugs = []bug{
 		"\t\tif !m.flying() || planted(\"usage that may show a report under way is believed\") {\n\t\t\tcontinue\n",
 	}}},
 	{"an answer leaves pending what it counted", "pending usage", metered, []change{{
-		"pending.go",
+		"landing.go",
 		"\t\tif !x.waits {\n\t\t\ts = s.WithTally",
 		"\t\tif !x.waits && !planted(\"an answer leaves pending what it counted\") {\n\t\t\ts = s.WithTally",
 	}, {
@@ -335,7 +335,7 @@ var bugs = []bug{
 		"tally != &m.tally || anew && !planted(\"an answer leaves pending what it counted\") {\n",
 	}}},
 	{"an answer is believed while another report is on its way", "pending usage", metered, []change{{
-		"pending.go",
+		"landing.go",
 		"\t\tif x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {\n",
 		"\t\tif x.waits = len(m.doubt) > 0 || m.out > f.out(m); planted(\"an answer is believed while another report is on its way\") {\n\t\t\tx.waits = false\n\t\t}\n\t\tif x.waits {\n",
 	}}},

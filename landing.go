@@ -1,0 +1,181 @@
+package entcache
+
+import (
+	"slices"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
+)
+
+// What becomes of pending usage while the call that reports it is on its way, and when it lands.
+
+// flight is a call that carries lines.
+type flight struct {
+	lines  []usage.Line
+	meters []*meter // of those lines that have one
+}
+
+// depart notes that lines are on their way. Whoever calls it calls landed, too.
+func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
+	f := flight{lines: lines}
+	for i := range lines {
+		ln := &lines[i]
+		key := meterKey(&ln.Record)
+		a := p.account(key)
+		if a == nil {
+			continue
+		}
+		pays := wallet(key, entitlements.Feature(ln.FeatureID))
+		a.mu.Lock()
+		if m := a.meter(ln.FeatureID); m != nil {
+			m.out++
+			m.wallet = pays
+			f.meters = append(f.meters, m)
+		}
+		a.mu.Unlock()
+	}
+	return f
+}
+
+// out is how many lines of a meter the flight carries.
+func (f *flight) out(m *meter) (n int) {
+	for _, other := range f.meters {
+		if other == m {
+			n++
+		}
+	}
+	return n
+}
+
+// overheard is a usage that was kept back.
+type overheard struct {
+	key   Key
+	usage entitlements.Usage
+}
+
+// lost notes that lines went out, and no answer came.
+func (p *pending) lost(lines []usage.Line) {
+	p.lines(lines, func(m *meter, ln *usage.Line) {
+		if m.doubt == nil {
+			m.doubt = map[string]bool{}
+		}
+		m.doubt[ln.Key] = true
+	})
+}
+
+// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
+// in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// key, as lines of nothing, to be settled before landed is called again.
+func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Line) {
+	p.lines(f.lines, func(m *meter, ln *usage.Line) {
+		key := meterKey(&ln.Record)
+		if m.answeredOpen > 0 && len(m.doubt) == 0 && m.out == f.out(m) {
+			if waited == nil {
+				waited = map[Key][]usage.Line{}
+			}
+			nothing := usage.Line{Record: ln.Record}
+			nothing.Key = "" // it is not what was answered
+			waited[key] = append(waited[key], nothing)
+			return
+		}
+		m.out -= f.out(m)
+		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
+		if m.out == 0 {
+			m.direct = 0 // rounding apart, it is
+		}
+		if m.flying() {
+			return
+		}
+		for _, u := range m.kept {
+			kept = append(kept, overheard{key, u})
+		}
+		m.kept = nil
+	})
+	return kept, waited
+}
+
+// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
+// are on their way, or in doubt, waits for them.
+func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitlements.Usage) *landing {
+	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
+	p.lines(lines, func(m *meter, ln *usage.Line) {
+		l.part(m).shown += ln.Deltas
+		delete(m.doubt, ln.Key)
+	})
+	p.lines(lines, func(m *meter, _ *usage.Line) {
+		x := l.part(m)
+		if x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {
+			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
+				if u.Ref != m.ref && u.Ref != m.wallet {
+					return false
+				}
+				m.keep(u)
+				return true
+			})
+			return
+		}
+		l.ready = true
+		if m.answeredOpen > 0 { // what those answers said goes with these
+			l.usages, m.kept = append(l.usages, m.kept...), nil
+		}
+	})
+	return l
+}
+
+// landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
+type landing struct {
+	pending *pending
+	key     Key
+	lines   []usage.Line
+	usages  []entitlements.Usage
+	parts   []*part
+	ready   bool // a part does not wait
+}
+
+type part struct {
+	meter *meter
+	shown float64 // of its tally, once all is applied
+	waits bool
+}
+
+func (l *landing) part(m *meter) *part {
+	for _, x := range l.parts {
+		if x.meter == m {
+			return x
+		}
+	}
+	x := &part{meter: m, shown: m.settled + m.answeredDeltas}
+	l.parts = append(l.parts, x)
+	return x
+}
+
+// along is the change of the snapshot that goes with the usages.
+func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
+	for _, x := range l.parts {
+		if !x.waits {
+			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
+		}
+	}
+	return l.pending.apply(l.key, s)
+}
+
+// done closes the lines.
+func (l *landing) done() {
+	p := l.pending
+	p.apply(l.key, nil)
+	p.lines(l.lines, func(m *meter, ln *usage.Line) {
+		m.answeredOpen += ln.Accepted
+		m.answeredDeltas += ln.Deltas
+	})
+	p.lines(l.lines, func(m *meter, _ *usage.Line) {
+		if l.part(m).waits {
+			return
+		}
+		m.open -= m.answeredOpen
+		m.settled += m.answeredDeltas
+		m.answeredOpen, m.answeredDeltas = 0, 0
+		if m.open == 0 {
+			m.tally.Set(m.settled) // rounding apart, it is
+		}
+	})
+}
