@@ -394,7 +394,7 @@ func TestLoggerHearsOfStatesAndNeverOfTheKey(t *testing.T) {
 		w.after(time.Minute)
 		w.client.Close()
 		text := log.String()
-		for _, want := range []string{"level=INFO msg=live", "level=WARN", "level=ERROR"} {
+		for _, want := range []string{`level=INFO msg="entcache: live"`, "level=WARN", "level=ERROR"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the log lacks %q:\n%s", want, text)
 			}
@@ -402,7 +402,11 @@ func TestLoggerHearsOfStatesAndNeverOfTheKey(t *testing.T) {
 		if strings.Contains(text, emulator.DefaultAPIKey) || strings.Contains(text, "acme") {
 			t.Errorf("the log shows the key, or a check:\n%s", text)
 		}
-		if lines := strings.Count(text, "\n"); lines > 6 {
+		lines := strings.Count(text, "\n")
+		if n := strings.Count(text, `msg="entcache: `); n != lines {
+			t.Errorf("%d of %d lines say whose they are:\n%s", n, lines, text)
+		}
+		if lines > 6 {
 			t.Errorf("%d lines for two incidents:\n%s", lines, text)
 		}
 	})
