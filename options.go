@@ -124,7 +124,7 @@ func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(base)
 		if err != nil { // whose text shows all of it, a password included
-			return fmt.Errorf("WithBaseURL: not a URL: %w", errors.Unwrap(err))
+			return fmt.Errorf("WithBaseURL: not a URL: %w; give one such as %q", errors.Unwrap(err), DefaultBaseURL)
 		}
 		if u.User != nil {
 			return fmt.Errorf("WithBaseURL: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())
@@ -271,8 +271,8 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 }
 
 // WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the end
-// of the process. The client owns q from then on, and closes it. What q holds from before is delivered from Start on. Nil, the
-// default, is a queue in memory.
+// of the process. The client owns q, and closes it; when [New] returns an error there is no client, and q is still the
+// caller's to close. What q holds from before is delivered from Start on. Nil, the default, is a queue in memory.
 func WithUsageQueue(q usage.Queue) Option {
 	return func(c *config) error { c.usage.Queue = q; return nil }
 }

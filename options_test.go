@@ -34,6 +34,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"no host", "k", entcache.WithBaseURL("https:///x"), "not an http or https URL"},
 		{"query", "k", entcache.WithBaseURL("https://h/?x=1"), "query or a fragment"},
 		{"unparsable", "k", entcache.WithBaseURL("http://h:port"), "WithBaseURL"},
+		{"host and port alone", "k", entcache.WithBaseURL("127.0.0.1:4000"), `give one such as "https://`},
 		{"credentials", "k", entcache.WithBaseURL("https://user:hunter2@h"), "user or password"},
 		{"entitlement timeout", "k", entcache.WithEntitlementTimeout(0), "WithEntitlementTimeout"},
 		{"write timeout", "k", entcache.WithWriteTimeout(-1), "WithWriteTimeout"},
