@@ -127,7 +127,7 @@ func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(base)
 		if err != nil { // whose text shows all of it, a password included
-			return fmt.Errorf("WithBaseURL: not a URL: %w", errors.Unwrap(err))
+			return fmt.Errorf("WithBaseURL: not a URL: %w; give one such as %q", errors.Unwrap(err), DefaultBaseURL)
 		}
 		if u.User != nil {
 			return fmt.Errorf("WithBaseURL: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())

@@ -121,7 +121,7 @@ func (s *Syncer) doubtEverything(why string) {
 	if s.live.Load() == 0 {
 		return // nothing is Live
 	}
-	s.log.Info("entitlements are being fetched again", "because", why)
+	s.log.Info("entcache: entitlements are being fetched again", "because", why)
 	s.newGeneration()
 	s.refresh.pass()
 }

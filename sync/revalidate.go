@@ -292,7 +292,7 @@ func (s *Syncer) refreshed(f *flight, ofPass bool) {
 	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
 		// Without a stream, this is how an interruption shows.
 		if s.status.set(Interrupted, f.err) {
-			s.log.Warn("polling fails; answers become stale until it works again", "err", f.err)
+			s.log.Warn("entcache: polling fails; answers become stale until it works again", "error", f.err)
 		}
 		s.refresh.pass()
 	}

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,20 @@ func (s State) String() string {
 		return "off"
 	}
 	return "initializing"
+}
+
+// MarshalText implements encoding.TextMarshaler: in JSON, a log for one, a state is its name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *State) UnmarshalText(text []byte) error {
+	for _, known := range []State{Initializing, Live, Interrupted, Off} {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown state %q: want initializing, live, interrupted or off", text)
 }
 
 // Status is how things stand.

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -34,10 +35,30 @@ func (l *lane) deliver(ctx context.Context, batch []*line) {
 			l.failedAlone(batch[0], failure)
 		}
 	}
+	again := l.trouble() != nil
 	l.setTrouble(failure.Err)
-	pause := max(l.backoff.Next(), spread(failure.RetryAfter))
-	l.until = time.Now().Add(pause)
-	l.r.cfg.Logger.Warn("entcache: usage is not delivered yet", "lane", l.lane.String(), "again in", pause, "error", failure.Err)
+	l.until = time.Now().Add(max(l.backoff.Next(), spread(failure.RetryAfter)))
+	if again { // one failure is no state; Stats.Retried counts it
+		l.tell(slog.LevelWarn, "usage is not delivered, and waits", failure.Err)
+	}
+}
+
+// answered: Stigg takes calls, so that nothing is in the way any more.
+func (l *lane) answered() {
+	l.backoff.Reset()
+	l.setTrouble(nil)
+	if l.told != "" {
+		l.told = ""
+		l.r.cfg.Logger.Info("entcache: usage is delivered again", "lane", l.lane.String())
+	}
+}
+
+// tell logs what is in the way when that begins; an outage of an hour has a hundred failures, and two lines.
+func (l *lane) tell(level slog.Level, what string, err error) {
+	if l.told != what {
+		l.told = what
+		l.r.cfg.Logger.Log(context.Background(), level, "entcache: "+what, "lane", l.lane.String(), "error", err)
+	}
 }
 
 // attempt sends lines in one call. When Stigg refuses it, it is cut in two, down to the line that is refused alone. It returns what
@@ -111,10 +132,9 @@ func (l *lane) outgoing(ln *line) Line {
 
 // delivered sees to lines that Stigg has counted.
 func (l *lane) delivered(lines []*line) {
-	l.backoff.Reset()
+	l.answered()
 	l.limit = min(2*l.limit, l.max)
 	l.arrivals++
-	l.setTrouble(nil)
 	for _, ln := range lines {
 		l.r.count.sent.Add(uint64(len(ln.parts)))
 		l.r.count.merged.Add(uint64(len(ln.parts) - 1))
@@ -124,7 +144,7 @@ func (l *lane) delivered(lines []*line) {
 
 // refused sees to a line that Stigg refused when it was sent alone. That it answers at all says that nothing else is wrong.
 func (l *lane) refused(ln *line, f *Failure) {
-	l.backoff.Reset()
+	l.answered()
 	if ln.refusals++; ln.refusals >= l.r.cfg.Tries {
 		l.setAside(ln, ln.refusals, f.Err)
 		return

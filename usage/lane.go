@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"slices"
 	"sync"
@@ -38,6 +39,7 @@ type lane struct {
 	backoff  *retry.Backoff
 	until    time.Time // nothing is sent before
 	limit    int       // lines in the next call: fewer after failures
+	told     string    // what the logger was told is in the way; empty when nothing is
 	arrivals uint64    // calls that succeeded
 	wasAlone bool      // the last call was of a line that failed alone
 }
@@ -349,7 +351,7 @@ func (l *lane) took(entries []Entry, first bool) {
 
 // stumble notes that the queue failed, and when to try again.
 func (l *lane) stumble(how string, err error) {
-	l.r.cfg.Logger.Error("entcache: usage "+how, "lane", l.lane.String(), "error", err)
+	l.tell(slog.LevelError, "usage "+how, err)
 	l.setTrouble(err)
 	l.until = time.Now().Add(l.backoff.Next())
 }
