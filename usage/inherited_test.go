@@ -42,6 +42,45 @@ func TestWhatAnotherProcessLeftIsFlushedToo(t *testing.T) {
 	}
 }
 
+// TestWhatAnotherProcessLeftHasItsAge: a process that is restarted again and again in an outage does not look young.
+func TestWhatAnotherProcessLeftHasItsAge(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, memory := newServer(t), NewMemory()
+			own := report("seats", 1) // reported late: the time is the program's
+			own.At, own.Alone = time.Now().Add(-24*time.Hour), true
+			left := report("seats", 1)
+			left.At = time.Now()
+			for _, rec := range []Record{left, own} {
+				if _, err := memory.Append(Reports, rec); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if sealed {
+				if _, err := memory.Seal(Reports, 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Hour)
+			s.fail = func(int, []Record) *failing { return &failing{Failure: Failure{Err: errAway, Means: Away}} }
+			r, err := New(Config{Sender: s, Queue: &queue{Queue: memory, durable: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Resume()
+			time.Sleep(time.Minute)
+			if st := r.Stats(); st.Oldest < time.Hour || st.Oldest > 2*time.Hour {
+				t.Errorf("sealed %v: the oldest has waited for %v, want an hour and a minute", sealed, st.Oldest)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, ok := errors.AsType[*UndeliveredError](r.Close(ctx)); !ok {
+				t.Error("Close says nothing of what it leaves")
+			}
+		})
+	}
+}
+
 // TestAQueueThatHadRecordsOnce, and has none, has nothing to flush.
 func TestAQueueThatHadRecordsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

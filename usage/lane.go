@@ -203,16 +203,21 @@ func (l *lane) takeUp() bool {
 			return false
 		}
 		var m merger
+		since := time.Now()
 		for i := range entries {
-			if entries[i].Number <= s.Last {
-				m.add(&entries[i], math.MaxInt)
+			if entries[i].Number > s.Last {
+				continue
+			}
+			m.add(&entries[i], math.MaxInt)
+			if r := &entries[i].Record; !r.Alone && r.At.Before(since) { // a time of the program's own does not tell
+				since = r.At
 			}
 		}
 		l.mu.Lock()
 		l.unread -= m.records
 		l.mu.Unlock()
 		l.read = s.Last
-		l.ship(s, &m, time.Now())
+		l.ship(s, &m, since)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -256,7 +256,7 @@ type Stats struct {
 
 	Waiting      int           // records that are neither delivered nor set aside
 	WaitingBytes int64         // what they take in memory, roughly
-	Oldest       time.Duration // how long the oldest of them has been waiting in this process; zero when there is none
+	Oldest       time.Duration // how long the oldest of them has been waiting; zero when there is none
 	Err          error         // why the delivery does not go on at present; nil when it does
 }
 
