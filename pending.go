@@ -35,10 +35,10 @@ type account struct {
 	applied *entitlements.Snapshot // what the answer to a report has just made: of it nothing is kept back
 }
 
-// meter is what is pending for one feature of it.
+// meter is what is pending for one feature of it, or for one wallet.
 type meter struct {
 	ref     Ref
-	wallet  Ref                // what pays for the feature, as of the last departure; zero when nothing does
+	wallet  Ref                // what pays for a feature, as of the last departure; zero when nothing does
 	tally   entitlements.Tally // everything reported, and what is reserved
 	settled float64            // of it, what was answered or set aside
 	open    int                // reports and reservations that are neither
@@ -98,7 +98,7 @@ func (p *pending) forget(key Key) bool {
 }
 
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
-func (p *pending) add(key Key, feature string, amount float64) (a *account, fresh bool) {
+func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
 	s.mu.Lock() // to the end, so that the account is not forgotten meanwhile
 	defer s.mu.Unlock()
@@ -110,9 +110,9 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.meter(feature)
+	m := a.meter(ref)
 	if m == nil {
-		m, fresh = &meter{ref: entitlements.Feature(feature)}, true
+		m, fresh = &meter{ref: ref}, true
 		a.meters = append(a.meters, m)
 	}
 	m.open++
@@ -120,30 +120,53 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	return a, fresh
 }
 
-// meter finds the meter of a feature. a.mu is held.
-func (a *account) meter(feature string) *meter {
+// meter finds the meter of a feature or wallet. a.mu is held.
+func (a *account) meter(ref Ref) *meter {
 	for _, m := range a.meters {
-		if m.ref.ID == feature {
+		if m.ref == ref {
 			return m
 		}
 	}
 	return nil
 }
 
+// group lists the meters whose usages are told by one another's answers: m, and those that draw on the same wallet. a.mu is held.
+func (a *account) group(m *meter) []*meter {
+	w := m.draws()
+	if w == (Ref{}) {
+		return []*meter{m}
+	}
+	var list []*meter
+	for _, o := range a.meters {
+		if o.draws() == w {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// draws is the wallet that a report of the meter changes; zero when it changes none.
+func (m *meter) draws() Ref {
+	if m.ref.Kind == entitlements.KindCredit {
+		return m.ref
+	}
+	return m.wallet
+}
+
 // correct changes an amount that was added, which stays open.
-func (p *pending) correct(key Key, feature string, by float64) { p.change(key, feature, by, 0) }
+func (p *pending) correct(key Key, ref Ref, by float64) { p.change(key, ref, by, 0) }
 
 // drop takes back an amount that was added.
-func (p *pending) drop(key Key, feature string, amount float64) { p.change(key, feature, -amount, 1) }
+func (p *pending) drop(key Key, ref Ref, amount float64) { p.change(key, ref, -amount, 1) }
 
-func (p *pending) change(key Key, feature string, by float64, closed int) {
+func (p *pending) change(key Key, ref Ref, by float64, closed int) {
 	a := p.account(key)
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.meter(feature)
+	m := a.meter(ref)
 	if m == nil {
 		return
 	}
@@ -154,9 +177,24 @@ func (p *pending) change(key Key, feature string, by float64, closed int) {
 	}
 }
 
+// line is a report on its way: one that the reporter delivers, or one of a call that waits for its answer. It may be of a wallet.
+type line struct {
+	usage.Line
+	ref Ref // what it is of
+}
+
+// linesOf is what the reporter delivers.
+func linesOf(delivered []usage.Line) []line {
+	lines := make([]line, len(delivered))
+	for i, ln := range delivered {
+		lines[i] = line{ln, entitlements.Feature(ln.FeatureID)}
+	}
+	return lines
+}
+
 // lines calls do for each line's meter, with the lock of its account held. Lines without one, as those that another process accepted,
 // are passed over.
-func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
+func (p *pending) lines(lines []line, do func(*account, *meter, *line)) {
 	for i := range lines {
 		ln := &lines[i]
 		a := p.account(meterKey(&ln.Record))
@@ -164,8 +202,8 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 			continue
 		}
 		a.mu.Lock()
-		if m := a.meter(ln.FeatureID); m != nil {
-			do(m, ln)
+		if m := a.meter(ln.ref); m != nil {
+			do(a, m, ln)
 		}
 		a.mu.Unlock()
 	}
@@ -173,7 +211,7 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 
 // flight is a call that carries lines.
 type flight struct {
-	lines  []usage.Line
+	lines  []line
 	meters []departed // of those lines that have one
 }
 
@@ -183,7 +221,7 @@ type departed struct {
 }
 
 // depart notes that lines are on their way. Whoever calls it calls landed, too.
-func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
+func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
 	f := flight{lines: lines}
 	for i := range lines {
 		ln := &lines[i]
@@ -192,9 +230,9 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 		if a == nil {
 			continue
 		}
-		pays := wallet(key, entitlements.Feature(ln.FeatureID))
+		pays := wallet(key, ln.ref)
 		a.mu.Lock()
-		if m := a.meter(ln.FeatureID); m != nil {
+		if m := a.meter(ln.ref); m != nil {
 			m.out++
 			m.wallet = pays
 			f.meters = append(f.meters, departed{a, m})
@@ -221,8 +259,8 @@ type overheard struct {
 }
 
 // lost notes that lines went out, and no answer came.
-func (p *pending) lost(lines []usage.Line) {
-	p.lines(lines, func(m *meter, ln *usage.Line) {
+func (p *pending) lost(lines []line) {
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
 		if m.doubt == nil {
 			m.doubt = map[string]bool{}
 		}
@@ -230,7 +268,7 @@ func (p *pending) lost(lines []usage.Line) {
 	})
 }
 
-// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
+// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way or
 // in doubt.
 func (p *pending) landed(f flight) (kept []overheard) {
 	for _, d := range f.meters {
@@ -238,29 +276,34 @@ func (p *pending) landed(f flight) (kept []overheard) {
 		d.meter.out--
 		d.account.mu.Unlock()
 	}
-	p.lines(f.lines, func(m *meter, ln *usage.Line) {
-		if m.flying() {
+	p.lines(f.lines, func(a *account, m *meter, ln *line) {
+		group := a.group(m)
+		if slices.ContainsFunc(group, (*meter).flying) {
 			return
 		}
-		for _, u := range m.kept {
-			kept = append(kept, overheard{meterKey(&ln.Record), u})
+		for _, o := range group {
+			for _, u := range o.kept {
+				kept = append(kept, overheard{meterKey(&ln.Record), u})
+			}
+			o.kept = nil
 		}
-		m.kept = nil
 	})
 	return kept
 }
 
-// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
-// are on their way, or in doubt, waits for them.
-func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitlements.Usage) *landing {
+// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
+// others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
+func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage) *landing {
 	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
-	p.lines(lines, func(m *meter, ln *usage.Line) {
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
 		l.part(m).shown += ln.Deltas
 		delete(m.doubt, ln.Key)
 	})
-	p.lines(lines, func(m *meter, _ *usage.Line) {
+	p.lines(lines, func(a *account, m *meter, _ *line) {
+		group := a.group(m)
 		x := l.part(m)
-		if x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {
+		x.waits = slices.ContainsFunc(group, func(o *meter) bool { return len(o.doubt) > 0 || o.out > f.out(o) })
+		if x.waits {
 			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
 				if u.Ref != m.ref && u.Ref != m.wallet {
 					return false
@@ -271,8 +314,11 @@ func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitle
 			return
 		}
 		l.ready = true
-		if m.answeredOpen > 0 { // what those answers said goes with these
-			l.usages, m.kept = append(l.usages, m.kept...), nil
+		for _, o := range group {
+			if o.answeredOpen > 0 { // what those answers said goes with these
+				l.part(o)
+				l.usages, o.kept = append(l.usages, o.kept...), nil
+			}
 		}
 	})
 	return l
@@ -282,7 +328,7 @@ func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitle
 type landing struct {
 	pending *pending
 	key     Key
-	lines   []usage.Line
+	lines   []line
 	usages  []entitlements.Usage
 	parts   []*part
 	ready   bool // a part does not wait
@@ -319,35 +365,40 @@ func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
 func (l *landing) done() {
 	p := l.pending
 	p.apply(l.key, nil)
-	p.lines(l.lines, func(m *meter, ln *usage.Line) {
+	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
 		m.answeredOpen += ln.Accepted
 		m.answeredDeltas += ln.Deltas
 	})
-	p.lines(l.lines, func(m *meter, _ *usage.Line) {
-		if l.part(m).waits {
-			return
+	a := p.account(l.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range l.parts {
+		if m := x.meter; !x.waits {
+			m.open -= m.answeredOpen
+			m.settled += m.answeredDeltas
+			m.answeredOpen, m.answeredDeltas = 0, 0
+			if m.open == 0 {
+				m.tally.Set(m.settled) // rounding apart, it is
+			}
 		}
-		m.open -= m.answeredOpen
-		m.settled += m.answeredDeltas
-		m.answeredOpen, m.answeredDeltas = 0, 0
-		if m.open == 0 {
-			m.tally.Set(m.settled) // rounding apart, it is
-		}
-	})
+	}
 }
 
-// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, for whose meters others were
+// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, of whose groups others were
 // answered that waited for them.
-func (p *pending) answeredMeanwhile(lines []usage.Line) map[Key][]usage.Line {
-	var by map[Key][]usage.Line
-	p.lines(lines, func(m *meter, ln *usage.Line) {
-		if m.answeredOpen == 0 {
+func (p *pending) answeredMeanwhile(lines []line) map[Key][]line {
+	var by map[Key][]line
+	p.lines(lines, func(a *account, m *meter, ln *line) {
+		if !slices.ContainsFunc(a.group(m), func(o *meter) bool { return o.answeredOpen > 0 }) {
 			return
 		}
 		if by == nil {
-			by = map[Key][]usage.Line{}
+			by = map[Key][]line{}
 		}
-		nothing := usage.Line{Record: ln.Record}
+		nothing := line{usage.Line{Record: ln.Record}, ln.ref}
 		nothing.Key = "" // it stays in doubt, if it is
 		key := meterKey(&ln.Record)
 		by[key] = append(by[key], nothing)

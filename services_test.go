@@ -105,6 +105,42 @@ var services = map[string]service{
 	"Promotions.Revoke": {"RevokePromotionalEntitlement", "revokePromotionalEntitlement", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return c.Promotions.Revoke(ctx, "acme", "sso")
 	}},
+	"Usage.EstimateUsageCost": {"EstimateUsageCost", "estimateUsageCost", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.EstimateUsageCost(ctx, entcache.EstimateUsageCostInput{CustomerId: "acme", FeatureId: "seats", Value: 1}))
+	}},
+	"Usage.EstimateEventCost": {"EstimateEventCost", "estimateEventCost", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{CustomerId: "acme", EventName: "signed-in"}))
+	}},
+	"Credits.Consume": {"ConsumeCredits", "consumeCredits", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1}))
+	}},
+	"Credits.ConsumeAsync": {"ConsumeCreditsAsync", "consumeCreditsAsync", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.Credits.ConsumeAsync(ctx, []entcache.ConsumeCreditInput{{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1}})
+	}},
+	"Credits.Grant": {"GrantCredits", "createCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, DisplayName: "x", GrantType: entcache.GrantPromotional}))
+	}},
+	"Credits.Void": {"VoidCreditGrant", "voidCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Void(ctx, "credit-grant"))
+	}},
+	"Credits.Balance": {"GetCreditBalance", "creditBalanceSummary", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Balance(ctx, entcache.CreditBalanceInput{CustomerId: "acme"}))
+	}},
+	"Credits.Grants": {"GetCreditGrants", "creditGrants", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Credits.Grants(ctx, entcache.CreditGrantsInput{CustomerId: "acme"}))
+	}},
+	"Credits.Ledger": {"GetCreditLedger", "creditsLedger", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Credits.Ledger(ctx, entcache.CreditLedgerInput{CustomerId: "acme"}))
+	}},
+	"Credits.Usage": {"GetCreditUsage", "creditUsage", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Usage(ctx, entcache.CreditUsageInput{CustomerId: "acme"}))
+	}},
+	"Credits.AutomaticRecharge": {"GetAutomaticRechargeConfiguration", "getAutoRechargeSettings", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.AutomaticRecharge(ctx, "acme", "ai-credits"))
+	}},
+	"Credits.SaveAutomaticRecharge": {"SaveAutomaticRechargeConfiguration", "saveAutoRechargeSettings", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{CustomerId: "acme", CurrencyId: "ai-credits"}))
+	}},
 	"Coupons.List": {"GetCoupons", "coupons", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return drain(c.Coupons.List(ctx, nil))
 	}},
@@ -133,7 +169,7 @@ func TestNothingIsSentOfflineOrAfterClose(t *testing.T) {
 		t.Cleanup(func() { offline.Close() })
 		before := len(w.stigg.Requests())
 		for name, s := range services {
-			acknowledged := strings.HasPrefix(name, "Usage.Report")
+			acknowledged := strings.HasPrefix(name, "Usage.Report") || strings.HasPrefix(name, "Credits.Consume")
 			if err := s.call(t.Context(), offline, "subscription"); acknowledged && err != nil || !acknowledged && !errors.Is(err, entcache.ErrOffline) {
 				t.Errorf("%s offline: %v", name, err)
 			}
