@@ -272,6 +272,7 @@ func (e *Emulator) grantOf(c *customer, s *scope, currency string, g *creditGran
 	inv := &wire.CreditGrantInvoice{
 		BillingID: g.invoice, BillingReason: new(wire.CreditGrantInvoiceBillingReasonManual), Status: wire.CreditGrantInvoiceStatusPaid,
 		Currency: &g.costIn, Total: &total, SubTotal: &total, TotalExcludingTax: &total, SubTotalExcludingTax: &total, Tax: new(0.0),
+		PdfURL:    new("https://pay.emulator.invalid/" + g.invoice + ".pdf"),
 		AmountDue: &due, AttemptCount: new(1.0), DueDate: optionalTime(g.due), CreatedAt: wire.NewDateTime(g.createdAt), UpdatedAt: wire.NewDateTime(g.updatedAt),
 	}
 	switch {
@@ -279,7 +280,10 @@ func (e *Emulator) grantOf(c *customer, s *scope, currency string, g *creditGran
 		inv.Status = wire.CreditGrantInvoiceStatusCanceled
 	case !g.paid:
 		due, inv.Status, inv.RequiresAction = total, wire.CreditGrantInvoiceStatusOpen, g.awaits
-		inv.PaymentURL = new("https://pay.emulator.invalid/" + g.invoice)
+		inv.PaymentURL, inv.PaymentSecret = new("https://pay.emulator.invalid/"+g.invoice), new(g.invoice+"_secret")
+		if g.awaits {
+			inv.ErrorMessage = new("the customer has left no payment method")
+		}
 		w.PaymentCollection = wire.PaymentCollectionProcessing
 		if g.awaits {
 			w.PaymentCollection = wire.PaymentCollectionActionRequired
