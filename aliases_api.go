@@ -135,6 +135,8 @@ type (
 	CreditLedgerInput = gql.CreditLedgerInput
 	// CreditLedgerEvent is one thing that happened to a grant.
 	CreditLedgerEvent = gql.CreditLedgerEvent
+	// CreditLedgerEventType is what happened to a grant.
+	CreditLedgerEventType = gql.CreditLedgerEventType
 	// CreditUsageInput names the customer and the time.
 	CreditUsageInput = gql.CreditUsageInput
 	// CreditUsage is what was consumed of a wallet over time.

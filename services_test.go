@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -413,6 +414,29 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 			{"Period", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso"}}}))},
 			{"CustomEndDate", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionCustom}}}))},
 			{"featureID", c.Promotions.Revoke(ctx, "acme", "")},
+			{"CustomerId", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CurrencyId: "ai-credits"}))},
+			{"CurrencyId", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme"}))},
+			{"Amount", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: -1}))},
+			{"Amount", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: math.NaN()}))},
+			{"1001 consumptions", c.Credits.ConsumeAsync(ctx, make([]entcache.ConsumeCreditInput, 1001))},
+			{"consumption 1", c.Credits.ConsumeAsync(ctx, []entcache.ConsumeCreditInput{{CustomerId: "acme", CurrencyId: "ai-credits"}, {CustomerId: "acme"}})},
+			{"CustomerId", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{}))},
+			{"CurrencyId", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme"}))},
+			{"DisplayName", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits"}))},
+			{"GrantType", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", DisplayName: "x"}))},
+			{"Amount", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", DisplayName: "x", GrantType: entcache.GrantPaid}))},
+			{"grantID", discard(c.Credits.Void(ctx, ""))},
+			{"CustomerId", discard(c.Credits.Balance(ctx, entcache.CreditBalanceInput{}))},
+			{"CustomerId", drain(c.Credits.Grants(ctx, entcache.CreditGrantsInput{}))},
+			{"CustomerId", drain(c.Credits.Ledger(ctx, entcache.CreditLedgerInput{}))},
+			{"CustomerId", discard(c.Credits.Usage(ctx, entcache.CreditUsageInput{}))},
+			{"customerID", discard(c.Credits.AutomaticRecharge(ctx, "", "ai-credits"))},
+			{"currencyID", discard(c.Credits.AutomaticRecharge(ctx, "acme", ""))},
+			{"CustomerId", discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{}))},
+			{"CurrencyId", discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{CustomerId: "acme"}))},
+			{"FeatureId", discard(c.Usage.EstimateUsageCost(ctx, entcache.EstimateUsageCostInput{CustomerId: "acme"}))},
+			{"CustomerId", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{EventName: "x"}))},
+			{"EventName", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{CustomerId: "acme"}))},
 		} {
 			if !errors.Is(row.err, entcache.ErrBadInput) || !strings.Contains(row.err.Error(), row.says) {
 				t.Errorf("%v, want ErrBadInput that says %s", row.err, row.says)
@@ -423,6 +447,9 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 		}
 		if out, err := c.Usage.ReportBulk(ctx, nil); len(out) != 0 || err != nil {
 			t.Errorf("no reports: %v, %v", out, err)
+		}
+		if err := c.Credits.ConsumeAsync(ctx, nil); err != nil {
+			t.Errorf("no consumptions: %v", err)
 		}
 	})
 }

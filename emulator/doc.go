@@ -16,7 +16,7 @@
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
 // service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
-// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close, unless its
+// payment provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in memory and forgets it at Close, unless its
 // state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
 // NotImplementedByEmulator.
 //
