@@ -113,6 +113,44 @@ type (
 	CouponFilter = gql.CouponFilter
 )
 
+// Credits.
+type (
+	// ConsumeCreditInput names the customer, the currency and the amount.
+	ConsumeCreditInput = gql.ConsumeCreditInput
+	// CreditConsumption is the answer to consuming credits.
+	CreditConsumption = gql.CreditConsumption
+	// CreditGrantInput names the customer, the currency, the amount, and what it is called and costs.
+	CreditGrantInput = gql.CreditGrantInput
+	// CreditGrant is an amount of credits, from when to when, and how much of it is consumed.
+	CreditGrant = gql.CreditGrant
+	// CreditBalanceInput names the customer.
+	CreditBalanceInput = gql.CreditBalanceSummaryInput
+	// CreditBalance is what a wallet has.
+	CreditBalance = gql.CreditBalance
+	// CreditGrantsInput names the customer.
+	CreditGrantsInput = gql.GetCreditGrantsInput
+	// CreditLedgerInput names the customer.
+	CreditLedgerInput = gql.CreditLedgerInput
+	// CreditLedgerEvent is one thing that happened to a grant.
+	CreditLedgerEvent = gql.CreditLedgerEvent
+	// CreditLedgerEventType is what happened to a grant.
+	CreditLedgerEventType = gql.CreditLedgerEventType
+	// CreditUsageInput names the customer and the time.
+	CreditUsageInput = gql.CreditUsageInput
+	// CreditUsage is what was consumed of a wallet over time.
+	CreditUsage = gql.CreditUsage
+	// AutomaticRecharge is when and how far a wallet is recharged.
+	AutomaticRecharge = gql.AutomaticRecharge
+	// SaveAutomaticRechargeInput names the customer and the currency, and what changes.
+	SaveAutomaticRechargeInput = gql.SaveAutoRechargeSettingsInput
+	// EstimateUsageCostInput names the customer, the feature and the usage.
+	EstimateUsageCostInput = gql.EstimateUsageCostInput
+	// EstimateEventCostInput names the customer and the event.
+	EstimateEventCostInput = gql.EstimateEventCostInput
+	// CreditCostEstimation is what usage would cost in credits.
+	CreditCostEstimation = gql.CreditCostEstimation
+)
+
 // How a report changes the usage.
 const (
 	UsageDelta = gql.UsageUpdateBehaviorDelta // adds Value, which may be negative
@@ -165,6 +203,21 @@ const (
 const (
 	CouponActive   = gql.CouponStatusActive
 	CouponArchived = gql.CouponStatusArchived
+)
+
+// What a grant of credits is.
+const (
+	GrantPaid        = gql.CreditGrantTypeInputPaid
+	GrantPromotional = gql.CreditGrantTypeInputPromotional
+)
+
+// What happened to a grant of credits.
+const (
+	LedgerGranted  = gql.CreditLedgerEventTypeCreditsGranted
+	LedgerConsumed = gql.CreditLedgerEventTypeCreditsConsumed
+	LedgerExpired  = gql.CreditLedgerEventTypeCreditsExpired
+	LedgerUpdated  = gql.CreditLedgerEventTypeCreditsUpdated
+	LedgerVoided   = gql.CreditLedgerEventTypeCreditsVoided
 )
 
 // Null returns a pointer that is sent as an explicit null: "clear this", where nil means "leave it as it is". It must not be

@@ -91,6 +91,8 @@ type Client struct {
 	Promotions *Promotions
 	// Coupons lists coupons.
 	Coupons *Coupons
+	// Credits grants and consumes credits, and shows wallets.
+	Credits *Credits
 }
 
 // engine is what runs between Start and Close.
@@ -116,7 +118,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	c.lifetime, c.end = context.WithCancel(context.Background())
 	c.key.Store(&cfg.apiKey)
 	c.Customers, c.Subscriptions, c.Usage = &Customers{c}, &Subscriptions{c}, &Usage{c}
-	c.Promotions, c.Coupons = &Promotions{c}, &Coupons{c}
+	c.Promotions, c.Coupons, c.Credits = &Promotions{c}, &Coupons{c}, &Credits{c}
 	if !cfg.offline {
 		if c.api, err = gql.New(gql.Config{
 			Endpoint:        cfg.baseURL.JoinPath("graphql").String(),

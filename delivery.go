@@ -37,7 +37,7 @@ func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line)
 		}
 	}
 	d.c.counts.writes.Add(1)
-	f := d.depart(lines)
+	f := d.depart(linesOf(lines))
 	defer d.landed(f)
 	reply, err := gql.ReportUsageBulk(ctx, d.c.api, gql.ReportUsageBulkInput{Usages: list})
 	if err == nil && len(reply.ReportUsageBulk) == 0 { // not even null for one of them: nothing says that it was Stigg who answered
@@ -46,11 +46,11 @@ func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line)
 	if err != nil {
 		why := meaning(err)
 		if why.Means == usage.Failed || why.Means == usage.Refused && len(lines) > 1 { // some may have been counted
-			d.c.pending.lost(lines)
+			d.c.pending.lost(f.lines)
 		}
 		return why
 	}
-	d.answered(f, reply.ReportUsageBulk)
+	d.answered(f, answersOf(reply.ReportUsageBulk))
 	return nil
 }
 
@@ -92,7 +92,7 @@ func meaning(err error) *usage.Failure {
 }
 
 // depart notes that reports are on their way, and which wallets they draw on.
-func (d delivery) depart(lines []usage.Line) flight {
+func (d delivery) depart(lines []line) flight {
 	if !d.c.cfg.localUsage {
 		return flight{lines: lines}
 	}
@@ -137,13 +137,13 @@ func (d delivery) landed(f flight) {
 
 // answered applies the answers to reports, one for each line, and takes the lines out of what is pending in the same step. Without
 // answers, the next read of each key waits for a fetch.
-func (d delivery) answered(f flight, answers []ReportedUsage) {
+func (d delivery) answered(f flight, answers []answer) {
 	lines := f.lines
 	if len(answers) != len(lines) { // which answer is whose cannot be told
 		answers = nil
 	}
 	for _, key := range keysOf(lines) {
-		var mine []usage.Line
+		var mine []line
 		var usages []entitlements.Usage
 		told := true
 		for i := range lines {
@@ -155,12 +155,11 @@ func (d delivery) answered(f flight, answers []ReportedUsage) {
 				told = false
 				continue
 			}
-			counted, said := answers[i].Usages()
-			if counted != key || answers[i].CurrentUsage == nil {
+			if answers[i].key != key || !answers[i].told {
 				told = false
 				continue
 			}
-			usages = append(usages, said...)
+			usages = append(usages, answers[i].usages...)
 		}
 		if !told {
 			usages = nil
@@ -169,7 +168,24 @@ func (d delivery) answered(f flight, answers []ReportedUsage) {
 	}
 }
 
-func keysOf(lines []usage.Line) (keys []Key) {
+// answer is what Stigg said to one report.
+type answer struct {
+	key    Key
+	usages []entitlements.Usage
+	told   bool // the usage of what was reported is among them
+}
+
+func answersOf(reported []ReportedUsage) []answer {
+	answers := make([]answer, len(reported))
+	for i := range reported {
+		r, a := &reported[i], &answers[i]
+		a.key, a.usages = r.Usages()
+		a.told = r.CurrentUsage != nil
+	}
+	return answers
+}
+
+func keysOf(lines []line) (keys []Key) {
 	for i := range lines {
 		if k := meterKey(&lines[i].Record); !slices.Contains(keys, k) {
 			keys = append(keys, k)
@@ -179,7 +195,7 @@ func keysOf(lines []usage.Line) (keys []Key) {
 }
 
 // settle closes lines of one key, with the usages that they led to, if those were told.
-func (d delivery) settle(f flight, key Key, lines []usage.Line, usages []entitlements.Usage, told bool) {
+func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.Usage, told bool) {
 	s := d.c.syncer()
 	if !d.c.cfg.localUsage {
 		if s != nil {
@@ -205,7 +221,7 @@ func (d delivery) settle(f flight, key Key, lines []usage.Line, usages []entitle
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.
 func (d delivery) setAside(s usage.SetAside) {
 	if s.Line.Kind != usage.Event {
-		f := flight{lines: []usage.Line{s.Line}}
+		f := flight{lines: linesOf([]usage.Line{s.Line})}
 		d.settle(f, meterKey(&s.Line.Record), f.lines, nil, false)
 		d.landed(f)
 	}

@@ -14,7 +14,7 @@ type direct struct {
 }
 
 // directLine is a report as the delivery sees it.
-func directLine(customer string, resource *string, feature string, value float64, b *UsageUpdateBehavior, key string) usage.Line {
+func directLine(customer string, resource *string, feature string, value float64, b *UsageUpdateBehavior, key string) line {
 	ln := usage.Line{
 		Record:   usage.Record{Kind: usage.Delta, CustomerID: customer, ResourceID: deref(resource), FeatureID: feature, Value: value, Key: key},
 		Accepted: 1, Deltas: value,
@@ -22,15 +22,15 @@ func directLine(customer string, resource *string, feature string, value float64
 	if b != nil && *b == UsageSet {
 		ln.Kind, ln.Deltas = usage.Set, 0
 	}
-	return ln
+	return line{ln, entitlements.Feature(feature)}
 }
 
 // directly begins a call. It has to land, whatever becomes of it.
-func (c *Client) directly(lines []usage.Line) *direct {
+func (c *Client) directly(lines []line) *direct {
 	d := &direct{delivery: delivery{c}, keys: keysOf(lines)}
 	if c.cfg.localUsage {
 		for i := range lines {
-			c.expect(meterKey(&lines[i].Record), lines[i].FeatureID, 0)
+			c.expect(meterKey(&lines[i].Record), lines[i].ref, 0)
 		}
 	}
 	d.flight = d.depart(lines)
@@ -43,7 +43,7 @@ func (d *direct) carry(sign float64) {
 	if !d.c.cfg.localUsage {
 		return
 	}
-	d.c.pending.lines(d.lines, func(m *meter, ln *usage.Line) {
+	d.c.pending.lines(d.lines, func(_ *account, m *meter, ln *line) {
 		if ln.Accepted > 0 {
 			m.direct += sign * ln.Deltas
 		}
@@ -51,11 +51,11 @@ func (d *direct) carry(sign float64) {
 }
 
 // answered applies the answers, one for each line: the next check shows what was reported.
-func (d *direct) answered(answers []ReportedUsage) {
+func (d *direct) answered(answers []answer) {
 	if d.c.cfg.localUsage {
 		for i := range d.lines {
 			ln := &d.lines[i]
-			d.c.pending.correct(meterKey(&ln.Record), ln.FeatureID, ln.Deltas) // until the answer can be applied
+			d.c.pending.correct(meterKey(&ln.Record), ln.ref, ln.Deltas) // until the answer can be applied
 		}
 		d.carry(-1)
 	}
@@ -70,18 +70,17 @@ func (d *direct) answered(answers []ReportedUsage) {
 }
 
 // replaced applies the answer to a set also where others of its meter are on their way: what it replaced is not to be seen any more.
-func (d *direct) replaced(ln *usage.Line, answer *ReportedUsage) {
+func (d *direct) replaced(ln *line, told *answer) {
 	key := meterKey(&ln.Record)
-	counted, usages := answer.Usages()
 	s := d.c.syncer()
-	if s == nil || counted != key || answer.CurrentUsage == nil {
+	if s == nil || told.key != key || !told.told {
 		return
 	}
 	if a := d.c.pending.account(key); a != nil {
 		a.settling.Lock()
 		defer a.settling.Unlock()
 	}
-	s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
+	s.Reported(key, told.usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
 	d.c.pending.apply(key, nil)
 }
 
@@ -91,7 +90,7 @@ func (d *direct) land() {
 	d.landed(d.flight)
 	for i := range d.lines {
 		if ln := &d.lines[i]; ln.Accepted > 0 && d.c.cfg.localUsage { // not answered
-			d.c.unexpect(meterKey(&ln.Record), ln.FeatureID, 0)
+			d.c.unexpect(meterKey(&ln.Record), ln.ref, 0)
 		}
 	}
 }

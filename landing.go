@@ -11,12 +11,12 @@ import (
 
 // flight is a call that carries lines.
 type flight struct {
-	lines  []usage.Line
+	lines  []line
 	meters []*meter // of those lines that have one
 }
 
 // depart notes that lines are on their way. Whoever calls it calls landed, too.
-func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
+func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
 	f := flight{lines: lines}
 	for i := range lines {
 		ln := &lines[i]
@@ -25,9 +25,9 @@ func (p *pending) depart(lines []usage.Line, wallet func(Key, Ref) Ref) flight {
 		if a == nil {
 			continue
 		}
-		pays := wallet(key, entitlements.Feature(ln.FeatureID))
+		pays := wallet(key, ln.ref)
 		a.mu.Lock()
-		if m := a.meter(ln.FeatureID); m != nil {
+		if m := a.meter(ln.ref); m != nil {
 			m.out++
 			m.wallet = pays
 			f.meters = append(f.meters, m)
@@ -54,8 +54,8 @@ type overheard struct {
 }
 
 // lost notes that lines went out, and no answer came.
-func (p *pending) lost(lines []usage.Line) {
-	p.lines(lines, func(m *meter, ln *usage.Line) {
+func (p *pending) lost(lines []line) {
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
 		if m.doubt == nil {
 			m.doubt = map[string]bool{}
 		}
@@ -63,17 +63,17 @@ func (p *pending) lost(lines []usage.Line) {
 	})
 }
 
-// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their meters are on their way or
+// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way or
 // in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
 // key, as lines of nothing, to be settled before landed is called again.
-func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Line) {
-	p.lines(f.lines, func(m *meter, ln *usage.Line) {
-		key := meterKey(&ln.Record)
-		if m.answeredOpen > 0 && len(m.doubt) == 0 && m.out == f.out(m) {
+func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]line) {
+	p.lines(f.lines, func(a *account, m *meter, ln *line) {
+		key, group := meterKey(&ln.Record), a.group(m)
+		if slices.ContainsFunc(group, func(o *meter) bool { return o.answeredOpen > 0 }) && !f.others(group) {
 			if waited == nil {
-				waited = map[Key][]usage.Line{}
+				waited = map[Key][]line{}
 			}
-			nothing := usage.Line{Record: ln.Record}
+			nothing := line{usage.Line{Record: ln.Record}, ln.ref}
 			nothing.Key = "" // it is not what was answered
 			waited[key] = append(waited[key], nothing)
 			return
@@ -83,28 +83,35 @@ func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]usage.Li
 		if m.out == 0 {
 			m.direct = 0 // rounding apart, it is
 		}
-		if m.flying() {
+		if slices.ContainsFunc(group, (*meter).flying) {
 			return
 		}
-		for _, u := range m.kept {
-			kept = append(kept, overheard{key, u})
+		for _, o := range group {
+			for _, u := range o.kept {
+				kept = append(kept, overheard{key, u})
+			}
+			o.kept = nil
 		}
-		m.kept = nil
 	})
 	return kept, waited
 }
 
-// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of which others
-// are on their way, or in doubt, waits for them.
-func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitlements.Usage) *landing {
+// others reports whether lines of a group that are not of the flight are on their way, or in doubt.
+func (f *flight) others(group []*meter) bool {
+	return slices.ContainsFunc(group, func(o *meter) bool { return len(o.doubt) > 0 || o.out > f.out(o) })
+}
+
+// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
+// others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
+func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage) *landing {
 	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
-	p.lines(lines, func(m *meter, ln *usage.Line) {
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
 		l.part(m).shown += ln.Deltas
 		delete(m.doubt, ln.Key)
 	})
-	p.lines(lines, func(m *meter, _ *usage.Line) {
-		x := l.part(m)
-		if x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {
+	p.lines(lines, func(a *account, m *meter, _ *line) {
+		x, group := l.part(m), a.group(m)
+		if x.waits = f.others(group); x.waits {
 			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
 				if u.Ref != m.ref && u.Ref != m.wallet {
 					return false
@@ -115,8 +122,11 @@ func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitle
 			return
 		}
 		l.ready = true
-		if m.answeredOpen > 0 { // what those answers said goes with these
-			l.usages, m.kept = append(l.usages, m.kept...), nil
+		for _, o := range group {
+			if o.answeredOpen > 0 { // what those answers said goes with these
+				l.part(o)
+				l.usages, o.kept = append(l.usages, o.kept...), nil
+			}
 		}
 	})
 	return l
@@ -126,7 +136,7 @@ func (p *pending) answer(f flight, key Key, lines []usage.Line, usages []entitle
 type landing struct {
 	pending *pending
 	key     Key
-	lines   []usage.Line
+	lines   []line
 	usages  []entitlements.Usage
 	parts   []*part
 	ready   bool // a part does not wait
@@ -163,19 +173,24 @@ func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
 func (l *landing) done() {
 	p := l.pending
 	p.apply(l.key, nil)
-	p.lines(l.lines, func(m *meter, ln *usage.Line) {
+	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
 		m.answeredOpen += ln.Accepted
 		m.answeredDeltas += ln.Deltas
 	})
-	p.lines(l.lines, func(m *meter, _ *usage.Line) {
-		if l.part(m).waits {
-			return
+	a := p.account(l.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range l.parts {
+		if m := x.meter; !x.waits {
+			m.open -= m.answeredOpen
+			m.settled += m.answeredDeltas
+			m.answeredOpen, m.answeredDeltas = 0, 0
+			if m.open == 0 {
+				m.tally.Set(m.settled) // rounding apart, it is
+			}
 		}
-		m.open -= m.answeredOpen
-		m.settled += m.answeredDeltas
-		m.answeredOpen, m.answeredDeltas = 0, 0
-		if m.open == 0 {
-			m.tally.Set(m.settled) // rounding apart, it is
-		}
-	})
+	}
 }

@@ -3,8 +3,6 @@ package entcache
 import (
 	"sync"
 	"testing"
-
-	"github.com/entcache/entcache/usage"
 )
 
 // unstarted is a client of no Stigg, whose accounts are forgotten as soon as nothing is open.
@@ -34,11 +32,11 @@ func TestReportsThatLandTogether(t *testing.T) {
 		ready.Add(2)
 		for range 2 {
 			wg.Go(func() {
-				d := c.directly([]usage.Line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+				d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
 				ready.Done()
 				ready.Wait()
 				five := 5.0
-				d.answered([]ReportedUsage{{CustomerId: "acme", FeatureId: "api-calls", CurrentUsage: &five}})
+				d.answered(answersOf([]ReportedUsage{{CustomerId: "acme", FeatureId: "api-calls", CurrentUsage: &five}}))
 				d.land()
 			})
 		}

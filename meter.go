@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
 	"github.com/entcache/entcache/usage"
 )
@@ -184,17 +185,18 @@ func (m *Meter) accept(ctx context.Context, r usage.Record) error {
 	if r.Kind == usage.Delta {
 		amount = r.Value
 	}
-	m.c.expect(key, r.FeatureID, amount)
+	ref := entitlements.Feature(r.FeatureID)
+	m.c.expect(key, ref, amount)
 	err := m.reporter.Accept(ctx, r)
 	if err != nil {
-		m.c.unexpect(key, r.FeatureID, amount)
+		m.c.unexpect(key, ref, amount)
 	}
 	return explainUsage(err)
 }
 
 // expect makes an amount pending, for checks that begin from now on.
-func (c *Client) expect(key Key, feature string, amount float64) *account {
-	a, fresh := c.pending.add(key, feature, amount)
+func (c *Client) expect(key Key, ref Ref, amount float64) *account {
+	a, fresh := c.pending.add(key, ref, amount)
 	if e := c.running.Load(); fresh && e != nil {
 		e.store.count(key, false)
 	}
@@ -202,8 +204,8 @@ func (c *Client) expect(key Key, feature string, amount float64) *account {
 }
 
 // unexpect takes back what was expected.
-func (c *Client) unexpect(key Key, feature string, amount float64) {
-	c.pending.drop(key, feature, amount)
+func (c *Client) unexpect(key Key, ref Ref, amount float64) {
+	c.pending.drop(key, ref, amount)
 	c.tidy(key)
 }
 

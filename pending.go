@@ -39,10 +39,10 @@ type account struct {
 	applied *entitlements.Snapshot // what the answer to a report has just made: of it nothing is kept back
 }
 
-// meter is what is pending for one feature of it.
+// meter is what is pending for one feature of it, or for one wallet.
 type meter struct {
 	ref     Ref
-	wallet  Ref                // what pays for the feature, as of the last departure; zero when nothing does
+	wallet  Ref                // what pays for a feature, as of the last departure; zero when nothing does
 	tally   entitlements.Tally // everything reported, and what is reserved
 	settled float64            // of it, what was answered or set aside
 	open    int                // reports and reservations that are neither
@@ -106,7 +106,7 @@ func (p *pending) forget(key Key) bool {
 const worn = 1 << 40
 
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
-func (p *pending) add(key Key, feature string, amount float64) (a *account, fresh bool) {
+func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
 	s.mu.Lock() // to the end, so that the account is not forgotten meanwhile
 	defer s.mu.Unlock()
@@ -118,13 +118,13 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.meter(feature)
+	m := a.meter(ref)
 	if m != nil && m.open == 0 && !m.flying() && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
 		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
 		m = nil
 	}
 	if m == nil {
-		m, fresh = &meter{ref: entitlements.Feature(feature)}, true
+		m, fresh = &meter{ref: ref}, true
 		a.meters = append(a.meters, m)
 	}
 	m.open++
@@ -132,30 +132,53 @@ func (p *pending) add(key Key, feature string, amount float64) (a *account, fres
 	return a, fresh
 }
 
-// meter finds the meter of a feature. a.mu is held.
-func (a *account) meter(feature string) *meter {
+// meter finds the meter of a feature or wallet. a.mu is held.
+func (a *account) meter(ref Ref) *meter {
 	for _, m := range a.meters {
-		if m.ref.ID == feature {
+		if m.ref == ref {
 			return m
 		}
 	}
 	return nil
 }
 
+// group lists the meters whose usages are told by one another's answers: m, and those that draw on the same wallet. a.mu is held.
+func (a *account) group(m *meter) []*meter {
+	w := m.draws()
+	if w == (Ref{}) {
+		return []*meter{m}
+	}
+	var list []*meter
+	for _, o := range a.meters {
+		if o.draws() == w {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// draws is the wallet that a report of the meter changes; zero when it changes none.
+func (m *meter) draws() Ref {
+	if m.ref.Kind == entitlements.KindCredit {
+		return m.ref
+	}
+	return m.wallet
+}
+
 // correct changes an amount that was added, which stays open.
-func (p *pending) correct(key Key, feature string, by float64) { p.change(key, feature, by, 0) }
+func (p *pending) correct(key Key, ref Ref, by float64) { p.change(key, ref, by, 0) }
 
 // drop takes back an amount that was added.
-func (p *pending) drop(key Key, feature string, amount float64) { p.change(key, feature, -amount, 1) }
+func (p *pending) drop(key Key, ref Ref, amount float64) { p.change(key, ref, -amount, 1) }
 
-func (p *pending) change(key Key, feature string, by float64, closed int) {
+func (p *pending) change(key Key, ref Ref, by float64, closed int) {
 	a := p.account(key)
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m := a.meter(feature)
+	m := a.meter(ref)
 	if m == nil {
 		return
 	}
@@ -166,9 +189,24 @@ func (p *pending) change(key Key, feature string, by float64, closed int) {
 	}
 }
 
+// line is a report on its way: one that the reporter delivers, or one of a call that waits for its answer. It may be of a wallet.
+type line struct {
+	usage.Line
+	ref Ref // what it is of
+}
+
+// linesOf is what the reporter delivers.
+func linesOf(delivered []usage.Line) []line {
+	lines := make([]line, len(delivered))
+	for i, ln := range delivered {
+		lines[i] = line{ln, entitlements.Feature(ln.FeatureID)}
+	}
+	return lines
+}
+
 // lines calls do for each line's meter, with the lock of its account held. Lines without one, as those that another process accepted,
 // are passed over.
-func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
+func (p *pending) lines(lines []line, do func(*account, *meter, *line)) {
 	for i := range lines {
 		ln := &lines[i]
 		a := p.account(meterKey(&ln.Record))
@@ -176,8 +214,8 @@ func (p *pending) lines(lines []usage.Line, do func(*meter, *usage.Line)) {
 			continue
 		}
 		a.mu.Lock()
-		if m := a.meter(ln.FeatureID); m != nil {
-			do(m, ln)
+		if m := a.meter(ln.ref); m != nil {
+			do(a, m, ln)
 		}
 		a.mu.Unlock()
 	}

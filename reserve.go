@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/usage"
 )
 
@@ -85,10 +86,10 @@ func (c *Client) Reserve(ctx context.Context, q Query) (*Reservation, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	a := c.expect(key, q.FeatureID, 0) // so that the account stands
+	a := c.expect(key, q.Ref(), 0) // so that the account stands
 	r, err := c.reserve(ctx, a, q)
 	if err != nil {
-		c.unexpect(key, q.FeatureID, 0)
+		c.unexpect(key, q.Ref(), 0)
 		return nil, err
 	}
 	c.reservations.add(r, c.cfg.reservationTimeout)
@@ -111,7 +112,7 @@ func (c *Client) reserve(ctx context.Context, a *account, q Query) (*Reservation
 	case ent.Exists() && ent.Type() != TypeMetered:
 		return nil, fmt.Errorf("%w: %v of %v is of type %v", ErrNotMetered, q.Ref(), q.Key(), ent.Type())
 	}
-	c.pending.correct(q.Key(), q.FeatureID, q.RequestedUsage)
+	c.pending.correct(q.Key(), q.Ref(), q.RequestedUsage)
 	return &Reservation{Decision: d, c: c, key: q.Key(), feature: q.FeatureID, amount: q.RequestedUsage, held: true}, nil
 }
 
@@ -148,9 +149,9 @@ func (r *Reservation) Commit(ctx context.Context, actual float64) error {
 		return nil
 	}
 	// What is reserved becomes what is reported, in one step for whoever looks.
-	r.c.pending.correct(r.key, r.feature, actual-r.amount)
+	r.c.pending.correct(r.key, entitlements.Feature(r.feature), actual-r.amount)
 	if err := m.reporter.Accept(ctx, rec); err != nil {
-		r.c.pending.correct(r.key, r.feature, r.amount-actual)
+		r.c.pending.correct(r.key, entitlements.Feature(r.feature), r.amount-actual)
 		return explainUsage(err)
 	}
 	r.settled, r.held = true, false
@@ -181,7 +182,7 @@ func (r *Reservation) release() {
 func (r *Reservation) giveBack() {
 	if r.held {
 		r.held = false
-		r.c.unexpect(r.key, r.feature, r.amount)
+		r.c.unexpect(r.key, entitlements.Feature(r.feature), r.amount)
 		r.forget()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -105,6 +106,42 @@ var services = map[string]service{
 	"Promotions.Revoke": {"RevokePromotionalEntitlement", "revokePromotionalEntitlement", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return c.Promotions.Revoke(ctx, "acme", "sso")
 	}},
+	"Usage.EstimateUsageCost": {"EstimateUsageCost", "estimateUsageCost", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.EstimateUsageCost(ctx, entcache.EstimateUsageCostInput{CustomerId: "acme", FeatureId: "seats", Value: 1}))
+	}},
+	"Usage.EstimateEventCost": {"EstimateEventCost", "estimateEventCost", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{CustomerId: "acme", EventName: "signed-in"}))
+	}},
+	"Credits.Consume": {"ConsumeCredits", "consumeCredits", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1}))
+	}},
+	"Credits.ConsumeAsync": {"ConsumeCreditsAsync", "consumeCreditsAsync", true, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.Credits.ConsumeAsync(ctx, []entcache.ConsumeCreditInput{{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1}})
+	}},
+	"Credits.Grant": {"GrantCredits", "createCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, DisplayName: "x", GrantType: entcache.GrantPromotional}))
+	}},
+	"Credits.Void": {"VoidCreditGrant", "voidCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Void(ctx, "credit-grant"))
+	}},
+	"Credits.Balance": {"GetCreditBalance", "creditBalanceSummary", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Balance(ctx, entcache.CreditBalanceInput{CustomerId: "acme"}))
+	}},
+	"Credits.Grants": {"GetCreditGrants", "creditGrants", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Credits.Grants(ctx, entcache.CreditGrantsInput{CustomerId: "acme"}))
+	}},
+	"Credits.Ledger": {"GetCreditLedger", "creditsLedger", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Credits.Ledger(ctx, entcache.CreditLedgerInput{CustomerId: "acme"}))
+	}},
+	"Credits.Usage": {"GetCreditUsage", "creditUsage", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.Usage(ctx, entcache.CreditUsageInput{CustomerId: "acme"}))
+	}},
+	"Credits.AutomaticRecharge": {"GetAutomaticRechargeConfiguration", "getAutoRechargeSettings", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.AutomaticRecharge(ctx, "acme", "ai-credits"))
+	}},
+	"Credits.SaveAutomaticRecharge": {"SaveAutomaticRechargeConfiguration", "saveAutoRechargeSettings", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{CustomerId: "acme", CurrencyId: "ai-credits"}))
+	}},
 	"Coupons.List": {"GetCoupons", "coupons", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return drain(c.Coupons.List(ctx, nil))
 	}},
@@ -133,7 +170,7 @@ func TestNothingIsSentOfflineOrAfterClose(t *testing.T) {
 		t.Cleanup(func() { offline.Close() })
 		before := len(w.stigg.Requests())
 		for name, s := range services {
-			acknowledged := strings.HasPrefix(name, "Usage.Report")
+			acknowledged := strings.HasPrefix(name, "Usage.Report") || strings.HasPrefix(name, "Credits.Consume")
 			if err := s.call(t.Context(), offline, "subscription"); acknowledged && err != nil || !acknowledged && !errors.Is(err, entcache.ErrOffline) {
 				t.Errorf("%s offline: %v", name, err)
 			}
@@ -377,6 +414,29 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 			{"Period", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso"}}}))},
 			{"CustomEndDate", discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme", PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionCustom}}}))},
 			{"featureID", c.Promotions.Revoke(ctx, "acme", "")},
+			{"CustomerId", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CurrencyId: "ai-credits"}))},
+			{"CurrencyId", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme"}))},
+			{"Amount", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: -1}))},
+			{"Amount", discard(c.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: math.NaN()}))},
+			{"1001 consumptions", c.Credits.ConsumeAsync(ctx, make([]entcache.ConsumeCreditInput, 1001))},
+			{"consumption 1", c.Credits.ConsumeAsync(ctx, []entcache.ConsumeCreditInput{{CustomerId: "acme", CurrencyId: "ai-credits"}, {CustomerId: "acme"}})},
+			{"CustomerId", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{}))},
+			{"CurrencyId", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme"}))},
+			{"DisplayName", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits"}))},
+			{"GrantType", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", DisplayName: "x"}))},
+			{"Amount", discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", DisplayName: "x", GrantType: entcache.GrantPaid}))},
+			{"grantID", discard(c.Credits.Void(ctx, ""))},
+			{"CustomerId", discard(c.Credits.Balance(ctx, entcache.CreditBalanceInput{}))},
+			{"CustomerId", drain(c.Credits.Grants(ctx, entcache.CreditGrantsInput{}))},
+			{"CustomerId", drain(c.Credits.Ledger(ctx, entcache.CreditLedgerInput{}))},
+			{"CustomerId", discard(c.Credits.Usage(ctx, entcache.CreditUsageInput{}))},
+			{"customerID", discard(c.Credits.AutomaticRecharge(ctx, "", "ai-credits"))},
+			{"currencyID", discard(c.Credits.AutomaticRecharge(ctx, "acme", ""))},
+			{"CustomerId", discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{}))},
+			{"CurrencyId", discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{CustomerId: "acme"}))},
+			{"FeatureId", discard(c.Usage.EstimateUsageCost(ctx, entcache.EstimateUsageCostInput{CustomerId: "acme"}))},
+			{"CustomerId", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{EventName: "x"}))},
+			{"EventName", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{CustomerId: "acme"}))},
 		} {
 			if !errors.Is(row.err, entcache.ErrBadInput) || !strings.Contains(row.err.Error(), row.says) {
 				t.Errorf("%v, want ErrBadInput that says %s", row.err, row.says)
@@ -387,6 +447,9 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 		}
 		if out, err := c.Usage.ReportBulk(ctx, nil); len(out) != 0 || err != nil {
 			t.Errorf("no reports: %v, %v", out, err)
+		}
+		if err := c.Credits.ConsumeAsync(ctx, nil); err != nil {
+			t.Errorf("no consumptions: %v", err)
 		}
 	})
 }

@@ -24,9 +24,19 @@ func TestSimMeter(t *testing.T) {
 	overSeeds(t, simSeeds()/2, func(t *testing.T, seed uint64) { newMeterSim(t, seed).run() })
 }
 
+// TestSimWallet is TestSimMeter of a credit wallet, on which the usage of two features draws, and this client by itself.
+func TestSimWallet(t *testing.T) {
+	overSeeds(t, simSeeds()/4, func(t *testing.T, seed uint64) {
+		s := newMeterSim(t, seed)
+		s.wallet, s.direct = true, true
+		s.run()
+	})
+}
+
 type meterSim struct {
 	*world
 	seed    uint64
+	wallet  bool // it is a wallet that is watched
 	way     *network
 	crowded bool // memory for a customer or two
 	others  bool // somebody else reports to the same meter
@@ -43,7 +53,16 @@ type meterSim struct {
 
 func newMeterSim(t *testing.T, seed uint64) *meterSim {
 	r := rand.New(rand.NewPCG(seed, 77))
-	stigg, err := emulator.New(emulator.Config{})
+	catalog := emulator.DemoCatalog()
+	catalog.Features = append(catalog.Features, emulator.Feature{ID: "ai-images", Type: emulator.Number, Meter: emulator.Incremental})
+	for i := range catalog.Plans {
+		if p := &catalog.Plans[i]; p.ID == "growth" {
+			p.Entitlements = append(p.Entitlements, emulator.Entitlement{
+				Feature: "ai-images", Unlimited: true, Reset: emulator.Month, CreditRate: &emulator.CreditRate{Currency: "ai-credits", Amount: 3},
+			})
+		}
+	}
+	stigg, err := emulator.New(emulator.Config{Catalog: catalog})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +106,9 @@ func (s *meterSim) run() {
 	if s.direct {
 		act(5, time.Second, func(r *rand.Rand) { s.report(float64(1 + r.IntN(5))) })
 	}
+	if s.wallet {
+		act(6, time.Second, func(r *rand.Rand) { s.consume(float64(1 + r.IntN(5))) })
+	}
 	time.Sleep(2 * time.Minute)
 	close(s.quiet)
 	wg.Wait()
@@ -113,7 +135,7 @@ func (s *meterSim) fail(format string, args ...any) {
 	}
 	found := fmt.Sprintf(format, args...)
 	s.Log("\n" + strings.Join(trace[max(0, len(trace)-60):], "\n"))
-	s.Errorf("found: %s\n%s\n%s", found, simtest.Again(".", "TestSimMeter", s.seed), perhaps)
+	s.Errorf("found: %s\n%s\n%s", found, simtest.Again(".", map[bool]string{false: "TestSimMeter", true: "TestSimWallet"}[s.wallet], s.seed), perhaps)
 	if simtest.Kept() {
 		path := filepath.Join(s.ArtifactDir(), "trace.txt")
 		if err := os.WriteFile(path, []byte(strings.Join(append(trace, "found: "+found), "\n")+"\n"), 0o600); err != nil {
@@ -130,27 +152,63 @@ func (s *meterSim) reported() (least, most, foreign float64) {
 	return s.done, s.begun, s.foreign
 }
 
+// feature is what a report of v is of, and what it changes of what is watched.
+func (s *meterSim) feature(v float64) (id string, changes float64) {
+	switch {
+	case !s.wallet:
+		return "api-calls", v
+	case int(v)%2 == 0:
+		return "ai-images", 3 * v
+	}
+	return "ai-answers", 2 * v
+}
+
+// watched asks for what is watched.
+func (s *meterSim) watched() entcache.Query {
+	if s.wallet {
+		return entcache.Query{CustomerID: "acme", CurrencyID: "ai-credits"}
+	}
+	return apiCalls("acme")
+}
+
 // meter reports a delta, which the next check shows.
 func (s *meterSim) meter(v float64) {
+	id, changes := s.feature(v)
 	s.mu.Lock()
-	s.begun += v
+	s.begun += changes
 	s.mu.Unlock()
-	if err := s.client.Meter.Report(s.Context(), calls("acme", v)); err != nil {
+	if err := s.client.Meter.Report(s.Context(), entcache.UsageReport{CustomerId: "acme", FeatureId: id, Value: v}); err != nil {
 		s.fail("a report is not accepted: %v", err)
 	}
 	s.mu.Lock()
-	s.done += v
+	s.done += changes
 	s.mu.Unlock()
-	s.note("reported %v", v)
+	s.note("reported %v of %s", v, id)
 	s.check()
 }
 
 // report reports a delta and waits until Stigg has counted it.
 func (s *meterSim) report(v float64) {
+	id, changes := s.feature(v)
+	s.wait(fmt.Sprintf("%v of %s", v, id), changes, func() error {
+		_, err := s.client.Usage.Report(s.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: id, Value: v})
+		return err
+	})
+}
+
+// consume draws on the wallet itself.
+func (s *meterSim) consume(v float64) {
+	s.wait(fmt.Sprintf("%v credits", v), v, func() error {
+		_, err := s.client.Credits.Consume(s.Context(), entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: v})
+		return err
+	})
+}
+
+func (s *meterSim) wait(what string, v float64, call func() error) {
 	s.mu.Lock()
 	s.begun += v
 	s.mu.Unlock()
-	_, err := s.client.Usage.Report(s.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "api-calls", Value: v})
+	err := call()
 	s.mu.Lock()
 	if err == nil {
 		s.done += v
@@ -158,7 +216,7 @@ func (s *meterSim) report(v float64) {
 		s.unknown += v
 	}
 	s.mu.Unlock()
-	s.note("reported %v, and waited (%v)", v, err)
+	s.note("reported %s, and waited (%v)", what, err)
 	s.check()
 }
 
@@ -167,7 +225,7 @@ func (s *meterSim) check() {
 	s.mu.Lock()
 	seen := s.seen
 	s.mu.Unlock()
-	d, _ := s.client.GetEntitlement(context.Background(), apiCalls("acme"))
+	d, _ := s.client.GetEntitlement(context.Background(), s.watched())
 	_, most, foreign := s.reported()
 	if d.Origin == entcache.Fallback {
 		return
@@ -203,13 +261,14 @@ func (s *meterSim) operate(r *rand.Rand) {
 			break
 		}
 		v := float64(1 + r.IntN(5))
+		id, changes := s.feature(v)
 		s.mu.Lock()
-		s.foreign += v
+		s.foreign += changes
 		s.mu.Unlock()
-		if _, err := s.stigg.Report("acme", "", "api-calls", v); err != nil {
+		if _, err := s.stigg.Report("acme", "", id, v); err != nil {
 			s.fail("others report: %v", err)
 		}
-		s.note("others reported %v", v)
+		s.note("others reported %v of %s", v, id)
 	}
 	if s.crowded {
 		for n := range 5 {
@@ -237,8 +296,18 @@ func (s *meterSim) sabotage(r *rand.Rand) {
 		f.FailNext(1+r.IntN(3), emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"2"}}})
 	case 4:
 		what, longest = "reports are counted, and the answers lost", 8
-		f.ReplaceReply("reportUsageBulk", emulator.Reply{Status: http.StatusBadGateway, Body: "<html>"})
-		undo = func() { f.RestoreReply("reportUsageBulk") }
+		lost := []string{"reportUsageBulk"}
+		if s.wallet {
+			lost = append(lost, "consumeCredits")
+		}
+		for _, operation := range lost {
+			f.ReplaceReply(operation, emulator.Reply{Status: http.StatusBadGateway, Body: "<html>"})
+		}
+		undo = func() {
+			for _, operation := range lost {
+				f.RestoreReply(operation)
+			}
+		}
 	case 5:
 		what, longest = "nothing is answered", 40
 		f.HangHTTP(true)
@@ -278,11 +347,16 @@ func (s *meterSim) settled() {
 	time.Sleep(time.Minute)
 	s.check()
 	own, _, foreign := s.reported()
-	counted, _ := s.stigg.Snapshot("acme", "").Find("api-calls")
+	var counted emulator.EntitlementState
+	for _, ent := range s.stigg.Snapshot("acme", "").Entitlements {
+		if q := s.watched(); ent.FeatureID == q.FeatureID && ent.CurrencyID == q.CurrencyID {
+			counted = ent
+		}
+	}
 	if counted.Usage < own+foreign || counted.Usage > own+foreign+s.unknown {
 		s.fail("Stigg has counted %v; this client has reported %v, perhaps %v, and others %v", counted.Usage, own, s.unknown, foreign)
 	}
-	d, _ := s.client.GetEntitlement(s.Context(), apiCalls("acme"))
+	d, _ := s.client.GetEntitlement(s.Context(), s.watched())
 	if e := d.Entitlement; e.PendingUsage() != 0 || e.CurrentUsage() != counted.Usage {
 		s.fail("in the end a check shows %v, of it %v pending, %v; Stigg has counted %v", e.CurrentUsage(), e.PendingUsage(), d.Origin, counted.Usage)
 	}

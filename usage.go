@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/entcache/entcache/gql"
-	"github.com/entcache/entcache/usage"
 )
 
 // Usage reports usage, and shows what was reported. It is [Client].Usage.
@@ -44,7 +43,7 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if deref(in.IdempotencyKey) == "" {
 		in.IdempotencyKey = new(rand.Text())
 	}
-	d := s.c.directly([]usage.Line{directLine(in.CustomerId, in.ResourceId, in.FeatureId, in.Value, in.UpdateBehavior, *in.IdempotencyKey)})
+	d := s.c.directly([]line{directLine(in.CustomerId, in.ResourceId, in.FeatureId, in.Value, in.UpdateBehavior, *in.IdempotencyKey)})
 	defer d.land()
 	reply, err := write(ctx, s.c, harmless, d.keys, func(ctx context.Context) (*gql.ReportUsageResponse, error) {
 		return gql.ReportUsage(ctx, s.c.api, in)
@@ -55,7 +54,7 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if err != nil {
 		return nil, err
 	}
-	d.answered([]ReportedUsage{reply.ReportUsage})
+	d.answered(answersOf([]ReportedUsage{reply.ReportUsage}))
 	return &reply.ReportUsage, nil
 }
 
@@ -71,7 +70,7 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		return nil, badInput(call, fmt.Sprintf("%d reports: Stigg takes up to %d at once", len(usages), maxReports))
 	}
 	usages = slices.Clone(usages)
-	lines := make([]usage.Line, len(usages))
+	lines := make([]line, len(usages))
 	for i := range usages {
 		u := &usages[i]
 		if err := checkReport(fmt.Sprintf("%s: report %d", call, i), u.CustomerId, u.FeatureId, u.Value); err != nil {
@@ -101,7 +100,7 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		s.c.awaitRefresh(d.keys...) // those before the one that was refused may be counted
 		return nil, err
 	}
-	d.answered(reply.ReportUsageBulk)
+	d.answered(answersOf(reply.ReportUsageBulk))
 	if n := len(reply.ReportUsageBulk); n != len(usages) {
 		return nil, fmt.Errorf("entcache: %s: %w: %d answers to %d reports, which were taken", call, ErrMalformed, n, len(usages))
 	}
@@ -172,6 +171,44 @@ func (s *Usage) History(ctx context.Context, in UsageHistoryInput) (*UsageHistor
 		return nil, err
 	}
 	return &reply.UsageHistoryV2, nil
+}
+
+// EstimateUsageCost says what a report of usage would cost in credits, by the wallet that would pay, and what would be left of it.
+// Nothing is reported. A feature that no wallet pays for, or that does not exist, has no estimate: Warnings of the answer says why.
+//
+// CustomerId and FeatureId are required, and Value must be finite; UpdateBehavior is as for [Usage.Report].
+func (s *Usage) EstimateUsageCost(ctx context.Context, in EstimateUsageCostInput) (*CreditCostEstimation, error) {
+	if err := checkReport("estimate usage cost", in.CustomerId, in.FeatureId, in.Value); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.EstimateUsageCostResponse, error) {
+		return gql.EstimateUsageCost(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.EstimateUsageCost, nil
+}
+
+// EstimateEventCost says what a raw event would cost in credits, for all features that count it, by the wallet that would pay. Nothing
+// is reported. It is otherwise as [Usage.EstimateUsageCost].
+//
+// CustomerId and EventName are required, and Dimensions is a JSON object.
+func (s *Usage) EstimateEventCost(ctx context.Context, in EstimateEventCostInput) (*CreditCostEstimation, error) {
+	const call = "estimate event cost"
+	if err := required(call, "CustomerId", in.CustomerId); err != nil {
+		return nil, err
+	}
+	if err := required(call, "EventName", in.EventName); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.EstimateEventCostResponse, error) {
+		return gql.EstimateEventCost(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.EstimateEventCost, nil
 }
 
 func checkReport(call, customerID, featureID string, value float64) error {

@@ -36,9 +36,9 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 	now := e.now()
 	s.updatedAt = e.state.stamp()
 	before := s.set
-	for _, m := range s.meters { // first: what is left of a period that is over must not count in the next one's
-		if m.over(now) {
-			m.next(now, s.updatedAt)
+	for _, r := range slices.SortedFunc(maps.Keys(s.meters), compareRefs) {
+		if s.meters[r].over(now) { // first: what is left of a period that is over must not count in the next one's
+			e.turn(s, r, now, s.updatedAt)
 		}
 	}
 	e.fill(c, s, now)
@@ -46,6 +46,7 @@ func (e *Emulator) recalculateScope(c *customer, s *scope) {
 	e.state.stampSet(s, before)
 	e.record(s)
 	e.emitEntitlements(c, s)
+	e.emitBalances(c, s)
 }
 
 // scope returns the key's state, made on first use. An unused key of a resource holds what the customer itself has.
@@ -124,6 +125,7 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 			}
 		}
 	}
+	e.openWallets(c, s, combined, now)
 	for _, r := range slices.SortedFunc(maps.Keys(combined), compareRefs) {
 		ent := combined[r]
 		s.set = append(s.set, ent)
@@ -134,7 +136,13 @@ func (e *Emulator) fill(c *customer, s *scope, now time.Time) {
 				s.meters[r] = m
 			}
 			m.follow(ent, now, s.updatedAt)
+			if r.credit {
+				e.fund(c, s, ent, now)
+			}
 		}
+	}
+	for _, w := range s.wallets {
+		until(w.next(now))
 	}
 	if len(s.set) == 0 && !subscribed {
 		s.denied = string(wire.EntitlementsStateAccessDeniedReasonNoActiveSubscription)
@@ -232,7 +240,7 @@ func (e *Emulator) rollover(c *customer, s *scope, now time.Time) {
 	restarted, refilled := false, false
 	for _, r := range slices.SortedFunc(maps.Keys(s.meters), compareRefs) {
 		if m := s.meters[r]; m.over(now) {
-			m.next(now, e.state.stamp())
+			e.turn(s, r, now, e.state.stamp())
 			restarted, refilled = true, refilled || r.credit
 		}
 	}

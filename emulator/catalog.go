@@ -66,6 +66,8 @@ type Currency struct {
 	Symbol      string `yaml:"symbol,omitempty" json:"symbol,omitempty"`
 	Unit        string `yaml:"unit,omitempty" json:"unit,omitempty"`
 	Units       string `yaml:"units,omitempty" json:"units,omitempty"`
+
+	Price *Decimal `yaml:"price,omitempty" json:"price,omitempty"` // US dollars, of one credit that is bought automatically; default: 0
 }
 
 // Product groups plans. Per customer and resource at most one plan of a product is in force.

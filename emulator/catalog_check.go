@@ -142,6 +142,9 @@ func (ck *checker) collect(c *Catalog) {
 		cur := &c.Currencies[i]
 		put(ck, ck.ix.currencies, fmt.Sprintf("currencies[%d]", i), cur.ID, cur)
 		cur.Name = orDefault(cur.Name, cur.ID)
+		if cur.Price != nil && (cur.Price.IsNegative() || cur.Price.InexactFloat64() > maxUnits) {
+			ck.fail(fmt.Sprintf("currencies[%d].price", i), "must be zero or more, and %g at most", maxUnits)
+		}
 	}
 	for i := range c.Products {
 		p := &c.Products[i]

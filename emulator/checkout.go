@@ -108,6 +108,7 @@ func (e *Emulator) completeCheckout(c *customer, k *checkout) (string, error) {
 		return "", err
 	}
 	c.paymentMethod = true
+	e.paidFor(c)
 	c.checkouts = slices.DeleteFunc(c.checkouts, func(o *checkout) bool { return o == k })
 	return s.id, nil
 }
@@ -122,5 +123,7 @@ func (e *Emulator) SetPaymentMethod(customerID string, on bool) error {
 	}
 	c.paymentMethod = on
 	c.updatedAt = e.state.stamp()
+	e.settle(c)
+	e.paidFor(c)
 	return nil
 }

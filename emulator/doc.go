@@ -16,7 +16,7 @@
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
 // service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
-// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close, unless its
+// payment provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in memory and forgets it at Close, unless its
 // state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
 // NotImplementedByEmulator.
 //
@@ -117,7 +117,7 @@
 //   - A plan change keeps usage and the anchor of its periods, unless billingCycleAnchor is NOW.
 //   - Of several sources for a feature the most generous wins: unlimited before soft before hard, then the higher limit;
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
-//   - A repeated idempotency key is answered as the first time, except that it consumed no credits.
+//   - A repeated idempotency key is answered as the first time, except that a usage report consumed no credits.
 //   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
 //   - A subscription is cancelled at the end of its billing period, a trial at once, unless the request says otherwise.
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
@@ -134,4 +134,25 @@
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
 //   - Usage history goes back at least 1,000 measurements of a feature, and at most twice as many.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
+//   - A resource has wallets of its own; without a resourceId, grants, ledgers and balances are those of the customer's. All that plans
+//     and add-ons grant of a currency in a period is one RECURRING grant, which expires with the period; another plan changes its
+//     amount. Grants count from effectiveAt to before expireAt, subscribed or not.
+//   - Credits are consumed by priority (0 to 100; the lowest number, and the default 0, first), then by expiry, those that never expire
+//     last; promotional before recurring before paid; then by effectiveAt, then by age. What is beyond all grants is owed, as a grant
+//     OVERDRAFT with an amount of 0 and a consumedAmount of what is owed; the next grant pays it, and the end of a period of a wallet
+//     that has one forgives it. Credits that are given back go to the debt first, then in the opposite order.
+//   - A wallet has the amounts, and the consumption, of its active grants: both leave with a grant that expires or is voided. The
+//     amount in the ledger is what the balance changes by, so that the balance is its sum; a TRANSFER moves what is consumed from one
+//     grant to another. The ledger keeps at least 1,000 entries, at most twice as many; it and the grants are listed latest first.
+//   - The cost of a grant is what one credit costs. PAID grants with a cost have an invoice. One that awaitPaymentConfirmation holds
+//     back begins when the customer leaves a payment method; without billing in the catalog everything is paid at once.
+//   - A grant that came with a subscription, or has expired, cannot be voided.
+//   - Automatic recharge is of the customer's own wallet. It buys up to targetBalance when the balance is below the threshold, at the
+//     currency's price in the catalog (0 unless given), if all of it stays within maxSpendLimit of the calendar month (UTC) and can be
+//     charged; saving the settings looks at once. A threshold in dollars is as many credits as it buys.
+//   - Credit usage has a series for each feature and one for what was consumed as such; groupBy splits these by dimensions, which the
+//     schema has no field to show. Points are hours of up to two days, days of up to a quarter, or months, each stamped with its
+//     beginning; those without usage are left out.
+//   - An estimate of an event counts nothing for features that take a maximum or unique values, and warns of it.
+//   - consumeCreditsAsync takes the credits after [Config].EventDelay.
 package emulator

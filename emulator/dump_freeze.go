@@ -36,7 +36,9 @@ func (e *Emulator) freeze() (*savedState, error) {
 		saved.Customers = append(saved.Customers, f.customer(c))
 	}
 	for _, ev := range a.events.pending {
-		saved.Events = append(saved.Events, savedEvent{ev.customerID, ev.resourceID, ev.name, ev.dimensions, ev.at.UTC(), ev.due.UTC()})
+		saved.Events = append(saved.Events, savedEvent{
+			ev.customerID, ev.resourceID, ev.name, ev.currencyID, ev.key, ev.amount, ev.dimensions, ev.at.UTC(), ev.due.UTC(),
+		})
 	}
 	for _, ix := range f.catalogs {
 		saved.Catalogs = append(saved.Catalogs, ix.catalog)
@@ -74,6 +76,7 @@ func (f *freezing) customer(c *customer) savedCustomer {
 	slices.SortFunc(out.Overrides, func(a, b savedOverride) int {
 		return cmp.Or(cmp.Compare(a.ResourceID, b.ResourceID), compareRefs(a.Entitlement.ref(), b.Entitlement.ref()))
 	})
+	out.Recharges = frozenRecharges(c.recharges)
 	for _, id := range slices.Sorted(maps.Keys(c.scopes)) {
 		out.Scopes = append(out.Scopes, f.scope(c.scopes[id]))
 	}
@@ -159,6 +162,9 @@ func (f *freezing) scope(s *scope) savedScope {
 	}
 	for _, r := range slices.SortedFunc(maps.Keys(s.meters), compareRefs) {
 		out.Meters = append(out.Meters, frozenMeter(r, s.meters[r]))
+	}
+	for _, currency := range sortedKeys(s.wallets) {
+		out.Wallets = append(out.Wallets, frozenWallet(currency, s.wallets[currency]))
 	}
 	return out
 }

@@ -66,6 +66,11 @@ func soldCatalog(t testing.TB) *Catalog {
 		t.Fatal(err)
 	}
 	c.Billing = &Billing{Tax: &Tax{Name: "VAT", Percent: &percent}}
+	cent, err := ParseDecimal("0.01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Currencies[0].Price = &cent
 	return c
 }
 
@@ -143,6 +148,7 @@ func (b *bench) live() {
 	}
 	b.drive("consumeCredits", props{"customerId": "globex", "resourceId": "site", "currencyId": "ai-credits", "amount": 12.5, "idempotencyKey": "c1"})
 	b.signInOf("globex", "", "e1", props{"user": "ann"})
+	b.liveCredits(at)
 	time.Sleep(2 * time.Minute) // counted
 
 	// Who left.
@@ -162,6 +168,31 @@ func (b *bench) live() {
 	b.check(b.AdvanceClock(36*time.Hour + time.Nanosecond))
 	b.signInOf("globex", "", "e2", props{"user": "ben"})
 	b.signInOf("globex", "site", "e3", props{"user": "cid", "n": 2})
+	b.drive("consumeCreditsAsync", props{"consumptions": []props{{"customerId": "paying", "currencyId": "ai-credits", "amount": 1.5, "idempotencyKey": "later", "dimensions": props{"model": "m"}}}})
+}
+
+// liveCredits makes grants in every state, and a wallet that is recharged.
+func (b *bench) liveCredits(at func(time.Duration) string) {
+	b.t.Helper()
+	const day = 24 * time.Hour
+	grant := func(customer, kind string, amount float64, more props) string {
+		in := props{"customerId": customer, "currencyId": "ai-credits", "displayName": kind, "grantType": kind, "amount": amount}
+		for k, v := range more {
+			in[k] = v
+		}
+		a := b.must(`mutation($in:CreditGrantInput!){createCreditGrant(input:$in){grantId}}`, map[string]any{"in": in})
+		return a["createCreditGrant"].(map[string]any)["grantId"].(string)
+	}
+	grant("globex", "PROMOTIONAL", 10, props{"resourceId": "site", "comment": "hello", "priority": 3, "expireAt": at(60 * day), "additionalMetaData": props{"why": "<&>"}})
+	grant("paying", "PROMOTIONAL", 5, props{"expireAt": at(day)})
+	grant("paying", "PROMOTIONAL", 7, props{"effectiveAt": at(20 * day)})
+	b.drive("consumeCredits", props{"customerId": "paying", "currencyId": "ai-credits", "amount": 6, "idempotencyKey": "c2", "dimensions": props{"model": "m"}})
+	grant("paying", "PAID", 20, props{"cost": props{"amount": 0.05, "currency": "EUR"}, "billingInformation": props{"invoiceDaysUntilDue": 14}})
+	b.drive("voidCreditGrant", props{"id": grant("paying", "PROMOTIONAL", 3, nil)})
+	b.drive("saveAutoRechargeSettings", props{"customerId": "paying", "currencyId": "ai-credits", "isEnabled": true, "thresholdType": "DollarAmount", "thresholdValue": 0.5,
+		"targetBalance": 60, "maxSpendLimit": 100, "grantExpirationPeriod": "OneMonth"})
+	grant("hooli", "PAID", 20, props{"cost": props{"amount": 0.05}, "awaitPaymentConfirmation": true})
+	b.drive("saveAutoRechargeSettings", props{"customerId": "hooli", "currencyId": "ai-credits", "isEnabled": false, "thresholdValue": 1, "targetBalance": 2})
 }
 
 func (b *bench) check(err error) {
@@ -204,7 +235,10 @@ func (b *bench) everything() map[string]string {
 			key := props{"customerId": customer, "resourceId": resource}
 			ask("entitlementsState", key)
 			ask("cachedEntitlements", key)
-			ask("creditBalanceSummary", key)
+			for _, field := range []string{"creditBalanceSummary", "creditGrants", "creditsLedger", "creditUsage"} {
+				ask(field, key)
+			}
+			ask("getAutoRechargeSettings", props{"customerId": customer, "currencyId": "ai-credits"})
 			tell("snapshot "+customer+" "+name, b.Snapshot(customer, name))
 			tell("history "+customer+" "+name, b.HistoryOf(customer, name, 0))
 			w := httptest.NewRecorder()

@@ -164,10 +164,12 @@ func thaw(saved *savedState) (*restored, error) {
 		return nil, err
 	}
 	for i, ev := range saved.Events {
-		if ev.CustomerID == "" || ev.Name == "" {
-			return nil, wrong(fmt.Sprintf("events[%d]", i), "has no customerId, or no name")
+		if ev.CustomerID == "" || (ev.Name == "") == (ev.CurrencyID == "") {
+			return nil, wrong(fmt.Sprintf("events[%d]", i), "has no customerId, or not one of name and currencyId")
 		}
-		r.pending = append(r.pending, usageEvent{ev.CustomerID, ev.ResourceID, ev.Name, ev.Dimensions, ev.At.UTC(), ev.Due.UTC()})
+		r.pending = append(r.pending, usageEvent{
+			ev.CustomerID, ev.ResourceID, ev.Name, ev.CurrencyID, ev.Key, ev.Amount, ev.Dimensions, ev.At.UTC(), ev.Due.UTC(),
+		})
 	}
 	return r, nil
 }
@@ -235,6 +237,10 @@ func (t *thawing) customer(at string, in *savedCustomer) (*customer, error) {
 			return nil, wrong(at, "overrides what another before it does")
 		}
 		c.overrides[key] = override{o.Entitlement, o.Denied, o.SetAt.UTC()}
+	}
+	var err error
+	if c.recharges, err = thawedRecharges(at, in.Recharges); err != nil {
+		return nil, err
 	}
 	for i := range in.Scopes {
 		at := fmt.Sprintf("%s.scopes[%d]", at, i)
@@ -389,6 +395,9 @@ func (t *thawing) scope(at string, in *savedScope) (*scope, error) {
 			return nil, err
 		}
 	}
+	if err := s.thawWallets(at, in.Wallets); err != nil {
+		return nil, err
+	}
 	for i := range in.Set {
 		at := fmt.Sprintf("%s.set[%d]", at, i)
 		ent, err := t.entitled(at, &in.Set[i])
@@ -400,6 +409,9 @@ func (t *thawing) scope(at string, in *savedScope) (*scope, error) {
 		}
 		if ent.metered() && s.meters[ent.ref] == nil {
 			return nil, wrong(at, "%q is metered, and has no meter in meters", ent.ref.id)
+		}
+		if ent.ref.credit && s.wallets[ent.ref.id] == nil {
+			s.wallet(ent.ref.id).assume(ent, s.meters[ent.ref])
 		}
 		s.set = append(s.set, ent)
 	}

@@ -47,6 +47,7 @@ type savedCustomer struct {
 	Promotions    []savedPromotion    `json:"promotions,omitempty"`
 	Checkouts     []savedCheckout     `json:"checkouts,omitempty"`
 	Overrides     []savedOverride     `json:"overrides,omitempty"`
+	Recharges     []savedRecharge     `json:"recharges,omitempty"`
 	Scopes        []savedScope        `json:"scopes"`
 }
 
@@ -157,6 +158,7 @@ type savedScope struct {
 	UpdatedAt  time.Time       `json:"updatedAt,omitzero"`
 	RecalcAt   time.Time       `json:"recalcAt,omitzero"`
 	Meters     []savedMeter    `json:"meters,omitempty"`
+	Wallets    []savedWallet   `json:"wallets,omitempty"`
 	Past       []State         `json:"past,omitempty"`
 }
 
@@ -247,10 +249,14 @@ type savedConsumedAnswer struct {
 	UsagePeriodEnd time.Time `json:"usagePeriodEnd,omitzero"`
 }
 
+// savedEvent is a raw event, which has a name, or a consumption of credits, which has a currency.
 type savedEvent struct {
 	CustomerID string         `json:"customerId"`
 	ResourceID string         `json:"resourceId,omitempty"`
-	Name       string         `json:"name"`
+	Name       string         `json:"name,omitempty"`
+	CurrencyID string         `json:"currencyId,omitempty"`
+	Key        string         `json:"key,omitempty"`
+	Amount     float64        `json:"amount,omitempty"`
 	Dimensions map[string]any `json:"dimensions,omitempty"`
 	At         time.Time      `json:"at"`
 	Due        time.Time      `json:"due"`

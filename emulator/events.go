@@ -100,11 +100,10 @@ func (e *Emulator) emitUsage(c *customer, s *scope, ent *entitled) {
 		},
 	}}
 	if ent.ref.credit {
-		granted, used := deref(ent.limit), m.used.InexactFloat64()
+		b := e.balanceOf(c, s, ent)
 		ev.payloads["creditBalanceUpdated"] = &wire.CreditBalanceUpdated{
-			CustomerID: c.id, ResourceID: optional(s.resourceID), CurrencyID: ent.ref.id,
-			Currency:       slimCurrencyOf(ent.currency),
-			CurrentBalance: granted - used, TotalConsumed: used, TotalGranted: granted, ValidUntil: epochMillis(s.recalcAt),
+			CustomerID: b.CustomerID, ResourceID: b.ResourceID, CurrencyID: ent.ref.id, Currency: b.Currency,
+			CurrentBalance: b.CurrentBalance, TotalConsumed: b.TotalConsumed, TotalGranted: b.TotalGranted, ValidUntil: b.ValidUntil,
 		}
 	} else {
 		ev.payloads["usageUpdated"] = &wire.UsageUpdated{

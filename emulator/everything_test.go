@@ -93,11 +93,37 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 			{"query", "coupons", ``},
 			{"query", "entitlementsState", `(query:{customerId:"globex"})`},
 			{"query", "entitlementV2", `(query:{customerId:"globex",currencyId:"ai-credits"})`},
+			{"mutation", "createCreditGrant", `(input:{customerId:"globex",currencyId:"ai-credits",displayName:"pack",grantType:PAID,amount:10,cost:{amount:2},comment:"c",priority:1,expireAt:"2030-01-01",additionalMetaData:{a:1},awaitPaymentConfirmation:true})`},
+			{"mutation", "createCreditGrant", `(input:{customerId:"globex",currencyId:"ai-credits",displayName:"gift",grantType:PROMOTIONAL,amount:10,resourceId:"site"})`},
+			{"mutation", "consumeCredits", `(input:{customerId:"globex",currencyId:"ai-credits",amount:5,idempotencyKey:"c"})`},
+			{"mutation", "consumeCredits", `(input:{customerId:"globex",currencyId:"ai-credits",amount:5,idempotencyKey:"c",resourceId:"site"})`},
+			{"mutation", "consumeCreditsAsync", `(input:{consumptions:[{customerId:"globex",currencyId:"ai-credits",amount:5,idempotencyKey:"d"}]})`},
+			{"mutation", "reportUsage", `(input:{customerId:"globex",featureId:"ai-answers",value:1})`},
+			{"mutation", "saveAutoRechargeSettings", `(input:{customerId:"globex",currencyId:"ai-credits",isEnabled:true,thresholdValue:600,targetBalance:700,maxSpendLimit:5})`},
+			{"query", "getAutoRechargeSettings", `(input:{customerId:"globex",currencyId:"ai-credits"})`},
+			{"query", "creditBalanceSummary", `(input:{customerId:"globex"})`},
+			{"query", "creditBalanceSummary", `(input:{customerId:"globex",resourceId:"site"})`},
+			{"query", "creditGrants", `(input:{customerId:"globex"})`},
+			{"query", "creditGrants", `(input:{customerId:"globex",resourceId:"site"})`},
+			{"query", "creditsLedger", `(input:{customerId:"globex"})`},
+			{"query", "creditsLedger", `(input:{customerId:"globex",resourceId:"site"})`},
+			{"query", "creditUsage", `(input:{customerId:"globex",currencyId:"ai-credits"})`},
+			{"mutation", "voidCreditGrant", `(input:{id:"` + giftOf + `"})`},
+			{"query", "estimateUsageCost", `(input:{customerId:"globex",featureId:"ai-answers",value:2})`},
+			{"query", "estimateUsageCost", `(input:{customerId:"globex",featureId:"seats",value:2})`},
+			{"query", "estimateEventCost", `(input:{customerId:"globex",eventName:"signed-in"})`},
 			{"query", "sdkConfiguration", ``},
 			{"mutation", "cancelSubscription", `(input:{subscriptionRefId:"paid",subscriptionCancellationTime:IMMEDIATE})`},
 			{"mutation", "archiveCustomer", `(input:{customerId:"acme"})`},
 			{"mutation", "unarchiveCustomer", `(input:{customerId:"acme"})`},
 		} {
+			if strings.Contains(step.args, giftOf) { // the id that was given to it
+				for _, g := range b.nodes("creditGrants", "grantId displayName", props{"customerId": "globex", "resourceId": "site"}) {
+					if g["displayName"] == "gift" {
+						step.args = strings.Replace(step.args, giftOf, g["grantId"].(string), 1)
+					}
+				}
+			}
 			s.ask(b, step.kind, step.field, step.args)
 		}
 		time.Sleep(time.Second) // events are counted
@@ -132,12 +158,21 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 		} {
 			s.ask(rich, step.kind, step.field, step.args)
 		}
+		s.ask(rich, "query", "estimateEventCost", `(input:{customerId:"globex",eventName:"signed-in",dimensions:{user:"zoe"}})`)
+		for _, customer := range []string{"paying", "hooli"} {
+			for _, field := range []string{"creditGrants", "creditsLedger", "creditUsage"} {
+				s.ask(rich, "query", field, `(input:{customerId:"`+customer+`"})`)
+			}
+		}
 		rich.check(rich.AdvanceClock(70 * 24 * time.Hour)) // usage starts again
 		s.ask(rich, "query", "usageHistoryV2", `(input:{customerId:"acme",featureId:"api-calls",startDate:"1999-12-01"})`)
 		s.ask(rich, "query", "usageHistory", `(usageHistoryInput:{customerRefId:"acme",featureRefId:"api-calls",startDate:"1999-12-01"})`)
 		s.wantFilled("testdata/unfilled.txt")
 	})
 }
+
+// giftOf stands for the id of a grant of credits.
+const giftOf = "the gift"
 
 // parts is what can come with a plan.
 const parts = `,billingPeriod:ANNUALLY,addons:[{addonId:"extra-seats",quantity:2}],billableFeatures:[{featureId:"seats",quantity:12}],` +
@@ -156,6 +191,11 @@ func describedCatalog(t *testing.T) *Catalog {
 	for i := range c.Plans {
 		p := &c.Plans[i]
 		p.Description = "d"
+		for j := range p.Entitlements {
+			if p.Entitlements[j].Feature == "active-users" {
+				p.Entitlements[j].CreditRate = &CreditRate{"ai-credits", 1}
+			}
+		}
 		if p.ID == "starter" {
 			p.Entitlements = append(p.Entitlements, Entitlement{Feature: "audits", Limit: &upTo, Reset: Year})
 			p.Prices = append(p.Prices, Price{
@@ -206,6 +246,32 @@ func TestWhatDoesNotExistIsSaidByItsCode(t *testing.T) {
 			{"mutation", "reportUsage", `(input:{customerId:"acme",featureId:"x",value:1})`, "FeatureNotFound"},
 			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"x",period:LIFETIME}]})`, "FeatureNotFound"},
 			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`, "PromotionalEntitlementNotFoundError"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"x",currencyId:"ai-credits",displayName:"x",grantType:PAID,amount:1})`, "CustomerNotFound"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"x",displayName:"x",grantType:PAID,amount:1})`, "CustomCurrencyNotFound"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"ai-credits",displayName:"x",grantType:PAID,amount:0})`, "BadUserInput"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"ai-credits",displayName:"",grantType:PAID,amount:1})`, "BadUserInput"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"ai-credits",displayName:"x",grantType:PAID,amount:1,priority:-1})`, "BadUserInput"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"ai-credits",displayName:"x",grantType:PAID,amount:1e16})`, "AmountTooLarge"},
+			{"mutation", "createCreditGrant", `(input:{customerId:"acme",currencyId:"ai-credits",displayName:"x",grantType:PAID,amount:1,effectiveAt:"2040-01-02",expireAt:"2040-01-01"})`, "ExpireAtMustBeLaterThanEffectiveAtError"},
+			{"mutation", "voidCreditGrant", `(input:{id:"x"})`, "CreditGrantNotFound"},
+			{"mutation", "consumeCredits", `(input:{customerId:"x",currencyId:"ai-credits",amount:1,idempotencyKey:"k"})`, "CustomerNotFound"},
+			{"mutation", "consumeCredits", `(input:{customerId:"acme",currencyId:"x",amount:1,idempotencyKey:"k"})`, "CustomCurrencyNotFound"},
+			{"mutation", "consumeCredits", `(input:{customerId:"acme",currencyId:"ai-credits",amount:1,idempotencyKey:"k"})`, "NoFeatureEntitlementError"},
+			{"mutation", "consumeCredits", `(input:{customerId:"acme",currencyId:"ai-credits",amount:-1,idempotencyKey:"k"})`, "BadUserInput"},
+			{"mutation", "saveAutoRechargeSettings", `(input:{customerId:"x",currencyId:"ai-credits",isEnabled:false})`, "CustomerNotFound"},
+			{"mutation", "saveAutoRechargeSettings", `(input:{customerId:"acme",currencyId:"x",isEnabled:false})`, "CustomCurrencyNotFound"},
+			{"mutation", "saveAutoRechargeSettings", `(input:{customerId:"acme",currencyId:"ai-credits",isEnabled:true,thresholdType:DollarAmount,thresholdValue:1,targetBalance:9})`, "BadUserInput"},
+			{"query", "getAutoRechargeSettings", `(input:{customerId:"acme",currencyId:"x"})`, "CustomCurrencyNotFound"},
+			{"query", "creditBalanceSummary", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "creditGrants", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "creditGrants", `(input:{customerId:"acme",currencyId:"x"})`, "CustomCurrencyNotFound"},
+			{"query", "creditGrants", `(input:{customerId:"acme",paging:{after:"x"}})`, "BadUserInput"},
+			{"query", "creditsLedger", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "creditUsage", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "creditUsage", `(input:{customerId:"acme",startDate:"2030-01-02",endDate:"2030-01-01"})`, "BadUserInput"},
+			{"query", "creditUsage", `(input:{customerId:"acme",startDate:"2030-01-02",timeRange:LAST_DAY})`, "BadUserInput"},
+			{"query", "estimateUsageCost", `(input:{customerId:"x",featureId:"seats",value:1})`, "CustomerNotFound"},
+			{"query", "estimateEventCost", `(input:{customerId:"x",eventName:"signed-in"})`, "CustomerNotFound"},
 		} {
 			a := b.ask(b.everyField(row.kind, row.field, row.args), nil)
 			if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != row.code {

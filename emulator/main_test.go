@@ -251,3 +251,16 @@ const (
 	subscribeTo    = `mutation($input:ProvisionSubscriptionInput!){provisionSubscriptionV2(input:$input){status subscription{subscriptionId status plan{refId}} entitlementsV2{__typename ...on FeatureEntitlement{feature{refId} usageLimit entitlementUpdatedAt}}}}`
 	reportOne      = `mutation($input:ReportUsageInput!){reportUsage(input:$input){id featureId customerId resourceId currentUsage credit{currencyId currentUsage consumed timestamp} usagePeriodStart usagePeriodEnd nextResetDate timestamp}}`
 )
+
+// dataOf returns the data of a message of a subscription that has one root field.
+func dataOf(t *testing.T, m wsMessage) map[string]any {
+	t.Helper()
+	var p answer
+	if err := json.Unmarshal(m.Payload, &p); err != nil || len(p.Errors) > 0 {
+		t.Fatalf("heard %s (%v), want data", m.Payload, err)
+	}
+	for _, v := range p.Data {
+		return v.(map[string]any)
+	}
+	return nil
+}

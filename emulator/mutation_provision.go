@@ -75,6 +75,7 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 	if first == nil && (created || returned) {
 		m.e.recalculate(c)
 	}
+	m.e.paidFor(c)
 	resourceID := in.SubscriptionParams.Or(wire.ProvisionCustomerSubscriptionInput{}).ResourceID.Or("")
 	v1, v2 := m.e.sets(c, m.e.look(c, resourceID))
 	answer.Customer, answer.Entitlements, answer.EntitlementsV2 = m.e.customerOf(c), &v1, &v2
@@ -190,6 +191,7 @@ func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplyS
 		c.paymentMethod = had
 		return nil, err
 	}
+	m.e.paidFor(c)
 	v1, v2 := m.e.sets(c, m.e.look(c, s.resourceID))
 	return &wire.ApplySubscription{Subscription: m.e.subscriptionOf(c, s, nil), Entitlements: &v1, EntitlementsV2: &v2}, nil
 }

@@ -37,7 +37,8 @@ type customer struct {
 	promos    []*promotion
 	checkouts []*checkout // open, oldest first
 	overrides map[overrideKey]override
-	scopes    map[string]*scope // by resource id; "" is the customer itself and always there
+	recharges map[string]*recharge // by currency
+	scopes    map[string]*scope    // by resource id; "" is the customer itself and always there
 }
 
 // live returns the subscriptions that grant something at now, oldest first.
@@ -95,7 +96,8 @@ type scope struct {
 	updatedAt  time.Time   // the stamp of the set
 	recalcAt   time.Time   // when the set is no longer true by itself; zero: never
 	meters     map[ref]*meter
-	past       []State // see record
+	wallets    map[string]*wallet // by currency
+	past       []State            // see record
 }
 
 // entitled is one entitlement of a set, all its sources combined.

@@ -110,7 +110,7 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 		Timestamp:        wire.NewDateTime(m.updatedAt),
 	}
 	if ent.rate != nil {
-		answer.Credit = e.draw(c, s, ent.rate, m.used.Sub(before))
+		answer.Credit = e.draw(c, s, ent.rate, m.used.Sub(before), consumption{r.id, at, u.dimensions})
 	}
 	if u.key != "" {
 		e.state.reports.keep(key, report{usage: answer})
@@ -157,14 +157,14 @@ func (e *Emulator) target(c *customer, resourceID string, r ref) (*scope, *entit
 }
 
 // draw takes what units of usage cost from the wallet. A wallet that runs dry, or is no longer dry, changes the set.
-func (e *Emulator) draw(c *customer, s *scope, rate *CreditRate, units decimal.Decimal) *wire.UsageMeasurementCredit {
+func (e *Emulator) draw(c *customer, s *scope, rate *CreditRate, units decimal.Decimal, use consumption) *wire.UsageMeasurementCredit {
 	r := ref{id: rate.Currency, credit: true}
 	wallet := s.find(r)
 	if wallet == nil {
 		return nil
 	}
 	cost := units.Mul(decimal.NewFromFloat(rate.Amount))
-	m := e.consume(c, s, wallet, cost)
+	m := e.consume(c, s, wallet, cost, use)
 	return &wire.UsageMeasurementCredit{
 		CurrencyID:     rate.Currency,
 		Consumed:       cost.InexactFloat64(),
@@ -174,16 +174,17 @@ func (e *Emulator) draw(c *customer, s *scope, rate *CreditRate, units decimal.D
 	}
 }
 
-// consume adds cost to what the wallet has used up and tells the subscribers.
-func (e *Emulator) consume(c *customer, s *scope, wallet *entitled, cost decimal.Decimal) *meter {
-	m := s.meters[wallet.ref]
-	m.used = decimal.Max(m.used.Add(cost), decimal.Zero)
-	m.updatedAt = e.state.stamp()
+// consume takes cost from the grants of a wallet and tells the subscribers.
+func (e *Emulator) consume(c *customer, s *scope, wallet *entitled, cost decimal.Decimal, use consumption) *meter {
+	r, m := wallet.ref, s.meters[wallet.ref]
+	w := s.wallet(r.id)
+	w.draw(&e.state, cost, use)
+	m.used, m.updatedAt, w.news = w.consumed(), e.state.stamp(), true
 	wasDry := wallet.denied != ""
 	isDry := !wallet.soft && m.used.InexactFloat64() >= deref(wallet.limit)
-	if wasDry != isDry {
+	if wasDry != isDry || e.rechargeable(c, s, r.id) {
 		e.recalculateScope(c, s)
 	}
-	e.emitUsage(c, s, s.find(wallet.ref))
+	e.emitBalances(c, s)
 	return m
 }

@@ -50,9 +50,11 @@ var Operators = []string{
 // maxEvents is how many events the API takes at once.
 const maxEvents = 1000
 
-// usageEvent is one raw event.
+// usageEvent is one raw event, or a consumption of credits for later.
 type usageEvent struct {
 	customerID, resourceID, name string
+	currencyID, key              string  // of a consumption, which has no name; and
+	amount                       float64 // how much
 	dimensions                   map[string]any
 	at                           time.Time // when it happened
 	due                          time.Time // when it is counted
@@ -138,6 +140,10 @@ func (e *Emulator) countEvents() {
 	for len(q.pending) > 0 && !q.pending[0].due.After(now) {
 		ev := q.pending[0]
 		q.pending = q.pending[1:]
+		if ev.currencyID != "" {
+			e.consumeLater(ev)
+			continue
+		}
 		e.countEvent(ev)
 	}
 }
@@ -168,7 +174,7 @@ func (e *Emulator) countEvent(ev usageEvent) {
 		m.log(measurement{at: ev.at, value: meter.value(&ev, m.used.Sub(before), late), set: meter.Aggregate == Max, dimensions: words(ev.dimensions)})
 		m.updatedAt = e.state.stamp()
 		if ent.rate != nil {
-			e.draw(c, s, ent.rate, m.used.Sub(before))
+			e.draw(c, s, ent.rate, m.used.Sub(before), consumption{id, ev.at, words(ev.dimensions)})
 		}
 		e.emitUsage(c, s, s.find(r))
 	}

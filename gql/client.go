@@ -88,6 +88,24 @@ func (r *ReportedUsage) Usages() (entitlements.Key, []entitlements.Usage) {
 	return key, list
 }
 
+// Usages says what the answer tells about the key whose credits were consumed: the usage of the wallet, unless the server left it out.
+func (r *CreditConsumption) Usages() (entitlements.Key, []entitlements.Usage) {
+	key := entitlements.Key{CustomerID: r.CustomerId}
+	if r.ResourceId != nil {
+		key.ResourceID = *r.ResourceId
+	}
+	w := r.Credit
+	if w == nil {
+		return key, nil
+	}
+	return key, []entitlements.Usage{{
+		Ref:       entitlements.Currency(w.CurrencyId),
+		Current:   w.CurrentUsage,
+		UpdatedAt: w.Timestamp.Instant(),
+		PeriodEnd: w.UsagePeriodEnd.Instant(),
+	}}
+}
+
 // UnknownEntitlements returns how many entitlements were passed over because their kind is not known to this version, or because
 // they name no feature. Growth means that Stigg has something new and this library should be updated.
 func (c *Client) UnknownEntitlements() uint64 { return c.unknown.Load() }

@@ -334,6 +334,56 @@ type ArchivedCustomer struct {
 // GetCustomerId returns ArchivedCustomer.CustomerId, and is useful for accessing the field via an interface.
 func (v *ArchivedCustomer) GetCustomerId() string { return v.CustomerId }
 
+// AutomaticRecharge includes the GraphQL fields of AutoRechargeSettingsDTO requested by the fragment AutomaticRecharge.
+type AutomaticRecharge struct {
+	CustomerId            string                `json:"customerId"`
+	CurrencyId            string                `json:"currencyId"`
+	IsEnabled             bool                  `json:"isEnabled"`
+	ThresholdType         ThresholdType         `json:"thresholdType"`
+	ThresholdValue        float64               `json:"thresholdValue"`
+	TargetBalance         float64               `json:"targetBalance"`
+	MaxSpendLimit         *float64              `json:"maxSpendLimit"`
+	GrantExpirationPeriod GrantExpirationPeriod `json:"grantExpirationPeriod"`
+	CurrentMonthlySpend   float64               `json:"currentMonthlySpend"`
+	CreatedAt             *scalar.DateTime      `json:"createdAt"`
+	UpdatedAt             *scalar.DateTime      `json:"updatedAt"`
+}
+
+// GetCustomerId returns AutomaticRecharge.CustomerId, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetCustomerId() string { return v.CustomerId }
+
+// GetCurrencyId returns AutomaticRecharge.CurrencyId, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetCurrencyId() string { return v.CurrencyId }
+
+// GetIsEnabled returns AutomaticRecharge.IsEnabled, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetIsEnabled() bool { return v.IsEnabled }
+
+// GetThresholdType returns AutomaticRecharge.ThresholdType, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetThresholdType() ThresholdType { return v.ThresholdType }
+
+// GetThresholdValue returns AutomaticRecharge.ThresholdValue, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetThresholdValue() float64 { return v.ThresholdValue }
+
+// GetTargetBalance returns AutomaticRecharge.TargetBalance, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetTargetBalance() float64 { return v.TargetBalance }
+
+// GetMaxSpendLimit returns AutomaticRecharge.MaxSpendLimit, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetMaxSpendLimit() *float64 { return v.MaxSpendLimit }
+
+// GetGrantExpirationPeriod returns AutomaticRecharge.GrantExpirationPeriod, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetGrantExpirationPeriod() GrantExpirationPeriod {
+	return v.GrantExpirationPeriod
+}
+
+// GetCurrentMonthlySpend returns AutomaticRecharge.CurrentMonthlySpend, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetCurrentMonthlySpend() float64 { return v.CurrentMonthlySpend }
+
+// GetCreatedAt returns AutomaticRecharge.CreatedAt, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetCreatedAt() *scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns AutomaticRecharge.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *AutomaticRecharge) GetUpdatedAt() *scalar.DateTime { return v.UpdatedAt }
+
 type BillableFeatureInput struct {
 	FeatureId string  `json:"featureId"`
 	Quantity  float64 `json:"quantity"`
@@ -511,6 +561,92 @@ func (v *CheckoutOptions) GetReferenceId() *string { return v.ReferenceId }
 
 // GetSuccessUrl returns CheckoutOptions.SuccessUrl, and is useful for accessing the field via an interface.
 func (v *CheckoutOptions) GetSuccessUrl() string { return v.SuccessUrl }
+
+type ConsumeCreditInput struct {
+	Amount         float64          `json:"amount"`
+	CreatedAt      *scalar.DateTime `json:"createdAt"`
+	CurrencyId     string           `json:"currencyId"`
+	CustomerId     string           `json:"customerId"`
+	Dimensions     *json.RawMessage `json:"dimensions"`
+	EnvironmentId  *string          `json:"environmentId"`
+	IdempotencyKey string           `json:"idempotencyKey"`
+	ResourceId     *string          `json:"resourceId"`
+}
+
+// GetAmount returns ConsumeCreditInput.Amount, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetAmount() float64 { return v.Amount }
+
+// GetCreatedAt returns ConsumeCreditInput.CreatedAt, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetCreatedAt() *scalar.DateTime { return v.CreatedAt }
+
+// GetCurrencyId returns ConsumeCreditInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCustomerId returns ConsumeCreditInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDimensions returns ConsumeCreditInput.Dimensions, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetDimensions() *json.RawMessage { return v.Dimensions }
+
+// GetEnvironmentId returns ConsumeCreditInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetIdempotencyKey returns ConsumeCreditInput.IdempotencyKey, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetIdempotencyKey() string { return v.IdempotencyKey }
+
+// GetResourceId returns ConsumeCreditInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditInput) GetResourceId() *string { return v.ResourceId }
+
+type ConsumeCreditsAsyncInput struct {
+	Consumptions  []ConsumeCreditInput `json:"consumptions"`
+	EnvironmentId *string              `json:"environmentId"`
+}
+
+// GetConsumptions returns ConsumeCreditsAsyncInput.Consumptions, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditsAsyncInput) GetConsumptions() []ConsumeCreditInput { return v.Consumptions }
+
+// GetEnvironmentId returns ConsumeCreditsAsyncInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditsAsyncInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// ConsumeCreditsAsyncResponse is returned by ConsumeCreditsAsync on success.
+type ConsumeCreditsAsyncResponse struct {
+	ConsumeCreditsAsync *string `json:"consumeCreditsAsync"`
+}
+
+// GetConsumeCreditsAsync returns ConsumeCreditsAsyncResponse.ConsumeCreditsAsync, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditsAsyncResponse) GetConsumeCreditsAsync() *string { return v.ConsumeCreditsAsync }
+
+// ConsumeCreditsResponse is returned by ConsumeCredits on success.
+type ConsumeCreditsResponse struct {
+	ConsumeCredits CreditConsumption `json:"consumeCredits"`
+}
+
+// GetConsumeCredits returns ConsumeCreditsResponse.ConsumeCredits, and is useful for accessing the field via an interface.
+func (v *ConsumeCreditsResponse) GetConsumeCredits() CreditConsumption { return v.ConsumeCredits }
+
+// ConsumedWallet includes the requested fields of the GraphQL type OptimisticCreditBalance.
+type ConsumedWallet struct {
+	CurrencyId     string           `json:"currencyId"`
+	CurrentUsage   float64          `json:"currentUsage"`
+	UsageLimit     float64          `json:"usageLimit"`
+	UsagePeriodEnd *scalar.DateTime `json:"usagePeriodEnd"`
+	Timestamp      scalar.DateTime  `json:"timestamp"`
+}
+
+// GetCurrencyId returns ConsumedWallet.CurrencyId, and is useful for accessing the field via an interface.
+func (v *ConsumedWallet) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCurrentUsage returns ConsumedWallet.CurrentUsage, and is useful for accessing the field via an interface.
+func (v *ConsumedWallet) GetCurrentUsage() float64 { return v.CurrentUsage }
+
+// GetUsageLimit returns ConsumedWallet.UsageLimit, and is useful for accessing the field via an interface.
+func (v *ConsumedWallet) GetUsageLimit() float64 { return v.UsageLimit }
+
+// GetUsagePeriodEnd returns ConsumedWallet.UsagePeriodEnd, and is useful for accessing the field via an interface.
+func (v *ConsumedWallet) GetUsagePeriodEnd() *scalar.DateTime { return v.UsagePeriodEnd }
+
+// GetTimestamp returns ConsumedWallet.Timestamp, and is useful for accessing the field via an interface.
+func (v *ConsumedWallet) GetTimestamp() scalar.DateTime { return v.Timestamp }
 
 // Coupon includes the GraphQL fields of Coupon requested by the fragment Coupon.
 type Coupon struct {
@@ -901,6 +1037,69 @@ func (v *CouponTypeFilterComparison) GetNotIn() []CouponType { return v.NotIn }
 // GetNotLike returns CouponTypeFilterComparison.NotLike, and is useful for accessing the field via an interface.
 func (v *CouponTypeFilterComparison) GetNotLike() *CouponType { return v.NotLike }
 
+// CreditBalance includes the GraphQL fields of CreditBalance requested by the fragment CreditBalance.
+type CreditBalance struct {
+	CustomerId     string         `json:"customerId"`
+	ResourceId     *string        `json:"resourceId"`
+	Currency       CreditCurrency `json:"currency"`
+	CurrentBalance float64        `json:"currentBalance"`
+	TotalConsumed  float64        `json:"totalConsumed"`
+	TotalGranted   float64        `json:"totalGranted"`
+	ValidUntil     *float64       `json:"validUntil"`
+}
+
+// GetCustomerId returns CreditBalance.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetCustomerId() string { return v.CustomerId }
+
+// GetResourceId returns CreditBalance.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetResourceId() *string { return v.ResourceId }
+
+// GetCurrency returns CreditBalance.Currency, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetCurrency() CreditCurrency { return v.Currency }
+
+// GetCurrentBalance returns CreditBalance.CurrentBalance, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetCurrentBalance() float64 { return v.CurrentBalance }
+
+// GetTotalConsumed returns CreditBalance.TotalConsumed, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetTotalConsumed() float64 { return v.TotalConsumed }
+
+// GetTotalGranted returns CreditBalance.TotalGranted, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetTotalGranted() float64 { return v.TotalGranted }
+
+// GetValidUntil returns CreditBalance.ValidUntil, and is useful for accessing the field via an interface.
+func (v *CreditBalance) GetValidUntil() *float64 { return v.ValidUntil }
+
+type CreditBalanceSummaryInput struct {
+	CurrencyId    *string `json:"currencyId"`
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+	ResourceId    *string `json:"resourceId"`
+}
+
+// GetCurrencyId returns CreditBalanceSummaryInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditBalanceSummaryInput) GetCurrencyId() *string { return v.CurrencyId }
+
+// GetCustomerId returns CreditBalanceSummaryInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditBalanceSummaryInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns CreditBalanceSummaryInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CreditBalanceSummaryInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetResourceId returns CreditBalanceSummaryInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditBalanceSummaryInput) GetResourceId() *string { return v.ResourceId }
+
+// CreditBalances includes the requested fields of the GraphQL type CreditBalanceSummary.
+type CreditBalances struct {
+	CustomerId string          `json:"customerId"`
+	Balances   []CreditBalance `json:"balances"`
+}
+
+// GetCustomerId returns CreditBalances.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditBalances) GetCustomerId() string { return v.CustomerId }
+
+// GetBalances returns CreditBalances.Balances, and is useful for accessing the field via an interface.
+func (v *CreditBalances) GetBalances() []CreditBalance { return v.Balances }
+
 type CreditCadence string
 
 const (
@@ -913,6 +1112,219 @@ var AllCreditCadence = []CreditCadence{
 	CreditCadenceYear,
 }
 
+// CreditConsumption includes the requested fields of the GraphQL type CreditConsumptionResponse.
+type CreditConsumption struct {
+	CustomerId string          `json:"customerId"`
+	CurrencyId string          `json:"currencyId"`
+	ResourceId *string         `json:"resourceId"`
+	Amount     float64         `json:"amount"`
+	Timestamp  scalar.DateTime `json:"timestamp"`
+	Credit     *ConsumedWallet `json:"credit"`
+}
+
+// GetCustomerId returns CreditConsumption.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetCustomerId() string { return v.CustomerId }
+
+// GetCurrencyId returns CreditConsumption.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetCurrencyId() string { return v.CurrencyId }
+
+// GetResourceId returns CreditConsumption.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetResourceId() *string { return v.ResourceId }
+
+// GetAmount returns CreditConsumption.Amount, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetAmount() float64 { return v.Amount }
+
+// GetTimestamp returns CreditConsumption.Timestamp, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetTimestamp() scalar.DateTime { return v.Timestamp }
+
+// GetCredit returns CreditConsumption.Credit, and is useful for accessing the field via an interface.
+func (v *CreditConsumption) GetCredit() *ConsumedWallet { return v.Credit }
+
+// CreditCostEstimation includes the GraphQL fields of CreditCostEstimation requested by the fragment CreditCostEstimation.
+type CreditCostEstimation struct {
+	Estimates []CreditEstimate           `json:"estimates"`
+	Warnings  []EstimationRequestWarning `json:"warnings"`
+}
+
+// GetEstimates returns CreditCostEstimation.Estimates, and is useful for accessing the field via an interface.
+func (v *CreditCostEstimation) GetEstimates() []CreditEstimate { return v.Estimates }
+
+// GetWarnings returns CreditCostEstimation.Warnings, and is useful for accessing the field via an interface.
+func (v *CreditCostEstimation) GetWarnings() []EstimationRequestWarning { return v.Warnings }
+
+// CreditCurrency includes the GraphQL fields of SlimCustomCurrency requested by the fragment CreditCurrency.
+type CreditCurrency struct {
+	CurrencyId  string         `json:"currencyId"`
+	DisplayName string         `json:"displayName"`
+	Symbol      *string        `json:"symbol"`
+	Units       *CurrencyUnits `json:"units"`
+}
+
+// GetCurrencyId returns CreditCurrency.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditCurrency) GetCurrencyId() string { return v.CurrencyId }
+
+// GetDisplayName returns CreditCurrency.DisplayName, and is useful for accessing the field via an interface.
+func (v *CreditCurrency) GetDisplayName() string { return v.DisplayName }
+
+// GetSymbol returns CreditCurrency.Symbol, and is useful for accessing the field via an interface.
+func (v *CreditCurrency) GetSymbol() *string { return v.Symbol }
+
+// GetUnits returns CreditCurrency.Units, and is useful for accessing the field via an interface.
+func (v *CreditCurrency) GetUnits() *CurrencyUnits { return v.Units }
+
+// CreditEstimate includes the requested fields of the GraphQL type CurrencyEstimate.
+type CreditEstimate struct {
+	CurrencyId           string               `json:"currencyId"`
+	EstimatedCost        float64              `json:"estimatedCost"`
+	CurrentBalance       float64              `json:"currentBalance"`
+	BalanceAfterEstimate float64              `json:"balanceAfterEstimate"`
+	WouldOverdraft       bool                 `json:"wouldOverdraft"`
+	Breakdown            []CreditEstimatePart `json:"breakdown"`
+}
+
+// GetCurrencyId returns CreditEstimate.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetCurrencyId() string { return v.CurrencyId }
+
+// GetEstimatedCost returns CreditEstimate.EstimatedCost, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetEstimatedCost() float64 { return v.EstimatedCost }
+
+// GetCurrentBalance returns CreditEstimate.CurrentBalance, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetCurrentBalance() float64 { return v.CurrentBalance }
+
+// GetBalanceAfterEstimate returns CreditEstimate.BalanceAfterEstimate, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetBalanceAfterEstimate() float64 { return v.BalanceAfterEstimate }
+
+// GetWouldOverdraft returns CreditEstimate.WouldOverdraft, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetWouldOverdraft() bool { return v.WouldOverdraft }
+
+// GetBreakdown returns CreditEstimate.Breakdown, and is useful for accessing the field via an interface.
+func (v *CreditEstimate) GetBreakdown() []CreditEstimatePart { return v.Breakdown }
+
+// CreditEstimatePart includes the requested fields of the GraphQL type EstimationBreakdownItem.
+type CreditEstimatePart struct {
+	FeatureId   string                 `json:"featureId"`
+	Cost        float64                `json:"cost"`
+	WarningCode *EstimationWarningCode `json:"warningCode"`
+}
+
+// GetFeatureId returns CreditEstimatePart.FeatureId, and is useful for accessing the field via an interface.
+func (v *CreditEstimatePart) GetFeatureId() string { return v.FeatureId }
+
+// GetCost returns CreditEstimatePart.Cost, and is useful for accessing the field via an interface.
+func (v *CreditEstimatePart) GetCost() float64 { return v.Cost }
+
+// GetWarningCode returns CreditEstimatePart.WarningCode, and is useful for accessing the field via an interface.
+func (v *CreditEstimatePart) GetWarningCode() *EstimationWarningCode { return v.WarningCode }
+
+// CreditGrant includes the GraphQL fields of CreditGrant requested by the fragment CreditGrant.
+type CreditGrant struct {
+	GrantId                          string              `json:"grantId"`
+	Amount                           float64             `json:"amount"`
+	Comment                          *string             `json:"comment"`
+	CurrencyId                       string              `json:"currencyId"`
+	CustomerId                       string              `json:"customerId"`
+	DisplayName                      string              `json:"displayName"`
+	EffectiveAt                      scalar.DateTime     `json:"effectiveAt"`
+	ExpireAt                         *scalar.DateTime    `json:"expireAt"`
+	GrantType                        CreditGrantType     `json:"grantType"`
+	Priority                         float64             `json:"priority"`
+	ConsumedAmount                   float64             `json:"consumedAmount"`
+	Cost                             Money               `json:"cost"`
+	CreatedAt                        scalar.DateTime     `json:"createdAt"`
+	UpdatedAt                        scalar.DateTime     `json:"updatedAt"`
+	ResourceId                       *string             `json:"resourceId"`
+	AdditionalMetaData               *json.RawMessage    `json:"additionalMetaData"`
+	AutomaticRechargeConfigurationId *string             `json:"automaticRechargeConfigurationId"`
+	Status                           CreditGrantStatus   `json:"status"`
+	VoidedAt                         *scalar.DateTime    `json:"voidedAt"`
+	PaymentCollection                PaymentCollection   `json:"paymentCollection"`
+	InvoiceId                        *string             `json:"invoiceId"`
+	LatestInvoice                    *CreditGrantInvoice `json:"latestInvoice"`
+}
+
+// GetGrantId returns CreditGrant.GrantId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetGrantId() string { return v.GrantId }
+
+// GetAmount returns CreditGrant.Amount, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetAmount() float64 { return v.Amount }
+
+// GetComment returns CreditGrant.Comment, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetComment() *string { return v.Comment }
+
+// GetCurrencyId returns CreditGrant.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCustomerId returns CreditGrant.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetCustomerId() string { return v.CustomerId }
+
+// GetDisplayName returns CreditGrant.DisplayName, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetDisplayName() string { return v.DisplayName }
+
+// GetEffectiveAt returns CreditGrant.EffectiveAt, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetEffectiveAt() scalar.DateTime { return v.EffectiveAt }
+
+// GetExpireAt returns CreditGrant.ExpireAt, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetExpireAt() *scalar.DateTime { return v.ExpireAt }
+
+// GetGrantType returns CreditGrant.GrantType, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetGrantType() CreditGrantType { return v.GrantType }
+
+// GetPriority returns CreditGrant.Priority, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetPriority() float64 { return v.Priority }
+
+// GetConsumedAmount returns CreditGrant.ConsumedAmount, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetConsumedAmount() float64 { return v.ConsumedAmount }
+
+// GetCost returns CreditGrant.Cost, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetCost() Money { return v.Cost }
+
+// GetCreatedAt returns CreditGrant.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetCreatedAt() scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns CreditGrant.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetUpdatedAt() scalar.DateTime { return v.UpdatedAt }
+
+// GetResourceId returns CreditGrant.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetResourceId() *string { return v.ResourceId }
+
+// GetAdditionalMetaData returns CreditGrant.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAutomaticRechargeConfigurationId returns CreditGrant.AutomaticRechargeConfigurationId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetAutomaticRechargeConfigurationId() *string {
+	return v.AutomaticRechargeConfigurationId
+}
+
+// GetStatus returns CreditGrant.Status, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetStatus() CreditGrantStatus { return v.Status }
+
+// GetVoidedAt returns CreditGrant.VoidedAt, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetVoidedAt() *scalar.DateTime { return v.VoidedAt }
+
+// GetPaymentCollection returns CreditGrant.PaymentCollection, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetPaymentCollection() PaymentCollection { return v.PaymentCollection }
+
+// GetInvoiceId returns CreditGrant.InvoiceId, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetInvoiceId() *string { return v.InvoiceId }
+
+// GetLatestInvoice returns CreditGrant.LatestInvoice, and is useful for accessing the field via an interface.
+func (v *CreditGrant) GetLatestInvoice() *CreditGrantInvoice { return v.LatestInvoice }
+
+type CreditGrantBillingInfoInput struct {
+	BillingAddress      *BillingAddress `json:"billingAddress"`
+	InvoiceDaysUntilDue *float64        `json:"invoiceDaysUntilDue"`
+	IsInvoicePaid       *bool           `json:"isInvoicePaid"`
+}
+
+// GetBillingAddress returns CreditGrantBillingInfoInput.BillingAddress, and is useful for accessing the field via an interface.
+func (v *CreditGrantBillingInfoInput) GetBillingAddress() *BillingAddress { return v.BillingAddress }
+
+// GetInvoiceDaysUntilDue returns CreditGrantBillingInfoInput.InvoiceDaysUntilDue, and is useful for accessing the field via an interface.
+func (v *CreditGrantBillingInfoInput) GetInvoiceDaysUntilDue() *float64 { return v.InvoiceDaysUntilDue }
+
+// GetIsInvoicePaid returns CreditGrantBillingInfoInput.IsInvoicePaid, and is useful for accessing the field via an interface.
+func (v *CreditGrantBillingInfoInput) GetIsInvoicePaid() *bool { return v.IsInvoicePaid }
+
 type CreditGrantCadence string
 
 const (
@@ -924,6 +1336,372 @@ var AllCreditGrantCadence = []CreditGrantCadence{
 	CreditGrantCadenceBeginningOfBillingPeriod,
 	CreditGrantCadenceMonthly,
 }
+
+// CreditGrantEdge includes the requested fields of the GraphQL type CreditGrantEdge.
+type CreditGrantEdge struct {
+	Node CreditGrant `json:"node"`
+}
+
+// GetNode returns CreditGrantEdge.Node, and is useful for accessing the field via an interface.
+func (v *CreditGrantEdge) GetNode() CreditGrant { return v.Node }
+
+type CreditGrantInput struct {
+	AdditionalMetaData       *json.RawMessage             `json:"additionalMetaData"`
+	Amount                   float64                      `json:"amount"`
+	AwaitPaymentConfirmation *bool                        `json:"awaitPaymentConfirmation"`
+	BillingInformation       *CreditGrantBillingInfoInput `json:"billingInformation"`
+	Comment                  *string                      `json:"comment"`
+	Cost                     *MoneyInputDto               `json:"cost"`
+	CurrencyId               string                       `json:"currencyId"`
+	CustomerId               string                       `json:"customerId"`
+	DisplayName              string                       `json:"displayName"`
+	EffectiveAt              *scalar.DateTime             `json:"effectiveAt"`
+	EnvironmentId            *string                      `json:"environmentId"`
+	ExpireAt                 *scalar.DateTime             `json:"expireAt"`
+	GrantType                CreditGrantTypeInput         `json:"grantType"`
+	PaymentCollectionMethod  *PaymentCollectionMethod     `json:"paymentCollectionMethod"`
+	Priority                 *float64                     `json:"priority"`
+	ResourceId               *string                      `json:"resourceId"`
+}
+
+// GetAdditionalMetaData returns CreditGrantInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAmount returns CreditGrantInput.Amount, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetAmount() float64 { return v.Amount }
+
+// GetAwaitPaymentConfirmation returns CreditGrantInput.AwaitPaymentConfirmation, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetAwaitPaymentConfirmation() *bool { return v.AwaitPaymentConfirmation }
+
+// GetBillingInformation returns CreditGrantInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetBillingInformation() *CreditGrantBillingInfoInput {
+	return v.BillingInformation
+}
+
+// GetComment returns CreditGrantInput.Comment, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetComment() *string { return v.Comment }
+
+// GetCost returns CreditGrantInput.Cost, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetCost() *MoneyInputDto { return v.Cost }
+
+// GetCurrencyId returns CreditGrantInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCustomerId returns CreditGrantInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDisplayName returns CreditGrantInput.DisplayName, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetDisplayName() string { return v.DisplayName }
+
+// GetEffectiveAt returns CreditGrantInput.EffectiveAt, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetEffectiveAt() *scalar.DateTime { return v.EffectiveAt }
+
+// GetEnvironmentId returns CreditGrantInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetExpireAt returns CreditGrantInput.ExpireAt, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetExpireAt() *scalar.DateTime { return v.ExpireAt }
+
+// GetGrantType returns CreditGrantInput.GrantType, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetGrantType() CreditGrantTypeInput { return v.GrantType }
+
+// GetPaymentCollectionMethod returns CreditGrantInput.PaymentCollectionMethod, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetPaymentCollectionMethod() *PaymentCollectionMethod {
+	return v.PaymentCollectionMethod
+}
+
+// GetPriority returns CreditGrantInput.Priority, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetPriority() *float64 { return v.Priority }
+
+// GetResourceId returns CreditGrantInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditGrantInput) GetResourceId() *string { return v.ResourceId }
+
+// CreditGrantInvoice includes the requested fields of the GraphQL type CreditGrantInvoice.
+type CreditGrantInvoice struct {
+	BillingId            string                           `json:"billingId"`
+	Status               CreditGrantInvoiceStatus         `json:"status"`
+	CreatedAt            scalar.DateTime                  `json:"createdAt"`
+	UpdatedAt            scalar.DateTime                  `json:"updatedAt"`
+	RequiresAction       bool                             `json:"requiresAction"`
+	PaymentUrl           *string                          `json:"paymentUrl"`
+	PaymentSecret        *string                          `json:"paymentSecret"`
+	ErrorMessage         *string                          `json:"errorMessage"`
+	PdfUrl               *string                          `json:"pdfUrl"`
+	BillingReason        *CreditGrantInvoiceBillingReason `json:"billingReason"`
+	Currency             *string                          `json:"currency"`
+	SubTotal             *float64                         `json:"subTotal"`
+	SubTotalExcludingTax *float64                         `json:"subTotalExcludingTax"`
+	Tax                  *float64                         `json:"tax"`
+	Total                *float64                         `json:"total"`
+	TotalExcludingTax    *float64                         `json:"totalExcludingTax"`
+	AmountDue            *float64                         `json:"amountDue"`
+	DueDate              *scalar.DateTime                 `json:"dueDate"`
+	AttemptCount         *float64                         `json:"attemptCount"`
+}
+
+// GetBillingId returns CreditGrantInvoice.BillingId, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetBillingId() string { return v.BillingId }
+
+// GetStatus returns CreditGrantInvoice.Status, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetStatus() CreditGrantInvoiceStatus { return v.Status }
+
+// GetCreatedAt returns CreditGrantInvoice.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetCreatedAt() scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns CreditGrantInvoice.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetUpdatedAt() scalar.DateTime { return v.UpdatedAt }
+
+// GetRequiresAction returns CreditGrantInvoice.RequiresAction, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetRequiresAction() bool { return v.RequiresAction }
+
+// GetPaymentUrl returns CreditGrantInvoice.PaymentUrl, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetPaymentUrl() *string { return v.PaymentUrl }
+
+// GetPaymentSecret returns CreditGrantInvoice.PaymentSecret, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetPaymentSecret() *string { return v.PaymentSecret }
+
+// GetErrorMessage returns CreditGrantInvoice.ErrorMessage, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetErrorMessage() *string { return v.ErrorMessage }
+
+// GetPdfUrl returns CreditGrantInvoice.PdfUrl, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetPdfUrl() *string { return v.PdfUrl }
+
+// GetBillingReason returns CreditGrantInvoice.BillingReason, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetBillingReason() *CreditGrantInvoiceBillingReason {
+	return v.BillingReason
+}
+
+// GetCurrency returns CreditGrantInvoice.Currency, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetCurrency() *string { return v.Currency }
+
+// GetSubTotal returns CreditGrantInvoice.SubTotal, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetSubTotal() *float64 { return v.SubTotal }
+
+// GetSubTotalExcludingTax returns CreditGrantInvoice.SubTotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetSubTotalExcludingTax() *float64 { return v.SubTotalExcludingTax }
+
+// GetTax returns CreditGrantInvoice.Tax, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetTax() *float64 { return v.Tax }
+
+// GetTotal returns CreditGrantInvoice.Total, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetTotal() *float64 { return v.Total }
+
+// GetTotalExcludingTax returns CreditGrantInvoice.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetTotalExcludingTax() *float64 { return v.TotalExcludingTax }
+
+// GetAmountDue returns CreditGrantInvoice.AmountDue, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetAmountDue() *float64 { return v.AmountDue }
+
+// GetDueDate returns CreditGrantInvoice.DueDate, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetDueDate() *scalar.DateTime { return v.DueDate }
+
+// GetAttemptCount returns CreditGrantInvoice.AttemptCount, and is useful for accessing the field via an interface.
+func (v *CreditGrantInvoice) GetAttemptCount() *float64 { return v.AttemptCount }
+
+type CreditGrantInvoiceBillingReason string
+
+const (
+	CreditGrantInvoiceBillingReasonManual CreditGrantInvoiceBillingReason = "MANUAL"
+	CreditGrantInvoiceBillingReasonOther  CreditGrantInvoiceBillingReason = "OTHER"
+)
+
+var AllCreditGrantInvoiceBillingReason = []CreditGrantInvoiceBillingReason{
+	CreditGrantInvoiceBillingReasonManual,
+	CreditGrantInvoiceBillingReasonOther,
+}
+
+type CreditGrantInvoiceStatus string
+
+const (
+	CreditGrantInvoiceStatusCanceled CreditGrantInvoiceStatus = "CANCELED"
+	CreditGrantInvoiceStatusOpen     CreditGrantInvoiceStatus = "OPEN"
+	CreditGrantInvoiceStatusPaid     CreditGrantInvoiceStatus = "PAID"
+)
+
+var AllCreditGrantInvoiceStatus = []CreditGrantInvoiceStatus{
+	CreditGrantInvoiceStatusCanceled,
+	CreditGrantInvoiceStatusOpen,
+	CreditGrantInvoiceStatusPaid,
+}
+
+// CreditGrantPage includes the requested fields of the GraphQL type CreditGrantConnection.
+type CreditGrantPage struct {
+	Edges      []CreditGrantEdge `json:"edges"`
+	PageInfo   PageInfo          `json:"pageInfo"`
+	TotalCount int               `json:"totalCount"`
+}
+
+// GetEdges returns CreditGrantPage.Edges, and is useful for accessing the field via an interface.
+func (v *CreditGrantPage) GetEdges() []CreditGrantEdge { return v.Edges }
+
+// GetPageInfo returns CreditGrantPage.PageInfo, and is useful for accessing the field via an interface.
+func (v *CreditGrantPage) GetPageInfo() PageInfo { return v.PageInfo }
+
+// GetTotalCount returns CreditGrantPage.TotalCount, and is useful for accessing the field via an interface.
+func (v *CreditGrantPage) GetTotalCount() int { return v.TotalCount }
+
+type CreditGrantStatus string
+
+const (
+	CreditGrantStatusActive         CreditGrantStatus = "ACTIVE"
+	CreditGrantStatusExpired        CreditGrantStatus = "EXPIRED"
+	CreditGrantStatusPaymentPending CreditGrantStatus = "PAYMENT_PENDING"
+	CreditGrantStatusScheduled      CreditGrantStatus = "SCHEDULED"
+	CreditGrantStatusVoided         CreditGrantStatus = "VOIDED"
+)
+
+var AllCreditGrantStatus = []CreditGrantStatus{
+	CreditGrantStatusActive,
+	CreditGrantStatusExpired,
+	CreditGrantStatusPaymentPending,
+	CreditGrantStatusScheduled,
+	CreditGrantStatusVoided,
+}
+
+type CreditGrantType string
+
+const (
+	CreditGrantTypeOverdraft   CreditGrantType = "OVERDRAFT"
+	CreditGrantTypePaid        CreditGrantType = "PAID"
+	CreditGrantTypePromotional CreditGrantType = "PROMOTIONAL"
+	CreditGrantTypeRecurring   CreditGrantType = "RECURRING"
+)
+
+var AllCreditGrantType = []CreditGrantType{
+	CreditGrantTypeOverdraft,
+	CreditGrantTypePaid,
+	CreditGrantTypePromotional,
+	CreditGrantTypeRecurring,
+}
+
+type CreditGrantTypeInput string
+
+const (
+	CreditGrantTypeInputPaid        CreditGrantTypeInput = "PAID"
+	CreditGrantTypeInputPromotional CreditGrantTypeInput = "PROMOTIONAL"
+)
+
+var AllCreditGrantTypeInput = []CreditGrantTypeInput{
+	CreditGrantTypeInputPaid,
+	CreditGrantTypeInputPromotional,
+}
+
+// CreditLedgerEdge includes the requested fields of the GraphQL type CreditLedgerEdge.
+type CreditLedgerEdge struct {
+	Node   CreditLedgerEvent `json:"node"`
+	Cursor string            `json:"cursor"`
+}
+
+// GetNode returns CreditLedgerEdge.Node, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEdge) GetNode() CreditLedgerEvent { return v.Node }
+
+// GetCursor returns CreditLedgerEdge.Cursor, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEdge) GetCursor() string { return v.Cursor }
+
+// CreditLedgerEvent includes the requested fields of the GraphQL type CreditLedgerEvent.
+type CreditLedgerEvent struct {
+	Timestamp        scalar.DateTime       `json:"timestamp"`
+	EventType        CreditLedgerEventType `json:"eventType"`
+	CustomerId       string                `json:"customerId"`
+	ResourceId       *string               `json:"resourceId"`
+	EventId          *string               `json:"eventId"`
+	FeatureId        *string               `json:"featureId"`
+	Amount           float64               `json:"amount"`
+	CreditGrantId    string                `json:"creditGrantId"`
+	CreditCurrencyId string                `json:"creditCurrencyId"`
+}
+
+// GetTimestamp returns CreditLedgerEvent.Timestamp, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetTimestamp() scalar.DateTime { return v.Timestamp }
+
+// GetEventType returns CreditLedgerEvent.EventType, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetEventType() CreditLedgerEventType { return v.EventType }
+
+// GetCustomerId returns CreditLedgerEvent.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetCustomerId() string { return v.CustomerId }
+
+// GetResourceId returns CreditLedgerEvent.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetResourceId() *string { return v.ResourceId }
+
+// GetEventId returns CreditLedgerEvent.EventId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetEventId() *string { return v.EventId }
+
+// GetFeatureId returns CreditLedgerEvent.FeatureId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetFeatureId() *string { return v.FeatureId }
+
+// GetAmount returns CreditLedgerEvent.Amount, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetAmount() float64 { return v.Amount }
+
+// GetCreditGrantId returns CreditLedgerEvent.CreditGrantId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetCreditGrantId() string { return v.CreditGrantId }
+
+// GetCreditCurrencyId returns CreditLedgerEvent.CreditCurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerEvent) GetCreditCurrencyId() string { return v.CreditCurrencyId }
+
+type CreditLedgerEventType string
+
+const (
+	CreditLedgerEventTypeCreditsConsumed                  CreditLedgerEventType = "CREDITS_CONSUMED"
+	CreditLedgerEventTypeCreditsConsumptionTransferSource CreditLedgerEventType = "CREDITS_CONSUMPTION_TRANSFER_SOURCE"
+	CreditLedgerEventTypeCreditsConsumptionTransferTarget CreditLedgerEventType = "CREDITS_CONSUMPTION_TRANSFER_TARGET"
+	CreditLedgerEventTypeCreditsExpired                   CreditLedgerEventType = "CREDITS_EXPIRED"
+	CreditLedgerEventTypeCreditsGranted                   CreditLedgerEventType = "CREDITS_GRANTED"
+	CreditLedgerEventTypeCreditsUpdated                   CreditLedgerEventType = "CREDITS_UPDATED"
+	CreditLedgerEventTypeCreditsVoided                    CreditLedgerEventType = "CREDITS_VOIDED"
+)
+
+var AllCreditLedgerEventType = []CreditLedgerEventType{
+	CreditLedgerEventTypeCreditsConsumed,
+	CreditLedgerEventTypeCreditsConsumptionTransferSource,
+	CreditLedgerEventTypeCreditsConsumptionTransferTarget,
+	CreditLedgerEventTypeCreditsExpired,
+	CreditLedgerEventTypeCreditsGranted,
+	CreditLedgerEventTypeCreditsUpdated,
+	CreditLedgerEventTypeCreditsVoided,
+}
+
+type CreditLedgerInput struct {
+	CurrencyId    *string                 `json:"currencyId"`
+	CustomerId    string                  `json:"customerId"`
+	EnvironmentId *string                 `json:"environmentId"`
+	EventType     []CreditLedgerEventType `json:"eventType"`
+	Paging        *CursorPaging           `json:"paging"`
+	ResourceId    *string                 `json:"resourceId"`
+}
+
+// GetCurrencyId returns CreditLedgerInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetCurrencyId() *string { return v.CurrencyId }
+
+// GetCustomerId returns CreditLedgerInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns CreditLedgerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetEventType returns CreditLedgerInput.EventType, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetEventType() []CreditLedgerEventType { return v.EventType }
+
+// GetPaging returns CreditLedgerInput.Paging, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetPaging() *CursorPaging { return v.Paging }
+
+// GetResourceId returns CreditLedgerInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditLedgerInput) GetResourceId() *string { return v.ResourceId }
+
+// CreditLedgerPage includes the requested fields of the GraphQL type CreditLedgerConnection.
+type CreditLedgerPage struct {
+	Edges      []CreditLedgerEdge `json:"edges"`
+	PageInfo   PageInfo           `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
+}
+
+// GetEdges returns CreditLedgerPage.Edges, and is useful for accessing the field via an interface.
+func (v *CreditLedgerPage) GetEdges() []CreditLedgerEdge { return v.Edges }
+
+// GetPageInfo returns CreditLedgerPage.PageInfo, and is useful for accessing the field via an interface.
+func (v *CreditLedgerPage) GetPageInfo() PageInfo { return v.PageInfo }
+
+// GetTotalCount returns CreditLedgerPage.TotalCount, and is useful for accessing the field via an interface.
+func (v *CreditLedgerPage) GetTotalCount() int { return v.TotalCount }
 
 type CreditRateInput struct {
 	Amount           float64 `json:"amount"`
@@ -943,6 +1721,109 @@ func (v *CreditRateInput) GetCurrencyId() string { return v.CurrencyId }
 
 // GetCustomCurrencyId returns CreditRateInput.CustomCurrencyId, and is useful for accessing the field via an interface.
 func (v *CreditRateInput) GetCustomCurrencyId() *string { return v.CustomCurrencyId }
+
+// CreditUsage includes the requested fields of the GraphQL type CreditUsage.
+type CreditUsage struct {
+	Series   []CreditUsageSeries `json:"series"`
+	Currency *CreditCurrency     `json:"currency"`
+	PageInfo PageInfo            `json:"pageInfo"`
+}
+
+// GetSeries returns CreditUsage.Series, and is useful for accessing the field via an interface.
+func (v *CreditUsage) GetSeries() []CreditUsageSeries { return v.Series }
+
+// GetCurrency returns CreditUsage.Currency, and is useful for accessing the field via an interface.
+func (v *CreditUsage) GetCurrency() *CreditCurrency { return v.Currency }
+
+// GetPageInfo returns CreditUsage.PageInfo, and is useful for accessing the field via an interface.
+func (v *CreditUsage) GetPageInfo() PageInfo { return v.PageInfo }
+
+type CreditUsageInput struct {
+	CurrencyId    *string               `json:"currencyId"`
+	CustomerId    string                `json:"customerId"`
+	EndDate       *scalar.DateTime      `json:"endDate"`
+	EnvironmentId *string               `json:"environmentId"`
+	GroupBy       []string              `json:"groupBy"`
+	Paging        *CursorPaging         `json:"paging"`
+	ResourceId    *string               `json:"resourceId"`
+	StartDate     *scalar.DateTime      `json:"startDate"`
+	TimeRange     *CreditUsageTimeRange `json:"timeRange"`
+}
+
+// GetCurrencyId returns CreditUsageInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetCurrencyId() *string { return v.CurrencyId }
+
+// GetCustomerId returns CreditUsageInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEndDate returns CreditUsageInput.EndDate, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEnvironmentId returns CreditUsageInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetGroupBy returns CreditUsageInput.GroupBy, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetGroupBy() []string { return v.GroupBy }
+
+// GetPaging returns CreditUsageInput.Paging, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetPaging() *CursorPaging { return v.Paging }
+
+// GetResourceId returns CreditUsageInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetResourceId() *string { return v.ResourceId }
+
+// GetStartDate returns CreditUsageInput.StartDate, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetTimeRange returns CreditUsageInput.TimeRange, and is useful for accessing the field via an interface.
+func (v *CreditUsageInput) GetTimeRange() *CreditUsageTimeRange { return v.TimeRange }
+
+// CreditUsagePoint includes the requested fields of the GraphQL type CreditUsagePoint.
+type CreditUsagePoint struct {
+	Timestamp scalar.DateTime `json:"timestamp"`
+	Value     float64         `json:"value"`
+}
+
+// GetTimestamp returns CreditUsagePoint.Timestamp, and is useful for accessing the field via an interface.
+func (v *CreditUsagePoint) GetTimestamp() scalar.DateTime { return v.Timestamp }
+
+// GetValue returns CreditUsagePoint.Value, and is useful for accessing the field via an interface.
+func (v *CreditUsagePoint) GetValue() float64 { return v.Value }
+
+// CreditUsageSeries includes the requested fields of the GraphQL type CreditUsageSeries.
+type CreditUsageSeries struct {
+	FeatureId    *string            `json:"featureId"`
+	FeatureName  *string            `json:"featureName"`
+	TotalCredits float64            `json:"totalCredits"`
+	Points       []CreditUsagePoint `json:"points"`
+}
+
+// GetFeatureId returns CreditUsageSeries.FeatureId, and is useful for accessing the field via an interface.
+func (v *CreditUsageSeries) GetFeatureId() *string { return v.FeatureId }
+
+// GetFeatureName returns CreditUsageSeries.FeatureName, and is useful for accessing the field via an interface.
+func (v *CreditUsageSeries) GetFeatureName() *string { return v.FeatureName }
+
+// GetTotalCredits returns CreditUsageSeries.TotalCredits, and is useful for accessing the field via an interface.
+func (v *CreditUsageSeries) GetTotalCredits() float64 { return v.TotalCredits }
+
+// GetPoints returns CreditUsageSeries.Points, and is useful for accessing the field via an interface.
+func (v *CreditUsageSeries) GetPoints() []CreditUsagePoint { return v.Points }
+
+type CreditUsageTimeRange string
+
+const (
+	CreditUsageTimeRangeLastDay   CreditUsageTimeRange = "LAST_DAY"
+	CreditUsageTimeRangeLastMonth CreditUsageTimeRange = "LAST_MONTH"
+	CreditUsageTimeRangeLastWeek  CreditUsageTimeRange = "LAST_WEEK"
+	CreditUsageTimeRangeLastYear  CreditUsageTimeRange = "LAST_YEAR"
+)
+
+var AllCreditUsageTimeRange = []CreditUsageTimeRange{
+	CreditUsageTimeRangeLastDay,
+	CreditUsageTimeRangeLastMonth,
+	CreditUsageTimeRangeLastWeek,
+	CreditUsageTimeRangeLastYear,
+}
 
 type Currency string
 
@@ -1627,6 +2508,35 @@ func (v *EntitlementsUpdated) GetAccessDeniedReason() *EntitlementsStateAccessDe
 // GetEntitlements returns EntitlementsUpdated.Entitlements, and is useful for accessing the field via an interface.
 func (v *EntitlementsUpdated) GetEntitlements() []json.RawMessage { return v.Entitlements }
 
+type EstimateEventCostInput struct {
+	CustomerId string           `json:"customerId"`
+	Dimensions *json.RawMessage `json:"dimensions"`
+	EventName  string           `json:"eventName"`
+	ResourceId *string          `json:"resourceId"`
+}
+
+// GetCustomerId returns EstimateEventCostInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *EstimateEventCostInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDimensions returns EstimateEventCostInput.Dimensions, and is useful for accessing the field via an interface.
+func (v *EstimateEventCostInput) GetDimensions() *json.RawMessage { return v.Dimensions }
+
+// GetEventName returns EstimateEventCostInput.EventName, and is useful for accessing the field via an interface.
+func (v *EstimateEventCostInput) GetEventName() string { return v.EventName }
+
+// GetResourceId returns EstimateEventCostInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *EstimateEventCostInput) GetResourceId() *string { return v.ResourceId }
+
+// EstimateEventCostResponse is returned by EstimateEventCost on success.
+type EstimateEventCostResponse struct {
+	EstimateEventCost CreditCostEstimation `json:"estimateEventCost"`
+}
+
+// GetEstimateEventCost returns EstimateEventCostResponse.EstimateEventCost, and is useful for accessing the field via an interface.
+func (v *EstimateEventCostResponse) GetEstimateEventCost() CreditCostEstimation {
+	return v.EstimateEventCost
+}
+
 type EstimateSubscriptionInput struct {
 	Addons                     []SubscriptionAddonInput         `json:"addons"`
 	AppliedCoupon              *SubscriptionCouponInput         `json:"appliedCoupon"`
@@ -1769,6 +2679,67 @@ func (v *EstimateSubscriptionUpdateResponse) GetEstimateSubscriptionUpdate() Sub
 	return v.EstimateSubscriptionUpdate
 }
 
+type EstimateUsageCostInput struct {
+	CustomerId     string               `json:"customerId"`
+	Dimensions     *json.RawMessage     `json:"dimensions"`
+	FeatureId      string               `json:"featureId"`
+	ResourceId     *string              `json:"resourceId"`
+	UpdateBehavior *UsageUpdateBehavior `json:"updateBehavior"`
+	Value          float64              `json:"value"`
+}
+
+// GetCustomerId returns EstimateUsageCostInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDimensions returns EstimateUsageCostInput.Dimensions, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetDimensions() *json.RawMessage { return v.Dimensions }
+
+// GetFeatureId returns EstimateUsageCostInput.FeatureId, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetFeatureId() string { return v.FeatureId }
+
+// GetResourceId returns EstimateUsageCostInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetResourceId() *string { return v.ResourceId }
+
+// GetUpdateBehavior returns EstimateUsageCostInput.UpdateBehavior, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetUpdateBehavior() *UsageUpdateBehavior { return v.UpdateBehavior }
+
+// GetValue returns EstimateUsageCostInput.Value, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostInput) GetValue() float64 { return v.Value }
+
+// EstimateUsageCostResponse is returned by EstimateUsageCost on success.
+type EstimateUsageCostResponse struct {
+	EstimateUsageCost CreditCostEstimation `json:"estimateUsageCost"`
+}
+
+// GetEstimateUsageCost returns EstimateUsageCostResponse.EstimateUsageCost, and is useful for accessing the field via an interface.
+func (v *EstimateUsageCostResponse) GetEstimateUsageCost() CreditCostEstimation {
+	return v.EstimateUsageCost
+}
+
+type EstimationRequestWarning string
+
+const (
+	EstimationRequestWarningFeatureNotCreditBased            EstimationRequestWarning = "FEATURE_NOT_CREDIT_BASED"
+	EstimationRequestWarningFeatureNotFound                  EstimationRequestWarning = "FEATURE_NOT_FOUND"
+	EstimationRequestWarningResourceScopedSubscriptionExists EstimationRequestWarning = "RESOURCE_SCOPED_SUBSCRIPTION_EXISTS"
+)
+
+var AllEstimationRequestWarning = []EstimationRequestWarning{
+	EstimationRequestWarningFeatureNotCreditBased,
+	EstimationRequestWarningFeatureNotFound,
+	EstimationRequestWarningResourceScopedSubscriptionExists,
+}
+
+type EstimationWarningCode string
+
+const (
+	EstimationWarningCodeUnsupportedAggregation EstimationWarningCode = "UNSUPPORTED_AGGREGATION"
+)
+
+var AllEstimationWarningCode = []EstimationWarningCode{
+	EstimationWarningCodeUnsupportedAggregation,
+}
+
 // Experiment includes the requested fields of the GraphQL type ExperimentInfo.
 type Experiment struct {
 	Id        string              `json:"id"`
@@ -1895,6 +2866,31 @@ func (v *GetActiveSubscriptionsResponse) GetGetActiveSubscriptions() []Subscript
 	return v.GetActiveSubscriptions
 }
 
+type GetAutoRechargeSettingsInput struct {
+	CurrencyId    string  `json:"currencyId"`
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+}
+
+// GetCurrencyId returns GetAutoRechargeSettingsInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *GetAutoRechargeSettingsInput) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCustomerId returns GetAutoRechargeSettingsInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GetAutoRechargeSettingsInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GetAutoRechargeSettingsInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetAutoRechargeSettingsInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetAutomaticRechargeConfigurationResponse is returned by GetAutomaticRechargeConfiguration on success.
+type GetAutomaticRechargeConfigurationResponse struct {
+	GetAutoRechargeSettings AutomaticRecharge `json:"getAutoRechargeSettings"`
+}
+
+// GetGetAutoRechargeSettings returns GetAutomaticRechargeConfigurationResponse.GetAutoRechargeSettings, and is useful for accessing the field via an interface.
+func (v *GetAutomaticRechargeConfigurationResponse) GetGetAutoRechargeSettings() AutomaticRecharge {
+	return v.GetAutoRechargeSettings
+}
+
 // GetCouponsResponse is returned by GetCoupons on success.
 type GetCouponsResponse struct {
 	Coupons CouponPage `json:"coupons"`
@@ -1902,6 +2898,63 @@ type GetCouponsResponse struct {
 
 // GetCoupons returns GetCouponsResponse.Coupons, and is useful for accessing the field via an interface.
 func (v *GetCouponsResponse) GetCoupons() CouponPage { return v.Coupons }
+
+// GetCreditBalanceResponse is returned by GetCreditBalance on success.
+type GetCreditBalanceResponse struct {
+	CreditBalanceSummary CreditBalances `json:"creditBalanceSummary"`
+}
+
+// GetCreditBalanceSummary returns GetCreditBalanceResponse.CreditBalanceSummary, and is useful for accessing the field via an interface.
+func (v *GetCreditBalanceResponse) GetCreditBalanceSummary() CreditBalances {
+	return v.CreditBalanceSummary
+}
+
+type GetCreditGrantsInput struct {
+	CurrencyId    *string       `json:"currencyId"`
+	CustomerId    string        `json:"customerId"`
+	EnvironmentId *string       `json:"environmentId"`
+	Paging        *CursorPaging `json:"paging"`
+	ResourceId    *string       `json:"resourceId"`
+}
+
+// GetCurrencyId returns GetCreditGrantsInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsInput) GetCurrencyId() *string { return v.CurrencyId }
+
+// GetCustomerId returns GetCreditGrantsInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GetCreditGrantsInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetPaging returns GetCreditGrantsInput.Paging, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsInput) GetPaging() *CursorPaging { return v.Paging }
+
+// GetResourceId returns GetCreditGrantsInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsInput) GetResourceId() *string { return v.ResourceId }
+
+// GetCreditGrantsResponse is returned by GetCreditGrants on success.
+type GetCreditGrantsResponse struct {
+	CreditGrants CreditGrantPage `json:"creditGrants"`
+}
+
+// GetCreditGrants returns GetCreditGrantsResponse.CreditGrants, and is useful for accessing the field via an interface.
+func (v *GetCreditGrantsResponse) GetCreditGrants() CreditGrantPage { return v.CreditGrants }
+
+// GetCreditLedgerResponse is returned by GetCreditLedger on success.
+type GetCreditLedgerResponse struct {
+	CreditsLedger CreditLedgerPage `json:"creditsLedger"`
+}
+
+// GetCreditsLedger returns GetCreditLedgerResponse.CreditsLedger, and is useful for accessing the field via an interface.
+func (v *GetCreditLedgerResponse) GetCreditsLedger() CreditLedgerPage { return v.CreditsLedger }
+
+// GetCreditUsageResponse is returned by GetCreditUsage on success.
+type GetCreditUsageResponse struct {
+	CreditUsage CreditUsage `json:"creditUsage"`
+}
+
+// GetCreditUsage returns GetCreditUsageResponse.CreditUsage, and is useful for accessing the field via an interface.
+func (v *GetCreditUsageResponse) GetCreditUsage() CreditUsage { return v.CreditUsage }
 
 // GetCustomerByIdResponse is returned by GetCustomerById on success.
 type GetCustomerByIdResponse struct {
@@ -1978,6 +3031,26 @@ type GetUsageHistoryV2Response struct {
 
 // GetUsageHistoryV2 returns GetUsageHistoryV2Response.UsageHistoryV2, and is useful for accessing the field via an interface.
 func (v *GetUsageHistoryV2Response) GetUsageHistoryV2() UsageHistory { return v.UsageHistoryV2 }
+
+// GrantCreditsResponse is returned by GrantCredits on success.
+type GrantCreditsResponse struct {
+	CreateCreditGrant CreditGrant `json:"createCreditGrant"`
+}
+
+// GetCreateCreditGrant returns GrantCreditsResponse.CreateCreditGrant, and is useful for accessing the field via an interface.
+func (v *GrantCreditsResponse) GetCreateCreditGrant() CreditGrant { return v.CreateCreditGrant }
+
+type GrantExpirationPeriod string
+
+const (
+	GrantExpirationPeriodOnemonth GrantExpirationPeriod = "OneMonth"
+	GrantExpirationPeriodOneyear  GrantExpirationPeriod = "OneYear"
+)
+
+var AllGrantExpirationPeriod = []GrantExpirationPeriod{
+	GrantExpirationPeriodOnemonth,
+	GrantExpirationPeriodOneyear,
+}
 
 type GrantPromotionalEntitlementInput struct {
 	CustomEndDate                   *scalar.DateTime               `json:"customEndDate"`
@@ -4050,6 +5123,57 @@ func (v *SDKConfiguration) GetIsWidgetWatermarkEnabled() *bool { return v.IsWidg
 // GetShowWatermark returns SDKConfiguration.ShowWatermark, and is useful for accessing the field via an interface.
 func (v *SDKConfiguration) GetShowWatermark() *bool { return v.ShowWatermark }
 
+type SaveAutoRechargeSettingsInput struct {
+	CurrencyId            string                 `json:"currencyId"`
+	CustomerId            string                 `json:"customerId"`
+	EnvironmentId         *string                `json:"environmentId"`
+	GrantExpirationPeriod *GrantExpirationPeriod `json:"grantExpirationPeriod"`
+	IsEnabled             bool                   `json:"isEnabled"`
+	MaxSpendLimit         *float64               `json:"maxSpendLimit"`
+	TargetBalance         *float64               `json:"targetBalance"`
+	ThresholdType         *ThresholdType         `json:"thresholdType"`
+	ThresholdValue        *float64               `json:"thresholdValue"`
+}
+
+// GetCurrencyId returns SaveAutoRechargeSettingsInput.CurrencyId, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetCurrencyId() string { return v.CurrencyId }
+
+// GetCustomerId returns SaveAutoRechargeSettingsInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns SaveAutoRechargeSettingsInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetGrantExpirationPeriod returns SaveAutoRechargeSettingsInput.GrantExpirationPeriod, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetGrantExpirationPeriod() *GrantExpirationPeriod {
+	return v.GrantExpirationPeriod
+}
+
+// GetIsEnabled returns SaveAutoRechargeSettingsInput.IsEnabled, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetIsEnabled() bool { return v.IsEnabled }
+
+// GetMaxSpendLimit returns SaveAutoRechargeSettingsInput.MaxSpendLimit, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetMaxSpendLimit() *float64 { return v.MaxSpendLimit }
+
+// GetTargetBalance returns SaveAutoRechargeSettingsInput.TargetBalance, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetTargetBalance() *float64 { return v.TargetBalance }
+
+// GetThresholdType returns SaveAutoRechargeSettingsInput.ThresholdType, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetThresholdType() *ThresholdType { return v.ThresholdType }
+
+// GetThresholdValue returns SaveAutoRechargeSettingsInput.ThresholdValue, and is useful for accessing the field via an interface.
+func (v *SaveAutoRechargeSettingsInput) GetThresholdValue() *float64 { return v.ThresholdValue }
+
+// SaveAutomaticRechargeConfigurationResponse is returned by SaveAutomaticRechargeConfiguration on success.
+type SaveAutomaticRechargeConfigurationResponse struct {
+	SaveAutoRechargeSettings AutomaticRecharge `json:"saveAutoRechargeSettings"`
+}
+
+// GetSaveAutoRechargeSettings returns SaveAutomaticRechargeConfigurationResponse.SaveAutoRechargeSettings, and is useful for accessing the field via an interface.
+func (v *SaveAutomaticRechargeConfigurationResponse) GetSaveAutoRechargeSettings() AutomaticRecharge {
+	return v.SaveAutoRechargeSettings
+}
+
 type ScheduleStrategy string
 
 const (
@@ -5782,6 +6906,18 @@ func (v *TaxExempt) GetType() string { return v.Type }
 // GetValue returns TaxExempt.Value, and is useful for accessing the field via an interface.
 func (v *TaxExempt) GetValue() string { return v.Value }
 
+type ThresholdType string
+
+const (
+	ThresholdTypeCreditamount ThresholdType = "CreditAmount"
+	ThresholdTypeDollaramount ThresholdType = "DollarAmount"
+)
+
+var AllThresholdType = []ThresholdType{
+	ThresholdTypeCreditamount,
+	ThresholdTypeDollaramount,
+}
+
 type TiersMode string
 
 const (
@@ -6447,6 +7583,25 @@ var AllVendorIdentifier = []VendorIdentifier{
 	VendorIdentifierZuora,
 }
 
+type VoidCreditGrantInput struct {
+	EnvironmentId *string `json:"environmentId"`
+	Id            string  `json:"id"`
+}
+
+// GetEnvironmentId returns VoidCreditGrantInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *VoidCreditGrantInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetId returns VoidCreditGrantInput.Id, and is useful for accessing the field via an interface.
+func (v *VoidCreditGrantInput) GetId() string { return v.Id }
+
+// VoidCreditGrantResponse is returned by VoidCreditGrant on success.
+type VoidCreditGrantResponse struct {
+	VoidCreditGrant CreditGrant `json:"voidCreditGrant"`
+}
+
+// GetVoidCreditGrant returns VoidCreditGrantResponse.VoidCreditGrant, and is useful for accessing the field via an interface.
+func (v *VoidCreditGrantResponse) GetVoidCreditGrant() CreditGrant { return v.VoidCreditGrant }
+
 type WeeklyAccordingTo string
 
 const (
@@ -6543,6 +7698,30 @@ func (v *__CancelSubscriptionUpdatesInput) GetInput() SubscriptionUpdateSchedule
 	return v.Input
 }
 
+// __ConsumeCreditsAsyncInput is used internally by genqlient
+type __ConsumeCreditsAsyncInput struct {
+	Input ConsumeCreditsAsyncInput `json:"input"`
+}
+
+// GetInput returns __ConsumeCreditsAsyncInput.Input, and is useful for accessing the field via an interface.
+func (v *__ConsumeCreditsAsyncInput) GetInput() ConsumeCreditsAsyncInput { return v.Input }
+
+// __ConsumeCreditsInput is used internally by genqlient
+type __ConsumeCreditsInput struct {
+	Input ConsumeCreditInput `json:"input"`
+}
+
+// GetInput returns __ConsumeCreditsInput.Input, and is useful for accessing the field via an interface.
+func (v *__ConsumeCreditsInput) GetInput() ConsumeCreditInput { return v.Input }
+
+// __EstimateEventCostInput is used internally by genqlient
+type __EstimateEventCostInput struct {
+	Input EstimateEventCostInput `json:"input"`
+}
+
+// GetInput returns __EstimateEventCostInput.Input, and is useful for accessing the field via an interface.
+func (v *__EstimateEventCostInput) GetInput() EstimateEventCostInput { return v.Input }
+
 // __EstimateSubscriptionInput is used internally by genqlient
 type __EstimateSubscriptionInput struct {
 	Input EstimateSubscriptionInput `json:"input"`
@@ -6561,6 +7740,14 @@ func (v *__EstimateSubscriptionUpdateInput) GetInput() EstimateSubscriptionUpdat
 	return v.Input
 }
 
+// __EstimateUsageCostInput is used internally by genqlient
+type __EstimateUsageCostInput struct {
+	Input EstimateUsageCostInput `json:"input"`
+}
+
+// GetInput returns __EstimateUsageCostInput.Input, and is useful for accessing the field via an interface.
+func (v *__EstimateUsageCostInput) GetInput() EstimateUsageCostInput { return v.Input }
+
 // __GetActiveSubscriptionsInput is used internally by genqlient
 type __GetActiveSubscriptionsInput struct {
 	Input GetActiveSubscriptionsInput `json:"input"`
@@ -6577,6 +7764,16 @@ type __GetActiveSubscriptionsListInput struct {
 // GetInput returns __GetActiveSubscriptionsListInput.Input, and is useful for accessing the field via an interface.
 func (v *__GetActiveSubscriptionsListInput) GetInput() GetActiveSubscriptionsInput { return v.Input }
 
+// __GetAutomaticRechargeConfigurationInput is used internally by genqlient
+type __GetAutomaticRechargeConfigurationInput struct {
+	Input GetAutoRechargeSettingsInput `json:"input"`
+}
+
+// GetInput returns __GetAutomaticRechargeConfigurationInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetAutomaticRechargeConfigurationInput) GetInput() GetAutoRechargeSettingsInput {
+	return v.Input
+}
+
 // __GetCouponsInput is used internally by genqlient
 type __GetCouponsInput struct {
 	Filter *CouponFilter `json:"filter"`
@@ -6588,6 +7785,38 @@ func (v *__GetCouponsInput) GetFilter() *CouponFilter { return v.Filter }
 
 // GetPaging returns __GetCouponsInput.Paging, and is useful for accessing the field via an interface.
 func (v *__GetCouponsInput) GetPaging() *CursorPaging { return v.Paging }
+
+// __GetCreditBalanceInput is used internally by genqlient
+type __GetCreditBalanceInput struct {
+	Input CreditBalanceSummaryInput `json:"input"`
+}
+
+// GetInput returns __GetCreditBalanceInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCreditBalanceInput) GetInput() CreditBalanceSummaryInput { return v.Input }
+
+// __GetCreditGrantsInput is used internally by genqlient
+type __GetCreditGrantsInput struct {
+	Input GetCreditGrantsInput `json:"input"`
+}
+
+// GetInput returns __GetCreditGrantsInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCreditGrantsInput) GetInput() GetCreditGrantsInput { return v.Input }
+
+// __GetCreditLedgerInput is used internally by genqlient
+type __GetCreditLedgerInput struct {
+	Input CreditLedgerInput `json:"input"`
+}
+
+// GetInput returns __GetCreditLedgerInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCreditLedgerInput) GetInput() CreditLedgerInput { return v.Input }
+
+// __GetCreditUsageInput is used internally by genqlient
+type __GetCreditUsageInput struct {
+	Input CreditUsageInput `json:"input"`
+}
+
+// GetInput returns __GetCreditUsageInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCreditUsageInput) GetInput() CreditUsageInput { return v.Input }
 
 // __GetCustomerByIdInput is used internally by genqlient
 type __GetCustomerByIdInput struct {
@@ -6636,6 +7865,14 @@ type __GetUsageHistoryV2Input struct {
 
 // GetInput returns __GetUsageHistoryV2Input.Input, and is useful for accessing the field via an interface.
 func (v *__GetUsageHistoryV2Input) GetInput() UsageHistoryV2Input { return v.Input }
+
+// __GrantCreditsInput is used internally by genqlient
+type __GrantCreditsInput struct {
+	Input CreditGrantInput `json:"input"`
+}
+
+// GetInput returns __GrantCreditsInput.Input, and is useful for accessing the field via an interface.
+func (v *__GrantCreditsInput) GetInput() CreditGrantInput { return v.Input }
 
 // __GrantPromotionalEntitlementsInput is used internally by genqlient
 type __GrantPromotionalEntitlementsInput struct {
@@ -6705,6 +7942,16 @@ func (v *__RevokePromotionalEntitlementInput) GetInput() RevokePromotionalEntitl
 	return v.Input
 }
 
+// __SaveAutomaticRechargeConfigurationInput is used internally by genqlient
+type __SaveAutomaticRechargeConfigurationInput struct {
+	Input SaveAutoRechargeSettingsInput `json:"input"`
+}
+
+// GetInput returns __SaveAutomaticRechargeConfigurationInput.Input, and is useful for accessing the field via an interface.
+func (v *__SaveAutomaticRechargeConfigurationInput) GetInput() SaveAutoRechargeSettingsInput {
+	return v.Input
+}
+
 // __UnarchiveCustomerInput is used internally by genqlient
 type __UnarchiveCustomerInput struct {
 	Input UnarchiveCustomerInput `json:"input"`
@@ -6728,6 +7975,14 @@ type __UpdateSubscriptionInput struct {
 
 // GetInput returns __UpdateSubscriptionInput.Input, and is useful for accessing the field via an interface.
 func (v *__UpdateSubscriptionInput) GetInput() UpdateSubscriptionInput { return v.Input }
+
+// __VoidCreditGrantInput is used internally by genqlient
+type __VoidCreditGrantInput struct {
+	Input VoidCreditGrantInput `json:"input"`
+}
+
+// GetInput returns __VoidCreditGrantInput.Input, and is useful for accessing the field via an interface.
+func (v *__VoidCreditGrantInput) GetInput() VoidCreditGrantInput { return v.Input }
 
 // The mutation executed by ApplySubscription.
 const ApplySubscription_Operation = `
@@ -7467,6 +8722,132 @@ func CancelSubscriptionUpdates(
 	return data_, err_
 }
 
+// The mutation executed by ConsumeCredits.
+const ConsumeCredits_Operation = `
+mutation ConsumeCredits ($input: ConsumeCreditInput!) {
+	consumeCredits(input: $input) {
+		customerId
+		currencyId
+		resourceId
+		amount
+		timestamp
+		credit {
+			currencyId
+			currentUsage
+			usageLimit
+			usagePeriodEnd
+			timestamp
+		}
+	}
+}
+`
+
+func ConsumeCredits(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ConsumeCreditInput,
+) (data_ *ConsumeCreditsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ConsumeCredits",
+		Query:  ConsumeCredits_Operation,
+		Variables: &__ConsumeCreditsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ConsumeCreditsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ConsumeCreditsAsync.
+const ConsumeCreditsAsync_Operation = `
+mutation ConsumeCreditsAsync ($input: ConsumeCreditsAsyncInput!) {
+	consumeCreditsAsync(input: $input)
+}
+`
+
+func ConsumeCreditsAsync(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ConsumeCreditsAsyncInput,
+) (data_ *ConsumeCreditsAsyncResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ConsumeCreditsAsync",
+		Query:  ConsumeCreditsAsync_Operation,
+		Variables: &__ConsumeCreditsAsyncInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ConsumeCreditsAsyncResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by EstimateEventCost.
+const EstimateEventCost_Operation = `
+query EstimateEventCost ($input: EstimateEventCostInput!) {
+	estimateEventCost(input: $input) {
+		... CreditCostEstimation
+	}
+}
+fragment CreditCostEstimation on CreditCostEstimation {
+	estimates {
+		currencyId
+		estimatedCost
+		currentBalance
+		balanceAfterEstimate
+		wouldOverdraft
+		breakdown {
+			featureId
+			cost
+			warningCode
+		}
+	}
+	warnings
+}
+`
+
+func EstimateEventCost(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input EstimateEventCostInput,
+) (data_ *EstimateEventCostResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "EstimateEventCost",
+		Query:  EstimateEventCost_Operation,
+		Variables: &__EstimateEventCostInput{
+			Input: input,
+		},
+	}
+
+	data_ = &EstimateEventCostResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by EstimateSubscription.
 const EstimateSubscription_Operation = `
 mutation EstimateSubscription ($input: EstimateSubscriptionInput!) {
@@ -7710,6 +9091,55 @@ func EstimateSubscriptionUpdate(
 	}
 
 	data_ = &EstimateSubscriptionUpdateResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by EstimateUsageCost.
+const EstimateUsageCost_Operation = `
+query EstimateUsageCost ($input: EstimateUsageCostInput!) {
+	estimateUsageCost(input: $input) {
+		... CreditCostEstimation
+	}
+}
+fragment CreditCostEstimation on CreditCostEstimation {
+	estimates {
+		currencyId
+		estimatedCost
+		currentBalance
+		balanceAfterEstimate
+		wouldOverdraft
+		breakdown {
+			featureId
+			cost
+			warningCode
+		}
+	}
+	warnings
+}
+`
+
+func EstimateUsageCost(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input EstimateUsageCostInput,
+) (data_ *EstimateUsageCostResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "EstimateUsageCost",
+		Query:  EstimateUsageCost_Operation,
+		Variables: &__EstimateUsageCostInput{
+			Input: input,
+		},
+	}
+
+	data_ = &EstimateUsageCostResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -8279,6 +9709,53 @@ func GetActiveSubscriptionsList(
 	return data_, err_
 }
 
+// The query executed by GetAutomaticRechargeConfiguration.
+const GetAutomaticRechargeConfiguration_Operation = `
+query GetAutomaticRechargeConfiguration ($input: GetAutoRechargeSettingsInput!) {
+	getAutoRechargeSettings(input: $input) {
+		... AutomaticRecharge
+	}
+}
+fragment AutomaticRecharge on AutoRechargeSettingsDTO {
+	customerId
+	currencyId
+	isEnabled
+	thresholdType
+	thresholdValue
+	targetBalance
+	maxSpendLimit
+	grantExpirationPeriod
+	currentMonthlySpend
+	createdAt
+	updatedAt
+}
+`
+
+func GetAutomaticRechargeConfiguration(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetAutoRechargeSettingsInput,
+) (data_ *GetAutomaticRechargeConfigurationResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetAutomaticRechargeConfiguration",
+		Query:  GetAutomaticRechargeConfiguration_Operation,
+		Variables: &__GetAutomaticRechargeConfigurationInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetAutomaticRechargeConfigurationResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by GetCoupons.
 const GetCoupons_Operation = `
 query GetCoupons ($filter: CouponFilter, $paging: CursorPaging) {
@@ -8335,6 +9812,272 @@ func GetCoupons(
 	}
 
 	data_ = &GetCouponsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCreditBalance.
+const GetCreditBalance_Operation = `
+query GetCreditBalance ($input: CreditBalanceSummaryInput!) {
+	creditBalanceSummary(input: $input) {
+		customerId
+		balances {
+			... CreditBalance
+		}
+	}
+}
+fragment CreditBalance on CreditBalance {
+	customerId
+	resourceId
+	currency {
+		... CreditCurrency
+	}
+	currentBalance
+	totalConsumed
+	totalGranted
+	validUntil
+}
+fragment CreditCurrency on SlimCustomCurrency {
+	currencyId
+	displayName
+	symbol
+	units {
+		singular
+		plural
+	}
+}
+`
+
+func GetCreditBalance(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CreditBalanceSummaryInput,
+) (data_ *GetCreditBalanceResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCreditBalance",
+		Query:  GetCreditBalance_Operation,
+		Variables: &__GetCreditBalanceInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCreditBalanceResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCreditGrants.
+const GetCreditGrants_Operation = `
+query GetCreditGrants ($input: GetCreditGrantsInput!) {
+	creditGrants(input: $input) {
+		edges {
+			node {
+				... CreditGrant
+			}
+		}
+		pageInfo {
+			startCursor
+			endCursor
+			hasNextPage
+			hasPreviousPage
+		}
+		totalCount
+	}
+}
+fragment CreditGrant on CreditGrant {
+	grantId
+	amount
+	comment
+	currencyId
+	customerId
+	displayName
+	effectiveAt
+	expireAt
+	grantType
+	priority
+	consumedAmount
+	cost {
+		... Money
+	}
+	createdAt
+	updatedAt
+	resourceId
+	additionalMetaData
+	automaticRechargeConfigurationId
+	status
+	voidedAt
+	paymentCollection
+	invoiceId
+	latestInvoice {
+		billingId
+		status
+		createdAt
+		updatedAt
+		requiresAction
+		paymentUrl
+		paymentSecret
+		errorMessage
+		pdfUrl
+		billingReason
+		currency
+		subTotal
+		subTotalExcludingTax
+		tax
+		total
+		totalExcludingTax
+		amountDue
+		dueDate
+		attemptCount
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+func GetCreditGrants(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetCreditGrantsInput,
+) (data_ *GetCreditGrantsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCreditGrants",
+		Query:  GetCreditGrants_Operation,
+		Variables: &__GetCreditGrantsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCreditGrantsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCreditLedger.
+const GetCreditLedger_Operation = `
+query GetCreditLedger ($input: CreditLedgerInput!) {
+	creditsLedger(input: $input) {
+		edges {
+			node {
+				timestamp
+				eventType
+				customerId
+				resourceId
+				eventId
+				featureId
+				amount
+				creditGrantId
+				creditCurrencyId
+			}
+			cursor
+		}
+		pageInfo {
+			startCursor
+			endCursor
+			hasNextPage
+			hasPreviousPage
+		}
+		totalCount
+	}
+}
+`
+
+func GetCreditLedger(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CreditLedgerInput,
+) (data_ *GetCreditLedgerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCreditLedger",
+		Query:  GetCreditLedger_Operation,
+		Variables: &__GetCreditLedgerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCreditLedgerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCreditUsage.
+const GetCreditUsage_Operation = `
+query GetCreditUsage ($input: CreditUsageInput!) {
+	creditUsage(input: $input) {
+		series {
+			featureId
+			featureName
+			totalCredits
+			points {
+				timestamp
+				value
+			}
+		}
+		currency {
+			... CreditCurrency
+		}
+		pageInfo {
+			startCursor
+			endCursor
+			hasNextPage
+			hasPreviousPage
+		}
+	}
+}
+fragment CreditCurrency on SlimCustomCurrency {
+	currencyId
+	displayName
+	symbol
+	units {
+		singular
+		plural
+	}
+}
+`
+
+func GetCreditUsage(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CreditUsageInput,
+) (data_ *GetCreditUsageResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCreditUsage",
+		Query:  GetCreditUsage_Operation,
+		Variables: &__GetCreditUsageInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCreditUsageResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -9582,6 +11325,90 @@ func GetUsageHistoryV2(
 	return data_, err_
 }
 
+// The mutation executed by GrantCredits.
+const GrantCredits_Operation = `
+mutation GrantCredits ($input: CreditGrantInput!) {
+	createCreditGrant(input: $input) {
+		... CreditGrant
+	}
+}
+fragment CreditGrant on CreditGrant {
+	grantId
+	amount
+	comment
+	currencyId
+	customerId
+	displayName
+	effectiveAt
+	expireAt
+	grantType
+	priority
+	consumedAmount
+	cost {
+		... Money
+	}
+	createdAt
+	updatedAt
+	resourceId
+	additionalMetaData
+	automaticRechargeConfigurationId
+	status
+	voidedAt
+	paymentCollection
+	invoiceId
+	latestInvoice {
+		billingId
+		status
+		createdAt
+		updatedAt
+		requiresAction
+		paymentUrl
+		paymentSecret
+		errorMessage
+		pdfUrl
+		billingReason
+		currency
+		subTotal
+		subTotalExcludingTax
+		tax
+		total
+		totalExcludingTax
+		amountDue
+		dueDate
+		attemptCount
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+func GrantCredits(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CreditGrantInput,
+) (data_ *GrantCreditsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GrantCredits",
+		Query:  GrantCredits_Operation,
+		Variables: &__GrantCreditsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GrantCreditsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by GrantPromotionalEntitlements.
 const GrantPromotionalEntitlements_Operation = `
 mutation GrantPromotionalEntitlements ($input: GrantPromotionalEntitlementsInput!) {
@@ -10612,6 +12439,53 @@ func RevokePromotionalEntitlement(
 	return data_, err_
 }
 
+// The mutation executed by SaveAutomaticRechargeConfiguration.
+const SaveAutomaticRechargeConfiguration_Operation = `
+mutation SaveAutomaticRechargeConfiguration ($input: SaveAutoRechargeSettingsInput!) {
+	saveAutoRechargeSettings(input: $input) {
+		... AutomaticRecharge
+	}
+}
+fragment AutomaticRecharge on AutoRechargeSettingsDTO {
+	customerId
+	currencyId
+	isEnabled
+	thresholdType
+	thresholdValue
+	targetBalance
+	maxSpendLimit
+	grantExpirationPeriod
+	currentMonthlySpend
+	createdAt
+	updatedAt
+}
+`
+
+func SaveAutomaticRechargeConfiguration(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input SaveAutoRechargeSettingsInput,
+) (data_ *SaveAutomaticRechargeConfigurationResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "SaveAutomaticRechargeConfiguration",
+		Query:  SaveAutomaticRechargeConfiguration_Operation,
+		Variables: &__SaveAutomaticRechargeConfigurationInput{
+			Input: input,
+		},
+	}
+
+	data_ = &SaveAutomaticRechargeConfigurationResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by UnarchiveCustomer.
 const UnarchiveCustomer_Operation = `
 mutation UnarchiveCustomer ($input: UnarchiveCustomerInput!) {
@@ -10854,6 +12728,90 @@ func UpdateSubscription(
 	}
 
 	data_ = &UpdateSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by VoidCreditGrant.
+const VoidCreditGrant_Operation = `
+mutation VoidCreditGrant ($input: VoidCreditGrantInput!) {
+	voidCreditGrant(input: $input) {
+		... CreditGrant
+	}
+}
+fragment CreditGrant on CreditGrant {
+	grantId
+	amount
+	comment
+	currencyId
+	customerId
+	displayName
+	effectiveAt
+	expireAt
+	grantType
+	priority
+	consumedAmount
+	cost {
+		... Money
+	}
+	createdAt
+	updatedAt
+	resourceId
+	additionalMetaData
+	automaticRechargeConfigurationId
+	status
+	voidedAt
+	paymentCollection
+	invoiceId
+	latestInvoice {
+		billingId
+		status
+		createdAt
+		updatedAt
+		requiresAction
+		paymentUrl
+		paymentSecret
+		errorMessage
+		pdfUrl
+		billingReason
+		currency
+		subTotal
+		subTotalExcludingTax
+		tax
+		total
+		totalExcludingTax
+		amountDue
+		dueDate
+		attemptCount
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+func VoidCreditGrant(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input VoidCreditGrantInput,
+) (data_ *VoidCreditGrantResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "VoidCreditGrant",
+		Query:  VoidCreditGrant_Operation,
+		Variables: &__VoidCreditGrantInput{
+			Input: input,
+		},
+	}
+
+	data_ = &VoidCreditGrantResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

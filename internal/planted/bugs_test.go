@@ -336,18 +336,18 @@ var bugs = []bug{
 	}}},
 	{"an answer is believed while another report is on its way", "pending usage", metered, []change{{
 		"landing.go",
-		"\t\tif x.waits = len(m.doubt) > 0 || m.out > f.out(m); x.waits {\n",
-		"\t\tif x.waits = len(m.doubt) > 0 || m.out > f.out(m); planted(\"an answer is believed while another report is on its way\") {\n\t\t\tx.waits = false\n\t\t}\n\t\tif x.waits {\n",
+		"\t\tif x.waits = f.others(group); x.waits {\n",
+		"\t\tif x.waits = f.others(group) && !planted(\"an answer is believed while another report is on its way\"); x.waits {\n",
 	}}},
 	{"what may have been counted is in no doubt", "pending usage", metered, []change{{
 		"delivery.go",
-		"\t\t\td.c.pending.lost(lines)\n",
-		"\t\t\tif !planted(\"what may have been counted is in no doubt\") {\n\t\t\t\td.c.pending.lost(lines)\n\t\t\t}\n",
+		"\t\t\td.c.pending.lost(f.lines)\n",
+		"\t\t\tif !planted(\"what may have been counted is in no doubt\") {\n\t\t\t\td.c.pending.lost(f.lines)\n\t\t\t}\n",
 	}}},
 	{"a report counts when Stigg has counted it, and not before", "pending usage", metered, []change{{
 		"meter.go",
-		"\tm.c.expect(key, r.FeatureID, amount)\n",
-		"\tif planted(\"a report counts when Stigg has counted it, and not before\") {\n\t\tamount = 0\n\t}\n\tm.c.expect(key, r.FeatureID, amount)\n",
+		"\tm.c.expect(key, ref, amount)\n",
+		"\tif planted(\"a report counts when Stigg has counted it, and not before\") {\n\t\tamount = 0\n\t}\n\tm.c.expect(key, ref, amount)\n",
 	}}},
 	{"a report is sent again under another key", "counted once", metered, []change{{
 		"usage/deliver.go",
