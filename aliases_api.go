@@ -209,6 +209,13 @@ const (
 	CouponArchived = gql.CouponStatusArchived
 )
 
+// The widgets of Stigg's, for [PaywallInput].Context.
+const (
+	WidgetPaywall        = gql.WidgetTypePaywall // the default
+	WidgetCustomerPortal = gql.WidgetTypeCustomerPortal
+	WidgetCheckout       = gql.WidgetTypeCheckout
+)
+
 // Null returns a pointer that is sent as an explicit null: "clear this", where nil means "leave it as it is". It must not be
 // written through.
 //

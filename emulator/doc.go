@@ -61,7 +61,7 @@
 // [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
 // this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
 //
-//	GET  /snapshot /history /requests /sockets /faults /clock
+//	GET  /snapshot /history /requests /checks /sockets /faults /clock
 //
 // Misbehaving, by a path for each method of [Faults]. Bodies are JSON objects; n is a count, a duration is "1.5s", a reply
 // is {"status", "headers", "body", "truncate"}, and what lasts is taken back after "for" when that is given:
@@ -143,6 +143,6 @@
 //     with billing; its integration calls itself Stripe, and nothing can be paid with what they answer.
 //   - Coupons are made in the account, not in the catalog: they stay when that is replaced. A discountValue is an amount in US dollars
 //     unless type is PERCENTAGE.
-//   - The latest 1,000 checks that were reported are kept, whether or not what they name exists.
+//   - The latest 1,000 checks that were reported are kept ([Emulator.EntitlementChecks]), whether or not what they name exists.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
 package emulator
