@@ -208,7 +208,7 @@ func (q *quote) point(ix *index, planID string, period Period) *wire.PaywallPric
 	}
 	inAdvance, more := []Price{}, false
 	for _, price := range q.plan {
-		more = more || price.Usage || price.Once || price.Feature != ""
+		more = more || price.Once || price.Feature != ""
 		if !price.Usage && !price.Once {
 			inAdvance = append(inAdvance, price)
 		}
