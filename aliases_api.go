@@ -29,6 +29,14 @@ type (
 	ProvisionedCustomer = gql.ProvisionedCustomer
 	// UpdateCustomerInput names the customer by CustomerId, and what changes.
 	UpdateCustomerInput = gql.UpdateCustomerInput
+	// CustomerProfile is a customer with its payment method, trials, promotions and coupon, and without its subscriptions.
+	CustomerProfile = gql.CustomerProfile
+	// CustomerStatistics is how many subscriptions a customer has.
+	CustomerStatistics = gql.CustomerStatistics
+	// CustomerPortalInput names the customer.
+	CustomerPortalInput = gql.CustomerPortalInput
+	// CustomerPortal is all that a customer may see of itself.
+	CustomerPortal = gql.CustomerPortal
 )
 
 // Subscriptions.
@@ -111,6 +119,38 @@ type (
 	Coupon = gql.Coupon
 	// CouponFilter says which coupons a list has.
 	CouponFilter = gql.CouponFilter
+	// CreateCouponInput is a coupon that is to be made.
+	CreateCouponInput = gql.CreateCouponInput
+	// MoneyInput is an amount in units of a currency, such as dollars.
+	MoneyInput = gql.MoneyInputDto
+)
+
+// What is sold, and how it is bought.
+type (
+	// Product groups plans.
+	Product = gql.Product
+	// PaywallInput says whose paywall, and of what. Its zero value is that of nobody, of all products.
+	PaywallInput = gql.GetPaywallInput
+	// Paywall is what a customer can choose from.
+	Paywall = gql.Paywall
+	// PaywallPricePoint is the price that a plan begins at, for one billing period.
+	PaywallPricePoint = gql.PaywallPricePoint
+	// Plan is a plan with what it grants and costs.
+	Plan = gql.Plan
+	// MockPaywall is a paywall of nobody in particular.
+	MockPaywall = gql.MockPaywall
+	// MockPlan is a plan as a mock paywall shows it.
+	MockPlan = gql.MockPlan
+	// CheckoutStateInput names the customer and the plan.
+	CheckoutStateInput = gql.CheckoutStateInput
+	// CheckoutState is what a checkout shows and needs. It holds secrets.
+	CheckoutState = gql.CheckoutState
+	// PaymentSessionInput names the customer and the plan.
+	PaymentSessionInput = gql.PaymentSessionInput
+	// PaymentSession is the token of a session in which a customer can pay.
+	PaymentSession = gql.PaymentSession
+	// SDKConfiguration is what Stigg tells clients about themselves.
+	SDKConfiguration = gql.SDKConfiguration
 )
 
 // Credits.
@@ -218,6 +258,13 @@ const (
 	LedgerExpired  = gql.CreditLedgerEventTypeCreditsExpired
 	LedgerUpdated  = gql.CreditLedgerEventTypeCreditsUpdated
 	LedgerVoided   = gql.CreditLedgerEventTypeCreditsVoided
+)
+
+// The widgets of Stigg's, for [PaywallInput].Context.
+const (
+	WidgetPaywall        = gql.WidgetTypePaywall // the default
+	WidgetCustomerPortal = gql.WidgetTypeCustomerPortal
+	WidgetCheckout       = gql.WidgetTypeCheckout
 )
 
 // Null returns a pointer that is sent as an explicit null: "clear this", where nil means "leave it as it is". It must not be

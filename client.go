@@ -79,7 +79,7 @@ type Client struct {
 
 	// What goes straight to Stigg, by noun. What a write changes is visible to the next check of this client.
 
-	// Customers provisions, changes and archives customers.
+	// Customers provisions, changes, archives and shows customers.
 	Customers *Customers
 	// Subscriptions provisions, changes, ends, finds and prices subscriptions.
 	Subscriptions *Subscriptions
@@ -89,10 +89,14 @@ type Client struct {
 	Meter *Meter
 	// Promotions grants and revokes entitlements outside any subscription.
 	Promotions *Promotions
-	// Coupons lists coupons.
+	// Coupons makes and lists coupons.
 	Coupons *Coupons
 	// Credits grants and consumes credits, and shows wallets.
 	Credits *Credits
+	// Catalog shows what is sold.
+	Catalog *Catalog
+	// Checkout is for programs that show their own.
+	Checkout *Checkout
 }
 
 // engine is what runs between Start and Close.
@@ -119,6 +123,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	c.key.Store(&cfg.apiKey)
 	c.Customers, c.Subscriptions, c.Usage = &Customers{c}, &Subscriptions{c}, &Usage{c}
 	c.Promotions, c.Coupons, c.Credits = &Promotions{c}, &Coupons{c}, &Credits{c}
+	c.Catalog, c.Checkout = &Catalog{c}, &Checkout{c}
 	if !cfg.offline {
 		if c.api, err = gql.New(gql.Config{
 			Endpoint:        cfg.baseURL.JoinPath("graphql").String(),

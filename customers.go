@@ -6,7 +6,7 @@ import (
 	"github.com/entcache/entcache/gql"
 )
 
-// Customers provisions, changes and archives customers. It is [Client].Customers.
+// Customers provisions, changes, archives and shows customers. It is [Client].Customers.
 type Customers struct{ c *Client }
 
 // Provision creates a customer, or brings the one there is up to what is given: it is safe to repeat, and is repeated after a
@@ -112,4 +112,46 @@ func (s *Customers) Unarchive(ctx context.Context, customerID string) (*Customer
 	}
 	s.c.awaitRefresh(keys...)
 	return &reply.UnarchiveCustomer, nil
+}
+
+// Statistics counts the subscriptions of a customer that are active or in trial, by pricing type (free, paid, custom), those of its
+// resources among them. It asks Stigg each time. There is no customer: [ErrNotFound]. What Stigg does not say is left out.
+func (s *Customers) Statistics(ctx context.Context, customerID string) (*CustomerStatistics, error) {
+	const call = "get customer statistics"
+	if err := required(call, "customerID", customerID); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCustomerStatisticsResponse, error) {
+		return gql.GetCustomerStatistics(ctx, s.c.api, gql.GetCustomerByRefIdInput{CustomerId: customerID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch c := reply.GetCustomerByRefId; {
+	case c == nil:
+		return nil, notFound(call, "customer", customerID)
+	case c.Statistics == nil:
+		return &CustomerStatistics{}, nil
+	default:
+		return c.Statistics, nil
+	}
+}
+
+// Portal returns all that a customer may see of itself: its subscriptions with what they cost, its entitlements with their usage, its
+// promotions, its payment method, and how the portal is to look. It asks Stigg each time, and memory does not learn from it: for a
+// check, use [Client.GetEntitlement]. EntitlementsV2 is raw JSON, and has the credit wallets too.
+//
+// CustomerId is required; there is no such customer: [ErrNotFound]. Without ResourceId the portal is that of the customer itself, not
+// of its resources; ProductId narrows it to the subscriptions of a product. Amounts are in units of their currency, such as dollars.
+func (s *Customers) Portal(ctx context.Context, in CustomerPortalInput) (*CustomerPortal, error) {
+	if err := required("get customer portal", "CustomerId", in.CustomerId); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCustomerPortalByRefIdResponse, error) {
+		return gql.GetCustomerPortalByRefId(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.CustomerPortal, nil
 }

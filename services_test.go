@@ -142,6 +142,36 @@ var services = map[string]service{
 	"Credits.SaveAutomaticRecharge": {"SaveAutomaticRechargeConfiguration", "saveAutoRechargeSettings", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Credits.SaveAutomaticRecharge(ctx, entcache.SaveAutomaticRechargeInput{CustomerId: "acme", CurrencyId: "ai-credits"}))
 	}},
+	"Customers.Statistics": {"GetCustomerStatistics", "getCustomerByRefId", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Statistics(ctx, "acme"))
+	}},
+	"Customers.Portal": {"GetCustomerPortalByRefId", "customerPortal", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Portal(ctx, entcache.CustomerPortalInput{CustomerId: "acme"}))
+	}},
+	"Catalog.Products": {"GetProducts", "products", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return drain(c.Catalog.Products(ctx))
+	}},
+	"Catalog.Paywall": {"GetPaywall", "paywall", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Catalog.Paywall(ctx, entcache.PaywallInput{CustomerId: new("acme")}))
+	}},
+	"Catalog.MockPaywall": {"GetMockPaywall", "mockPaywall", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Catalog.MockPaywall(ctx, entcache.PaywallInput{}))
+	}},
+	"Checkout.State": {"GetCheckoutState", "checkoutState", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Checkout.State(ctx, entcache.CheckoutStateInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Checkout.PaymentSession": {"CreatePaymentSession", "createPaymentSession", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Checkout.PaymentSession(ctx, entcache.PaymentSessionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Client.ReportEntitlementCheck": {"ReportEntitlementCheckRequested", "reportEntitlementCheckRequested", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return c.ReportEntitlementCheck(ctx, entcache.Query{CustomerID: "acme", FeatureID: "seats"}, entcache.Decision{HasAccess: true})
+	}},
+	"Client.SDKConfiguration": {"GetSdkConfiguration", "sdkConfiguration", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.SDKConfiguration(ctx))
+	}},
+	"Coupons.Create": {"CreateCoupon", "createOneCoupon", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "half", Name: "Half", PercentOff: new(50.0)}))
+	}},
 	"Coupons.List": {"GetCoupons", "coupons", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return drain(c.Coupons.List(ctx, nil))
 	}},
@@ -437,6 +467,21 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 			{"FeatureId", discard(c.Usage.EstimateUsageCost(ctx, entcache.EstimateUsageCostInput{CustomerId: "acme"}))},
 			{"CustomerId", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{EventName: "x"}))},
 			{"EventName", discard(c.Usage.EstimateEventCost(ctx, entcache.EstimateEventCostInput{CustomerId: "acme"}))},
+			{"customerID", discard(c.Customers.Statistics(ctx, ""))},
+			{"CustomerId", discard(c.Customers.Portal(ctx, entcache.CustomerPortalInput{}))},
+			{"CustomerId", discard(c.Catalog.Paywall(ctx, entcache.PaywallInput{ResourceId: new("site")}))},
+			{"CustomerId", discard(c.Checkout.State(ctx, entcache.CheckoutStateInput{PlanId: "starter"}))},
+			{"PlanId", discard(c.Checkout.State(ctx, entcache.CheckoutStateInput{CustomerId: "acme"}))},
+			{"CustomerId", discard(c.Checkout.PaymentSession(ctx, entcache.PaymentSessionInput{PlanId: "starter"}))},
+			{"PlanId", discard(c.Checkout.PaymentSession(ctx, entcache.PaymentSessionInput{CustomerId: "acme"}))},
+			{"RefId", discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{Name: "n", PercentOff: new(5.0)}))},
+			{"Name", discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "r", PercentOff: new(5.0)}))},
+			{"nothing is taken off", discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "r", Name: "n"}))},
+			{"only one", discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "r", Name: "n", PercentOff: new(5.0), AmountsOff: []entcache.MoneyInput{{Amount: 5}}}))},
+			{"at most 100", discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "r", Name: "n", PercentOff: new(100.5)}))},
+			{"CustomerID", c.ReportEntitlementCheck(ctx, entcache.Query{FeatureID: "seats"}, entcache.Decision{})},
+			{"FeatureID", c.ReportEntitlementCheck(ctx, entcache.Query{CustomerID: "acme", CurrencyID: "ai-credits"}, entcache.Decision{})},
+			{"RequestedUsage", c.ReportEntitlementCheck(ctx, entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: -1}, entcache.Decision{})},
 		} {
 			if !errors.Is(row.err, entcache.ErrBadInput) || !strings.Contains(row.err.Error(), row.says) {
 				t.Errorf("%v, want ErrBadInput that says %s", row.err, row.says)
@@ -459,6 +504,9 @@ func TestNoSuchCustomerOrSubscription(t *testing.T) {
 		w := started(t)
 		if c, err := w.client.Customers.Get(t.Context(), "nobody"); c != nil || !errors.Is(err, entcache.ErrNotFound) {
 			t.Errorf("customer: %+v, %v", c, err)
+		}
+		if n, err := w.client.Customers.Statistics(t.Context(), "nobody"); n != nil || !errors.Is(err, entcache.ErrNotFound) {
+			t.Errorf("statistics: %+v, %v", n, err)
 		}
 		if s, err := w.client.Subscriptions.Get(t.Context(), "none"); s != nil || !errors.Is(err, entcache.ErrNotFound) {
 			t.Errorf("subscription: %+v, %v", s, err)

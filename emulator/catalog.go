@@ -95,10 +95,21 @@ type Plan struct {
 	Pricing      string        `yaml:"pricing,omitempty" json:"pricing,omitempty"`           // free (default), paid or custom
 	Trial        *Trial        `yaml:"trial,omitempty" json:"trial,omitempty"`               // default: no trial
 	Version      int           `yaml:"version,omitempty" json:"version,omitempty"`           // default 1
+	HiddenFrom   []Widget      `yaml:"hiddenFrom,omitempty" json:"hiddenFrom,omitempty"`     // widgets that do not offer it; default: none
 	Prices       []Price       `yaml:"prices,omitempty" json:"prices,omitempty"`             // paid plans only
 	MinimumSpend []Spend       `yaml:"minimumSpend,omitempty" json:"minimumSpend,omitempty"` // default: none
 	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
+
+// Widget is a part of a page that Stigg renders from the catalog.
+type Widget string
+
+// The widgets.
+const (
+	PaywallWidget        Widget = "paywall"
+	CustomerPortalWidget Widget = "customerPortal"
+	CheckoutWidget       Widget = "checkout"
+)
 
 // Trial is the trial a plan starts with, once per customer.
 type Trial struct {
@@ -112,7 +123,8 @@ type Addon struct {
 	Product      string        `yaml:"product" json:"product"`
 	Name         string        `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
 	Description  string        `yaml:"description,omitempty" json:"description,omitempty"`
-	Prices       []Price       `yaml:"prices,omitempty" json:"prices,omitempty"` // of one; the quantity multiplies them
+	HiddenFrom   []Widget      `yaml:"hiddenFrom,omitempty" json:"hiddenFrom,omitempty"` // widgets that do not offer it; default: none
+	Prices       []Price       `yaml:"prices,omitempty" json:"prices,omitempty"`         // of one; the quantity multiplies them
 	Entitlements []Entitlement `yaml:"entitlements,omitempty" json:"entitlements,omitempty"`
 }
 

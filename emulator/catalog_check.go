@@ -39,12 +39,14 @@ func (c *Catalog) clone() *Catalog {
 	}
 	for i := range cp.Plans {
 		cp.Plans[i].Trial = clonePointer(cp.Plans[i].Trial)
+		cp.Plans[i].HiddenFrom = slices.Clone(cp.Plans[i].HiddenFrom)
 		cp.Plans[i].Entitlements = cloneEntitlements(cp.Plans[i].Entitlements)
 		cp.Plans[i].Prices, cp.Plans[i].MinimumSpend = clonePrices(cp.Plans[i].Prices), cloneSpends(cp.Plans[i].MinimumSpend)
 	}
 	for i := range cp.Addons {
 		cp.Addons[i].Entitlements = cloneEntitlements(cp.Addons[i].Entitlements)
 		cp.Addons[i].Prices = clonePrices(cp.Addons[i].Prices)
+		cp.Addons[i].HiddenFrom = slices.Clone(cp.Addons[i].HiddenFrom)
 	}
 	return cp
 }
@@ -163,15 +165,25 @@ func (ck *checker) collect(c *Catalog) {
 		if p.Trial != nil && p.Trial.Days <= 0 {
 			ck.fail(at+".trial.days", "must be positive")
 		}
+		ck.hidden(at, p.HiddenFrom)
 	}
 	for i := range c.Addons {
-		a := &c.Addons[i]
-		put(ck, ck.ix.addons, fmt.Sprintf("addons[%d]", i), a.ID, a)
+		a, at := &c.Addons[i], fmt.Sprintf("addons[%d]", i)
+		put(ck, ck.ix.addons, at, a.ID, a)
 		a.Name = orDefault(a.Name, a.ID)
+		ck.hidden(at, a.HiddenFrom)
 	}
 	ck.coupons(c.Coupons)
 	if c.Billing != nil {
 		ck.tax(c.Billing.Tax)
+	}
+}
+
+func (ck *checker) hidden(at string, list []Widget) {
+	for i, w := range list {
+		if widgets[w] == "" {
+			ck.fail(fmt.Sprintf("%s.hiddenFrom[%d]", at, i), "%q is not paywall, customerPortal or checkout", w)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ var choices = map[string][]string{
 	"FeatureType": {string(Boolean), string(Enum), string(Number)}, "MeterType": {string(Incremental), string(Fluctuating)},
 	"Period": {string(Hour), string(Day), string(Week), string(Month), string(Year)}, "TiersMode": {string(Volume), string(Graduated)},
 	"Aggregate": {string(Count), string(Sum), string(Max), string(Unique)}, "Plan.Pricing": {"free", "paid", "custom"},
-	"Condition.Op": Operators,
+	"Condition.Op": Operators, "Widget": {string(PaywallWidget), string(CustomerPortalWidget), string(CheckoutWidget)},
 }
 
 // schemaOf writes the schema of a type, and of those it is made of into definitions.

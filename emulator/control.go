@@ -287,6 +287,9 @@ func (c *control) reads() []controlRoute {
 				Log    []LoggedRequest `json:"log"`
 			}{c.e.Requests(), orEmpty(c.e.RequestLog(n))}, nil
 		}),
+		get("/checks", "which entitlement checks clients reported, the latest 1,000", nil, func(func(string) string) (any, error) {
+			return c.e.EntitlementChecks(), nil
+		}),
 		get("/sockets", "how many WebSockets and subscriptions are open", nil, func(func(string) string) (any, error) {
 			return struct {
 				Sockets       int `json:"sockets"`

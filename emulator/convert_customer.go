@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,7 +51,42 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 	if c.coupon != nil {
 		w.Coupon = e.couponOf(c.coupon)
 	}
+	w.Statistics = statisticsOf(c.live(now))
+	if card := c.card(); card != nil {
+		w.DefaultPaymentMethodType, w.DefaultPaymentMethodLast4Digits = &card.kind, &card.last4
+		w.DefaultPaymentExpirationMonth, w.DefaultPaymentExpirationYear = &card.month, &card.year
+	}
 	return w
+}
+
+// statisticsOf counts subscriptions by pricing type, and says nothing of those that there are none of.
+func statisticsOf(subs []*subscription) *wire.CustomerStatistics {
+	byType := map[wire.PricingType]int{}
+	for _, s := range subs {
+		byType[s.pricingType()]++
+	}
+	counts := []*wire.SubscriptionPricingTypeStatistics{}
+	for _, t := range slices.Sorted(maps.Keys(byType)) {
+		counts = append(counts, &wire.SubscriptionPricingTypeStatistics{PricingType: t, TotalCount: float64(byType[t])})
+	}
+	return &wire.CustomerStatistics{ActiveSubscriptionsByPricingType: &counts}
+}
+
+// card is a means of payment.
+type card struct {
+	id          string
+	kind        wire.PaymentMethodType
+	last4       string
+	month, year int32
+}
+
+// card is what a customer has left at a checkout: everybody has the same, as in the test mode of a payment provider. It is nil when
+// there is none.
+func (c *customer) card() *card {
+	if !c.paymentMethod {
+		return nil
+	}
+	return &card{"pm_" + c.id, wire.PaymentMethodTypeCard, "4242", 12, 2099}
 }
 
 // trialLeft reports whether a plan of the product has a trial that the customer did not begin yet.
@@ -179,20 +215,14 @@ func planOf(ix *index, p *Plan) *wire.Plan {
 	w := &wire.Plan{
 		ID: wire.ID(p.ID), RefID: p.ID, DisplayName: p.Name, Description: optional(p.Description),
 		Product: productOf(ix, ix.products[p.Product]), VersionNumber: int32(p.Version),
-		PricingType: p.pricingType(),
+		PricingType: p.pricingType(), HiddenFromWidgets: widgetsOf(p.HiddenFrom),
 	}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, p.ID, p.Entitlements)
 	w.Prices, w.OveragePrices = pricesOf(ix, p.Prices), &[]*wire.Price{}
-	var inherited []Entitlement
 	if p.Parent != "" {
 		w.BasePlan = planOf(ix, ix.plans[p.Parent])
-		for _, e := range ix.granted[p.Parent] {
-			if !slices.ContainsFunc(p.Entitlements, func(own Entitlement) bool { return own.ref() == e.ref() }) {
-				inherited = append(inherited, e)
-			}
-		}
 	}
-	w.InheritedEntitlements, w.InheritedPackageEntitlements = packageEntitlements(ix, p.ID, inherited)
+	w.InheritedEntitlements, w.InheritedPackageEntitlements = packageEntitlements(ix, p.ID, ix.inherited(p))
 	addons := []*wire.Addon{}
 	for i := range ix.catalog.Addons {
 		if a := &ix.catalog.Addons[i]; a.Product == p.Product {
@@ -213,7 +243,10 @@ func planOf(ix *index, p *Plan) *wire.Plan {
 }
 
 func addonOf(ix *index, a *Addon) *wire.Addon {
-	w := &wire.Addon{ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description), PricingType: a.pricingType()}
+	w := &wire.Addon{
+		ID: wire.ID(a.ID), RefID: a.ID, DisplayName: a.Name, Description: optional(a.Description), PricingType: a.pricingType(),
+		HiddenFromWidgets: widgetsOf(a.HiddenFrom),
+	}
 	w.Entitlements, w.PackageEntitlements = packageEntitlements(ix, a.ID, a.Entitlements)
 	w.Prices, w.OveragePrices = pricesOf(ix, a.Prices), &[]*wire.Price{}
 	return w

@@ -11,14 +11,15 @@ import (
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
-// Coupons lists the coupons of the catalog, in its order. The connection has no cursors; those that paging takes are as elsewhere.
+// Coupons lists the coupons of the catalog, in its order, and then those that were made, the oldest first. The connection has no
+// cursors; those that paging takes are as elsewhere.
 func (*query) Coupons(ctx context.Context, args wire.QueryCouponsArgs) (*wire.CouponConnection, error) {
 	q := of(ctx)
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
 	var found []*Coupon
-	for i := range q.e.state.index.catalog.Coupons {
-		if c := &q.e.state.index.catalog.Coupons[i]; q.e.letsCoupon(args.Filter.Or(wire.CouponFilter{}), c) {
+	for _, c := range q.e.state.coupons() {
+		if q.e.letsCoupon(args.Filter.Or(wire.CouponFilter{}), c) {
 			found = append(found, c)
 		}
 	}
@@ -33,16 +34,17 @@ func (*query) Coupons(ctx context.Context, args wire.QueryCouponsArgs) (*wire.Co
 	return &wire.CouponConnection{Edges: &edges}, nil
 }
 
-// letsCoupon reports whether a filter lets a coupon through. What the catalog does not know of coupons (whose they are, where they
-// come from) no filter is about.
+// letsCoupon reports whether a filter lets a coupon through. What nobody here knows of coupons (whose they are, where they come
+// from) no filter is about.
 func (e *Emulator) letsCoupon(f wire.CouponFilter, c *Coupon) bool {
 	id, status, kind := f.ID.Or(wire.UUIDFilterComparison{}), f.Status.Or(wire.CouponStatusFilterComparison{}), f.Type.Or(wire.CouponTypeFilterComparison{})
 	lets := func(f wire.CouponFilter) bool { return e.letsCoupon(f, c) }
+	_, at := e.state.created(c, e.began)
 	return matchesText(f.RefID, c.ID) && matchesText(f.Name, c.Name) && matchesText(f.Description, c.Description) && matchesText(f.BillingID, "") &&
 		matchesEnum(id.Eq, id.Neq, id.In, id.NotIn, c.ID) &&
 		matchesEnum(status.Eq, status.Neq, status.In, status.NotIn, c.status()) &&
 		matchesEnum(kind.Eq, kind.Neq, kind.In, kind.NotIn, c.kind()) &&
-		matchesTime(f.CreatedAt, e.began) && matchesTime(f.UpdatedAt, e.began) &&
+		matchesTime(f.CreatedAt, at) && matchesTime(f.UpdatedAt, at) &&
 		!slices.ContainsFunc(f.And.Or(nil), func(f wire.CouponFilter) bool { return !lets(f) }) &&
 		(f.Or.Value == nil || slices.ContainsFunc(*f.Or.Value, lets))
 }
@@ -62,9 +64,10 @@ func (c *Coupon) kind() wire.CouponType {
 }
 
 func (e *Emulator) couponOf(c *Coupon) *wire.Coupon {
+	data, at := e.state.created(c, e.began)
 	w := &wire.Coupon{
 		ID: wire.ID(c.ID), RefID: c.ID, Name: c.Name, Description: optional(c.Description), Type: c.kind(), Status: c.status(),
-		CreatedAt: wire.NewDateTime(e.began), UpdatedAt: wire.NewDateTime(e.began), SyncStates: &[]*wire.SyncState{},
+		AdditionalMetaData: metadata(data), CreatedAt: wire.NewDateTime(at), UpdatedAt: wire.NewDateTime(at), SyncStates: &[]*wire.SyncState{},
 	}
 	if c.PercentOff != nil {
 		w.PercentOff = new(c.PercentOff.InexactFloat64())
@@ -95,7 +98,7 @@ func (e *Emulator) applied(in wire.Opt[wire.SubscriptionCouponInput], code wire.
 		return discountMade(d)
 	}
 	id := in.Value.CouponID.Or(in.Value.BillingCouponID.Or(in.Value.PromotionCode.Or("")))
-	c := e.state.index.coupons[id]
+	c := e.state.coupon(id)
 	switch {
 	case c == nil:
 		return nil, errorf("CouponNotFound", "there is no coupon %q", id)

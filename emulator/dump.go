@@ -12,10 +12,11 @@ import (
 )
 
 // Dump writes the whole state of the account as one JSON document: all that a caller of the API could see, now or later. That is the
-// catalogs, the API keys, the customers with all they have, what was used and when, the history (as much as [Config].History kept),
-// the idempotency keys that are remembered, raw events that wait to be counted, the clock, and the counters of ids and stamps.
-// Configuration, faults, sockets and the log of requests are no part of it. It is the state of one moment, whatever happens
-// meanwhile; the same state is the same text. It holds API keys: keep it as you keep those.
+// catalogs, the API keys, coupons that were made, the customers with all they have, what was used and when, the checks that were
+// reported, the history (as much as [Config].History kept), the idempotency keys that are remembered, raw events that wait to be
+// counted, the clock, and the counters of ids and stamps. Configuration, faults, sockets and the log of requests are no part of it.
+// It is the state of one moment, whatever happens meanwhile; the same state is the same text. It holds API keys: keep it as you keep
+// those.
 //
 // The error is that of w, or of a moment after the year 9999, which JSON has no form for. It may be called after Close.
 func (e *Emulator) Dump(w io.Writer) error {
@@ -100,6 +101,7 @@ func (e *Emulator) restore(next *restored) error {
 	a.clock.ahead.Store(int64(ahead))
 	known := !a.lastStamp.IsZero() // clients may hold what was stamped before
 	a.index, a.customers, a.reports, a.events.pending = next.index, next.customers, next.reports, next.pending
+	a.made, a.checks = next.made, next.checks
 	a.lastID = max(a.lastID, next.lastID)
 	if next.lastStamp.After(a.lastStamp) {
 		a.lastStamp = next.lastStamp

@@ -68,6 +68,9 @@ func TestWhatIsNoStateIsSaid(t *testing.T) {
 			{"a coupon that takes nothing off", put(`"description": "of the house",`, `"percentOff": 5,`), "customers[0].subscriptions[0].coupon", "exactly one"},
 			{"a price override that is none", put(`"featureId": "seats",`, `"featureId": 7,`), "customers[0].subscriptions[0].priceOverrides[0]", "string"},
 			{"a report without an answer", put(`"key": "k1",`, `"key": "k1", "credit": {"amount": 1, "currentUsage": 1, "usageLimit": 1, "timestamp": "2000-01-01T00:00:00Z"},`), "reports.young[0].credit", "answer"},
+			{"a coupon without a name of its own", put(`"id": "made-too"`, `"id": "made"`), "coupons[1].id", "before it"},
+			{"a coupon that adds to the price", put(`"amount": 7.25`, `"amount": -7.25`), "coupons[1].amountsOff[0].amount", "positive"},
+			{"a check of nobody", after(`"checks": [`, `"customerId": "acme",`, ``), "checks[0]", "customerId"},
 			{"an event of nobody", after(`"events": [`, `"name": "signed-in",`, ``), "events[0]", "name"},
 		} {
 			err := b.Load(strings.NewReader(row.text))

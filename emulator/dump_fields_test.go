@@ -22,7 +22,7 @@ var forgotten = map[reflect.Type]struct {
 		"control": "serves this process", "ctx": "of this process", "cancel": "of this process", "serve": "of this process", "mu": "a lock",
 		"eventSeq": "orders the events of this process's sockets",
 	}},
-	reflect.TypeFor[account](): {"clock index customers reports events lastStamp lastID", map[string]string{
+	reflect.TypeFor[account](): {"clock index customers made checks reports events lastStamp lastID", map[string]string{
 		"held": "set only while the lock is held", "stamps": "configuration",
 	}},
 	reflect.TypeFor[clock]():    {"ahead", nil},
@@ -59,6 +59,8 @@ var forgotten = map[reflect.Type]struct {
 	reflect.TypeFor[EntitlementState]():                      {"FeatureID CurrencyID AccessDeniedReason Limit Unlimited SoftLimit Values Usage PeriodStart PeriodEnd EntitlementStamp UsageStamp", nil},
 	reflect.TypeFor[Entitlement]():                           {"Feature Currency Limit Unlimited SoftLimit Values Reset ResetOn CreditRate", nil},
 	reflect.TypeFor[Coupon]():                                {"ID Name Description PercentOff AmountsOff Once Months", map[string]string{"Archived": "cannot be applied; carried with the catalog"}},
+	reflect.TypeFor[madeCoupon]():                            {"Coupon metadata createdAt", nil},
+	reflect.TypeFor[EntitlementCheck]():                      {"At CustomerID ResourceID FeatureID RequestedUsage RequestedValues HasAccess AccessDeniedReason CurrentUsage UsageLimit", nil},
 	reflect.TypeFor[wire.UsageMeasurementWithCurrentUsage](): {"Credit CurrentUsage CustomerID FeatureID ID NextResetDate ResourceID Timestamp UsagePeriodEnd UsagePeriodStart", nil},
 	reflect.TypeFor[wire.UsageMeasurementCredit]():           {"Consumed CurrencyID CurrentUsage Timestamp UsagePeriodEnd", nil},
 	reflect.TypeFor[wire.CreditConsumptionResponse]():        {"Amount Credit CurrencyID CustomerID ResourceID Timestamp", nil},

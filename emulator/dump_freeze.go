@@ -35,6 +35,10 @@ func (e *Emulator) freeze() (*savedState, error) {
 	for _, c := range a.each() {
 		saved.Customers = append(saved.Customers, f.customer(c))
 	}
+	for _, m := range a.made {
+		saved.Coupons = append(saved.Coupons, savedCoupon{m.Coupon, m.metadata, m.createdAt.UTC()})
+	}
+	saved.Checks = slices.Clone(a.checks[max(0, len(a.checks)-maxChecks):])
 	for _, ev := range a.events.pending {
 		saved.Events = append(saved.Events, savedEvent{
 			ev.customerID, ev.resourceID, ev.name, ev.currencyID, ev.key, ev.amount, ev.dimensions, ev.at.UTC(), ev.due.UTC(),

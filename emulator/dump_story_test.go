@@ -151,6 +151,14 @@ func (b *bench) live() {
 	b.liveCredits(at)
 	time.Sleep(2 * time.Minute) // counted
 
+	// Coupons of no catalog, one of them in use; and checks that were reported.
+	b.drive("createOneCoupon", props{"refId": "made", "name": "Made", "description": "by the API", "percentOff": 12.5, "durationInMonths": 6, "additionalMetaData": metadata})
+	b.drive("createOneCoupon", props{"refId": "made-too", "name": "Made too", "amountsOff": []props{{"amount": 7.25}, {"amount": 6, "currency": "EUR"}}})
+	b.drive("updateOneSubscription", props{"subscriptionId": "leaves", "appliedCoupon": props{"couponId": "made"}})
+	b.drive("reportEntitlementCheckRequested", props{"customerId": "acme", "resourceId": "r", "featureId": "seats", "requestedUsage": 2, "requestedValues": []string{"v"},
+		"entitlementCheckResult": props{"hasAccess": false, "accessDeniedReason": "RequestedUsageExceedingLimit", "currentUsage": 4, "usageLimit": 5}})
+	b.drive("reportEntitlementCheckRequested", props{"customerId": "acme", "featureId": "sso", "entitlementCheckResult": props{"hasAccess": true}})
+
 	// Who left.
 	b.provision("gone", "", "free")
 	b.check(b.ArchiveCustomer("gone"))
@@ -264,7 +272,14 @@ func (b *bench) everything() map[string]string {
 	ask("subscriptions", props{})
 	ask("coupons", props{})
 	ask("products", props{})
+	ask("paywall", props{"customerId": "acme", "billingCountryCode": "FR"})
+	ask("mockPaywall", props{})
+	for _, key := range []props{{"customerId": "acme"}, {"customerId": "globex", "resourceId": "site"}, {"customerId": "paying"}} {
+		ask("customerPortal", key)
+	}
+	ask("checkoutState", props{"customerId": "hooli", "resourceId": "r", "planId": "starter"})
 	tell("checkouts", b.Checkouts(""))
+	tell("checks", b.EntitlementChecks())
 	tell("clock", b.Now())
 	return seen
 }

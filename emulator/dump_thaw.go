@@ -101,6 +101,8 @@ type restored struct {
 	now       time.Time // of the dump; zero for none
 	ahead     time.Duration
 	customers map[string]*customer
+	made      []*madeCoupon
+	checks    []EntitlementCheck
 	reports   reportMemory
 	pending   []usageEvent
 	lastStamp time.Time
@@ -119,7 +121,7 @@ func thaw(saved *savedState) (*restored, error) {
 	t := &thawing{owners: map[string]string{}}
 	r := &restored{
 		began: saved.Began, keys: saved.APIKeys, now: saved.Now, lastStamp: saved.LastStamp, lastID: saved.LastID,
-		customers: make(map[string]*customer, len(saved.Customers)),
+		customers: make(map[string]*customer, len(saved.Customers)), checks: saved.Checks,
 	}
 	if saved.Now.IsZero() {
 		return nil, wrong("now", "is missing: the text was changed by hand; dump the state again")
@@ -155,6 +157,21 @@ func thaw(saved *savedState) (*restored, error) {
 			return nil, wrong(at+".id", "%q is the id of a customer before it, too", c.id)
 		}
 		r.customers[c.id] = c
+	}
+	for i := range saved.Coupons {
+		in, at := &saved.Coupons[i], fmt.Sprintf("coupons[%d]", i)
+		if in.ID == "" || slices.ContainsFunc(r.made, func(m *madeCoupon) bool { return m.ID == in.ID }) {
+			return nil, wrong(at+".id", "%q is missing, or that of a coupon before it", in.ID)
+		}
+		if err := checkCoupon(at, &in.Coupon); err != nil {
+			return nil, err
+		}
+		r.made = append(r.made, &madeCoupon{in.Coupon, in.Metadata, in.CreatedAt.UTC()})
+	}
+	for i := range r.checks {
+		if c := &r.checks[i]; c.CustomerID == "" || c.FeatureID == "" {
+			return nil, wrong(fmt.Sprintf("checks[%d]", i), "has no customerId, or no featureId")
+		}
 	}
 	var err error
 	if r.reports.young, err = thawedReports("reports.young", saved.Reports.Young); err != nil {

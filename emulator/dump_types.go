@@ -16,18 +16,26 @@ const (
 
 // savedState is the document.
 type savedState struct {
-	Format     string          `json:"format"`
-	Version    int             `json:"version"`
-	Now        time.Time       `json:"now"`                  // the present of the account when it was dumped
-	ClockAhead string          `json:"clockAhead,omitempty"` // of the real one then, as a duration; default none
-	Began      time.Time       `json:"began"`                // when the emulator was made, and its coupons with it
-	LastStamp  time.Time       `json:"lastStamp,omitzero"`
-	LastID     uint64          `json:"lastId"`
-	APIKeys    []string        `json:"apiKeys"`
-	Catalogs   []*Catalog      `json:"catalogs"` // the one in force, then those that subscriptions were sold from
-	Customers  []savedCustomer `json:"customers"`
-	Reports    savedReports    `json:"reports,omitzero"`
-	Events     []savedEvent    `json:"events,omitempty"` // not counted yet, in the order they came
+	Format     string             `json:"format"`
+	Version    int                `json:"version"`
+	Now        time.Time          `json:"now"`                  // the present of the account when it was dumped
+	ClockAhead string             `json:"clockAhead,omitempty"` // of the real one then, as a duration; default none
+	Began      time.Time          `json:"began"`                // when the emulator was made, and its coupons with it
+	LastStamp  time.Time          `json:"lastStamp,omitzero"`
+	LastID     uint64             `json:"lastId"`
+	APIKeys    []string           `json:"apiKeys"`
+	Catalogs   []*Catalog         `json:"catalogs"` // the one in force, then those that subscriptions were sold from
+	Customers  []savedCustomer    `json:"customers"`
+	Coupons    []savedCoupon      `json:"coupons,omitempty"` // those of no catalog, in the order they were made
+	Checks     []EntitlementCheck `json:"checks,omitempty"`  // that were reported, oldest first
+	Reports    savedReports       `json:"reports,omitzero"`
+	Events     []savedEvent       `json:"events,omitempty"` // not counted yet, in the order they came
+}
+
+type savedCoupon struct {
+	Coupon
+	Metadata  any       `json:"metadata,omitempty"`
+	CreatedAt time.Time `json:"createdAt"`
 }
 
 type savedCustomer struct {

@@ -20,6 +20,7 @@ const (
 	codeCustomerNotFound     = "CustomerNotFound"
 	codeFeatureNotFound      = "FeatureNotFound"
 	codePlanNotFound         = "PlanNotFound"
+	codeProductNotFound      = "ProductNotFoundError"
 	codeSubscriptionNotFound = "SubscriptionNotFound"
 
 	codeInvalidCancellationDate = "InvalidCancellationDate"

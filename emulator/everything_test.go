@@ -91,6 +91,15 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"sso",period:ONE_WEEK}]})`},
 			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`},
 			{"query", "coupons", ``},
+			{"mutation", "createOneCoupon", `(input:{refId:"half",name:"Half",percentOff:50,additionalMetaData:{by:"sales"}})`},
+			{"query", "products", ``},
+			{"query", "paywall", `(input:{})`},
+			{"query", "paywall", `(input:{productId:"app",customerId:"acme",billingCountryCode:"DE",includeHiddenPlans:true})`},
+			{"query", "mockPaywall", `(input:{productId:"app"})`},
+			{"query", "customerPortal", `(input:{customerId:"acme"})`},
+			{"query", "checkoutState", `(input:{customerId:"acme",planId:"growth"})`},
+			{"mutation", "createPaymentSession", `(input:{customerId:"acme",planId:"growth"})`},
+			{"mutation", "reportEntitlementCheckRequested", `(entitlementCheckRequested:{customerId:"acme",featureId:"sso",entitlementCheckResult:{hasAccess:false,accessDeniedReason:NoFeatureEntitlementInSubscription}})`},
 			{"query", "entitlementsState", `(query:{customerId:"globex"})`},
 			{"query", "entitlementV2", `(query:{customerId:"globex",currencyId:"ai-credits"})`},
 			{"mutation", "createCreditGrant", `(input:{customerId:"globex",currencyId:"ai-credits",displayName:"pack",grantType:PAID,amount:10,cost:{amount:2},comment:"c",priority:1,expireAt:"2030-01-01",additionalMetaData:{a:1},awaitPaymentConfirmation:true})`},
@@ -134,12 +143,18 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 			s.ask(rich, "query", "getCustomerByRefId", `(input:{customerId:"`+customer+`"})`)
 			s.ask(rich, "query", "entitlementsState", `(query:{customerId:"`+customer+`"})`)
 		}
+		for _, key := range []string{`customerId:"acme"`, `customerId:"globex"`, `customerId:"paying"`, `customerId:"initech",resourceId:"r"`, `customerId:"globex",resourceId:"site"`} {
+			s.ask(rich, "query", "customerPortal", `(input:{`+key+`})`)
+			s.ask(rich, "query", "paywall", `(input:{`+key+`,fetchAllCountriesPrices:true})`)
+			s.ask(rich, "query", "checkoutState", `(input:{`+key+`,planId:"starter"})`)
+		}
 		for _, subscription := range []string{"paid", "trial", "converts", "ends", "next", "leaves"} {
 			s.ask(rich, "query", "getSubscription", `(input:{subscriptionId:"`+subscription+`"})`)
 		}
 		for _, step := range []struct{ kind, field, args string }{
 			{"query", "subscriptions", ``},
 			{"query", "coupons", ``},
+			{"query", "mockPaywall", `(input:{includeHiddenPlans:true,fetchAllCountriesPrices:true})`},
 			{"query", "entitlementsState", `(query:{customerId:"globex",resourceId:"site"})`},
 			{"query", "entitlementV2", `(query:{customerId:"acme",featureId:"seats",options:{requestedUsage:1000}})`},
 			{"mutation", "reportUsage", `(input:{customerId:"globex",resourceId:"site",featureId:"ai-answers",value:1})`},
@@ -167,6 +182,21 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 		rich.check(rich.AdvanceClock(70 * 24 * time.Hour)) // usage starts again
 		s.ask(rich, "query", "usageHistoryV2", `(input:{customerId:"acme",featureId:"api-calls",startDate:"1999-12-01"})`)
 		s.ask(rich, "query", "usageHistory", `(usageHistoryInput:{customerRefId:"acme",featureRefId:"api-calls",startDate:"1999-12-01"})`)
+
+		// What is sold as it is described: the rich account has replaced its catalog.
+		described := describedCatalog(t)
+		each := mustDecimal(t, "4.5")
+		described.Plans = append(described.Plans, Plan{ID: "by-seat", Product: "app", Pricing: "paid", Prices: []Price{{Period: Month, Feature: "seats", Amount: &each}}})
+		sold := newBench(t, Config{Catalog: described})
+		sold.provision("acme", "", "by-seat")
+		for _, step := range []struct{ kind, field, args string }{
+			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"api-calls",usageLimit:5,period:ONE_WEEK}]})`},
+			{"query", "mockPaywall", `(input:{includeHiddenPlans:true})`},
+			{"query", "paywall", `(input:{customerId:"acme",includeHiddenPlans:true})`},
+			{"query", "customerPortal", `(input:{customerId:"acme"})`},
+		} {
+			s.ask(sold, step.kind, step.field, step.args)
+		}
 		s.wantFilled("testdata/unfilled.txt")
 	})
 }
@@ -184,6 +214,7 @@ func describedCatalog(t *testing.T) *Catalog {
 	c := soldCatalog(t)
 	unit, flat, upTo := mustDecimal(t, "0.5"), mustDecimal(t, "3"), 10.0
 	c.Currencies[0].Description, c.Products[0].Description, c.Addons[0].Description, c.Coupons[0].Description = "d", "d", "d", "d"
+	c.Addons[0].HiddenFrom = []Widget{CheckoutWidget}
 	for i := range c.Features {
 		c.Features[i].Description = "d"
 	}
@@ -195,6 +226,9 @@ func describedCatalog(t *testing.T) *Catalog {
 			if p.Entitlements[j].Feature == "active-users" {
 				p.Entitlements[j].CreditRate = &CreditRate{"ai-credits", 1}
 			}
+		}
+		if p.ID == "enterprise" {
+			p.HiddenFrom = []Widget{PaywallWidget}
 		}
 		if p.ID == "starter" {
 			p.Entitlements = append(p.Entitlements, Entitlement{Feature: "audits", Limit: &upTo, Reset: Year})
@@ -272,6 +306,20 @@ func TestWhatDoesNotExistIsSaidByItsCode(t *testing.T) {
 			{"query", "creditUsage", `(input:{customerId:"acme",startDate:"2030-01-02",timeRange:LAST_DAY})`, "BadUserInput"},
 			{"query", "estimateUsageCost", `(input:{customerId:"x",featureId:"seats",value:1})`, "CustomerNotFound"},
 			{"query", "estimateEventCost", `(input:{customerId:"x",eventName:"signed-in"})`, "CustomerNotFound"},
+			{"query", "paywall", `(input:{productId:"x"})`, "ProductNotFoundError"},
+			{"query", "paywall", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "paywall", `(input:{resourceId:"site"})`, "BadUserInput"},
+			{"query", "paywall", `(input:{offerId:"x"})`, "OfferNotFound"},
+			{"query", "mockPaywall", `(input:{productId:"x"})`, "ProductNotFoundError"},
+			{"query", "customerPortal", `(input:{customerId:"x"})`, "CustomerNotFound"},
+			{"query", "customerPortal", `(input:{customerId:"acme",productId:"x"})`, "ProductNotFoundError"},
+			{"query", "checkoutState", `(input:{customerId:"x",planId:"starter"})`, "CustomerNotFound"},
+			{"query", "checkoutState", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"query", "checkoutState", `(input:{customerId:"acme",planId:"starter"})`, "BillingIntegrationMissing"},
+			{"mutation", "createPaymentSession", `(input:{customerId:"x",planId:"starter"})`, "CustomerNotFound"},
+			{"mutation", "createPaymentSession", `(input:{customerId:"acme",planId:"x"})`, "PlanNotFound"},
+			{"mutation", "createOneCoupon", `(input:{refId:"launch",name:"Again",percentOff:10})`, "DuplicatedEntityNotAllowed"},
+			{"mutation", "createOneCoupon", `(input:{refId:"",name:"n",percentOff:10})`, "MissingEntityIdError"},
 		} {
 			a := b.ask(b.everyField(row.kind, row.field, row.args), nil)
 			if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != row.code {

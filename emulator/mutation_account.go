@@ -213,11 +213,6 @@ func (*mutation) RevokePromotionalEntitlement(ctx context.Context, args wire.Mut
 	return m.e.promotionOf(c.promos[i]), nil
 }
 
-// ReportEntitlementCheckRequested accepts the record of a check. Nothing is done with it.
-func (*mutation) ReportEntitlementCheckRequested(_ context.Context, _ wire.MutationReportEntitlementCheckRequestedArgs) (bool, error) {
-	return true, nil
-}
-
 // oneID takes an id from either of its two names.
 func oneID(customerID, refID wire.Opt[string]) (string, error) {
 	a, b := customerID.Or(""), refID.Or("")

@@ -18,6 +18,11 @@ const (
 // page is the part of a list that a request asked for: its first, or last, after or before a cursor. Cursors name a thing by its
 // id, so that they hold while others come and go; one that names nothing any more is an error.
 func page[T any](list []T, id func(T) string, paging wire.CursorPaging) ([]T, *wire.PageInfo, error) {
+	return pageUpTo(maxPage, list, id, paging)
+}
+
+// pageUpTo is page for a list that gives so many at most.
+func pageUpTo[T any](most int, list []T, id func(T) string, paging wire.CursorPaging) ([]T, *wire.PageInfo, error) {
 	from, to := 0, len(list)
 	at := func(cursor string) (int, error) {
 		raw, err := base64.RawURLEncoding.DecodeString(cursor)
@@ -49,8 +54,8 @@ func page[T any](list []T, id func(T) string, paging wire.CursorPaging) ([]T, *w
 		return nil, nil, errorf(codeBadUserInput, "give first or last, not both")
 	case paging.First.Value != nil && first < 0 || paging.Last.Value != nil && last < 0:
 		return nil, nil, errorf(codeBadUserInput, "a page has no less than nothing")
-	case first > maxPage || last > maxPage:
-		return nil, nil, errorf(codeBadUserInput, "a page has %d at most", maxPage)
+	case first > most || last > most:
+		return nil, nil, errorf(codeBadUserInput, "a page has %d at most", most)
 	case last >= 0:
 		from = max(from, to-last)
 	default:

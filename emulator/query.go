@@ -201,15 +201,3 @@ func (*query) GetSubscription(ctx context.Context, args wire.QueryGetSubscriptio
 	q.e.settle(c)
 	return q.e.subscriptionOf(c, s, nil), nil
 }
-
-// Products lists the catalog's products.
-func (*query) Products(ctx context.Context, _ wire.QueryProductsArgs) (*wire.ProductConnection, error) {
-	q := of(ctx)
-	q.e.mu.Lock()
-	defer q.e.mu.Unlock()
-	edges := []*wire.ProductEdge{}
-	for i := range q.e.state.index.catalog.Products {
-		edges = append(edges, &wire.ProductEdge{Node: productOf(q.e.state.index, &q.e.state.index.catalog.Products[i])})
-	}
-	return &wire.ProductConnection{Edges: &edges}, nil
-}

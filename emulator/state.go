@@ -14,6 +14,8 @@ type account struct {
 	held      time.Time // set while something is made to happen that was due before the present
 	index     *index
 	customers map[string]*customer
+	made      []*madeCoupon // by createOneCoupon, the oldest first
+	checks    []EntitlementCheck
 	reports   reportMemory
 	events    eventQueue
 	stamps    Stamps

@@ -11,6 +11,42 @@ import (
 	"github.com/entcache/entcache/gql/internal/scalar"
 )
 
+type AccessDeniedReason string
+
+const (
+	AccessDeniedReasonBudgetexceeded                     AccessDeniedReason = "BudgetExceeded"
+	AccessDeniedReasonCustomerisarchived                 AccessDeniedReason = "CustomerIsArchived"
+	AccessDeniedReasonCustomernotfound                   AccessDeniedReason = "CustomerNotFound"
+	AccessDeniedReasonCustomerresourcenotfound           AccessDeniedReason = "CustomerResourceNotFound"
+	AccessDeniedReasonEntitlementnotfound                AccessDeniedReason = "EntitlementNotFound"
+	AccessDeniedReasonFeaturenotfound                    AccessDeniedReason = "FeatureNotFound"
+	AccessDeniedReasonFeaturetypemismatch                AccessDeniedReason = "FeatureTypeMismatch"
+	AccessDeniedReasonInsufficientcredits                AccessDeniedReason = "InsufficientCredits"
+	AccessDeniedReasonNoactivesubscription               AccessDeniedReason = "NoActiveSubscription"
+	AccessDeniedReasonNofeatureentitlementinsubscription AccessDeniedReason = "NoFeatureEntitlementInSubscription"
+	AccessDeniedReasonRequestedusageexceedinglimit       AccessDeniedReason = "RequestedUsageExceedingLimit"
+	AccessDeniedReasonRequestedvaluesmismatch            AccessDeniedReason = "RequestedValuesMismatch"
+	AccessDeniedReasonRevoked                            AccessDeniedReason = "Revoked"
+	AccessDeniedReasonUnknown                            AccessDeniedReason = "Unknown"
+)
+
+var AllAccessDeniedReason = []AccessDeniedReason{
+	AccessDeniedReasonBudgetexceeded,
+	AccessDeniedReasonCustomerisarchived,
+	AccessDeniedReasonCustomernotfound,
+	AccessDeniedReasonCustomerresourcenotfound,
+	AccessDeniedReasonEntitlementnotfound,
+	AccessDeniedReasonFeaturenotfound,
+	AccessDeniedReasonFeaturetypemismatch,
+	AccessDeniedReasonInsufficientcredits,
+	AccessDeniedReasonNoactivesubscription,
+	AccessDeniedReasonNofeatureentitlementinsubscription,
+	AccessDeniedReasonRequestedusageexceedinglimit,
+	AccessDeniedReasonRequestedvaluesmismatch,
+	AccessDeniedReasonRevoked,
+	AccessDeniedReasonUnknown,
+}
+
 // Addon includes the requested fields of the GraphQL type Addon.
 type Addon struct {
 	Id    string `json:"id"`
@@ -133,6 +169,20 @@ func (v *Address) GetPostalCode() *string { return v.PostalCode }
 
 // GetState returns Address.State, and is useful for accessing the field via an interface.
 func (v *Address) GetState() *string { return v.State }
+
+type Alignment string
+
+const (
+	AlignmentCenter Alignment = "CENTER"
+	AlignmentLeft   Alignment = "LEFT"
+	AlignmentRight  Alignment = "RIGHT"
+)
+
+var AllAlignment = []Alignment{
+	AlignmentCenter,
+	AlignmentLeft,
+	AlignmentRight,
+}
 
 // AppliedSubscription includes the requested fields of the GraphQL type ApplySubscription.
 type AppliedSubscription struct {
@@ -464,6 +514,20 @@ var AllBillingPeriod = []BillingPeriod{
 	BillingPeriodMonthly,
 }
 
+type BillingVendorIdentifier string
+
+const (
+	BillingVendorIdentifierReceived BillingVendorIdentifier = "RECEIVED"
+	BillingVendorIdentifierStripe   BillingVendorIdentifier = "STRIPE"
+	BillingVendorIdentifierZuora    BillingVendorIdentifier = "ZUORA"
+)
+
+var AllBillingVendorIdentifier = []BillingVendorIdentifier{
+	BillingVendorIdentifierReceived,
+	BillingVendorIdentifierStripe,
+	BillingVendorIdentifierZuora,
+}
+
 type BooleanFieldComparison struct {
 	Is    *bool `json:"is"`
 	IsNot *bool `json:"isNot"`
@@ -531,6 +595,64 @@ var AllChargeType = []ChargeType{
 	ChargeTypeFeature,
 }
 
+// CheckoutConfiguration includes the requested fields of the GraphQL type CheckoutConfiguration.
+type CheckoutConfiguration struct {
+	Palette    *CheckoutPalette `json:"palette"`
+	Typography *Typography      `json:"typography"`
+	Content    *CheckoutContent `json:"content"`
+	CustomCss  *string          `json:"customCss"`
+}
+
+// GetPalette returns CheckoutConfiguration.Palette, and is useful for accessing the field via an interface.
+func (v *CheckoutConfiguration) GetPalette() *CheckoutPalette { return v.Palette }
+
+// GetTypography returns CheckoutConfiguration.Typography, and is useful for accessing the field via an interface.
+func (v *CheckoutConfiguration) GetTypography() *Typography { return v.Typography }
+
+// GetContent returns CheckoutConfiguration.Content, and is useful for accessing the field via an interface.
+func (v *CheckoutConfiguration) GetContent() *CheckoutContent { return v.Content }
+
+// GetCustomCss returns CheckoutConfiguration.CustomCss, and is useful for accessing the field via an interface.
+func (v *CheckoutConfiguration) GetCustomCss() *string { return v.CustomCss }
+
+// CheckoutContent includes the requested fields of the GraphQL type CheckoutContent.
+type CheckoutContent struct {
+	CollectPhoneNumber *bool `json:"collectPhoneNumber"`
+}
+
+// GetCollectPhoneNumber returns CheckoutContent.CollectPhoneNumber, and is useful for accessing the field via an interface.
+func (v *CheckoutContent) GetCollectPhoneNumber() *bool { return v.CollectPhoneNumber }
+
+// CheckoutCredentials includes the requested fields of the GraphQL type CheckoutCredentials.
+type CheckoutCredentials struct {
+	AccountId *string `json:"accountId"`
+	PublicKey *string `json:"publicKey"`
+}
+
+// GetAccountId returns CheckoutCredentials.AccountId, and is useful for accessing the field via an interface.
+func (v *CheckoutCredentials) GetAccountId() *string { return v.AccountId }
+
+// GetPublicKey returns CheckoutCredentials.PublicKey, and is useful for accessing the field via an interface.
+func (v *CheckoutCredentials) GetPublicKey() *string { return v.PublicKey }
+
+// CheckoutIntegration includes the requested fields of the GraphQL type CheckoutBillingIntegration.
+type CheckoutIntegration struct {
+	BillingIdentifier  BillingVendorIdentifier `json:"billingIdentifier"`
+	Credentials        CheckoutCredentials     `json:"credentials"`
+	BillingCredentials *json.RawMessage        `json:"billingCredentials"`
+}
+
+// GetBillingIdentifier returns CheckoutIntegration.BillingIdentifier, and is useful for accessing the field via an interface.
+func (v *CheckoutIntegration) GetBillingIdentifier() BillingVendorIdentifier {
+	return v.BillingIdentifier
+}
+
+// GetCredentials returns CheckoutIntegration.Credentials, and is useful for accessing the field via an interface.
+func (v *CheckoutIntegration) GetCredentials() CheckoutCredentials { return v.Credentials }
+
+// GetBillingCredentials returns CheckoutIntegration.BillingCredentials, and is useful for accessing the field via an interface.
+func (v *CheckoutIntegration) GetBillingCredentials() *json.RawMessage { return v.BillingCredentials }
+
 type CheckoutOptions struct {
 	AllowPromoCodes       *bool   `json:"allowPromoCodes"`
 	AllowTaxIdCollection  *bool   `json:"allowTaxIdCollection"`
@@ -561,6 +683,85 @@ func (v *CheckoutOptions) GetReferenceId() *string { return v.ReferenceId }
 
 // GetSuccessUrl returns CheckoutOptions.SuccessUrl, and is useful for accessing the field via an interface.
 func (v *CheckoutOptions) GetSuccessUrl() string { return v.SuccessUrl }
+
+// CheckoutPalette includes the requested fields of the GraphQL type CheckoutColorPalette.
+type CheckoutPalette struct {
+	Primary                *string `json:"primary"`
+	TextColor              *string `json:"textColor"`
+	BackgroundColor        *string `json:"backgroundColor"`
+	BorderColor            *string `json:"borderColor"`
+	SummaryBackgroundColor *string `json:"summaryBackgroundColor"`
+}
+
+// GetPrimary returns CheckoutPalette.Primary, and is useful for accessing the field via an interface.
+func (v *CheckoutPalette) GetPrimary() *string { return v.Primary }
+
+// GetTextColor returns CheckoutPalette.TextColor, and is useful for accessing the field via an interface.
+func (v *CheckoutPalette) GetTextColor() *string { return v.TextColor }
+
+// GetBackgroundColor returns CheckoutPalette.BackgroundColor, and is useful for accessing the field via an interface.
+func (v *CheckoutPalette) GetBackgroundColor() *string { return v.BackgroundColor }
+
+// GetBorderColor returns CheckoutPalette.BorderColor, and is useful for accessing the field via an interface.
+func (v *CheckoutPalette) GetBorderColor() *string { return v.BorderColor }
+
+// GetSummaryBackgroundColor returns CheckoutPalette.SummaryBackgroundColor, and is useful for accessing the field via an interface.
+func (v *CheckoutPalette) GetSummaryBackgroundColor() *string { return v.SummaryBackgroundColor }
+
+// CheckoutState includes the requested fields of the GraphQL type CheckoutState.
+type CheckoutState struct {
+	SetupSecret        string                 `json:"setupSecret"`
+	Customer           CustomerProfile        `json:"customer"`
+	Resource           *SubscriptionResource  `json:"resource"`
+	ActiveSubscription *SubscriptionDetails   `json:"activeSubscription"`
+	Plan               Plan                   `json:"plan"`
+	BillingIntegration CheckoutIntegration    `json:"billingIntegration"`
+	Configuration      *CheckoutConfiguration `json:"configuration"`
+}
+
+// GetSetupSecret returns CheckoutState.SetupSecret, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetSetupSecret() string { return v.SetupSecret }
+
+// GetCustomer returns CheckoutState.Customer, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetCustomer() CustomerProfile { return v.Customer }
+
+// GetResource returns CheckoutState.Resource, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetResource() *SubscriptionResource { return v.Resource }
+
+// GetActiveSubscription returns CheckoutState.ActiveSubscription, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetActiveSubscription() *SubscriptionDetails { return v.ActiveSubscription }
+
+// GetPlan returns CheckoutState.Plan, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetPlan() Plan { return v.Plan }
+
+// GetBillingIntegration returns CheckoutState.BillingIntegration, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetBillingIntegration() CheckoutIntegration { return v.BillingIntegration }
+
+// GetConfiguration returns CheckoutState.Configuration, and is useful for accessing the field via an interface.
+func (v *CheckoutState) GetConfiguration() *CheckoutConfiguration { return v.Configuration }
+
+type CheckoutStateInput struct {
+	BillingCountryCode *string `json:"billingCountryCode"`
+	CustomerId         string  `json:"customerId"`
+	PlanId             string  `json:"planId"`
+	ProductId          *string `json:"productId"`
+	ResourceId         *string `json:"resourceId"`
+}
+
+// GetBillingCountryCode returns CheckoutStateInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *CheckoutStateInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetCustomerId returns CheckoutStateInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CheckoutStateInput) GetCustomerId() string { return v.CustomerId }
+
+// GetPlanId returns CheckoutStateInput.PlanId, and is useful for accessing the field via an interface.
+func (v *CheckoutStateInput) GetPlanId() string { return v.PlanId }
+
+// GetProductId returns CheckoutStateInput.ProductId, and is useful for accessing the field via an interface.
+func (v *CheckoutStateInput) GetProductId() *string { return v.ProductId }
+
+// GetResourceId returns CheckoutStateInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CheckoutStateInput) GetResourceId() *string { return v.ResourceId }
 
 type ConsumeCreditInput struct {
 	Amount         float64          `json:"amount"`
@@ -1036,6 +1237,67 @@ func (v *CouponTypeFilterComparison) GetNotIn() []CouponType { return v.NotIn }
 
 // GetNotLike returns CouponTypeFilterComparison.NotLike, and is useful for accessing the field via an interface.
 func (v *CouponTypeFilterComparison) GetNotLike() *CouponType { return v.NotLike }
+
+type CreateCouponInput struct {
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+	AmountsOff         []MoneyInputDto  `json:"amountsOff"`
+	Description        *string          `json:"description"`
+	DiscountValue      *float64         `json:"discountValue"`
+	DurationInMonths   *float64         `json:"durationInMonths"`
+	EnvironmentId      *string          `json:"environmentId"`
+	Name               string           `json:"name"`
+	PercentOff         *float64         `json:"percentOff"`
+	RefId              string           `json:"refId"`
+	Type               *CouponType      `json:"type"`
+}
+
+// GetAdditionalMetaData returns CreateCouponInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAmountsOff returns CreateCouponInput.AmountsOff, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetAmountsOff() []MoneyInputDto { return v.AmountsOff }
+
+// GetDescription returns CreateCouponInput.Description, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetDescription() *string { return v.Description }
+
+// GetDiscountValue returns CreateCouponInput.DiscountValue, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetDiscountValue() *float64 { return v.DiscountValue }
+
+// GetDurationInMonths returns CreateCouponInput.DurationInMonths, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetDurationInMonths() *float64 { return v.DurationInMonths }
+
+// GetEnvironmentId returns CreateCouponInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetName returns CreateCouponInput.Name, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetName() string { return v.Name }
+
+// GetPercentOff returns CreateCouponInput.PercentOff, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetPercentOff() *float64 { return v.PercentOff }
+
+// GetRefId returns CreateCouponInput.RefId, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetRefId() string { return v.RefId }
+
+// GetType returns CreateCouponInput.Type, and is useful for accessing the field via an interface.
+func (v *CreateCouponInput) GetType() *CouponType { return v.Type }
+
+// CreateCouponResponse is returned by CreateCoupon on success.
+type CreateCouponResponse struct {
+	CreateOneCoupon Coupon `json:"createOneCoupon"`
+}
+
+// GetCreateOneCoupon returns CreateCouponResponse.CreateOneCoupon, and is useful for accessing the field via an interface.
+func (v *CreateCouponResponse) GetCreateOneCoupon() Coupon { return v.CreateOneCoupon }
+
+// CreatePaymentSessionResponse is returned by CreatePaymentSession on success.
+type CreatePaymentSessionResponse struct {
+	CreatePaymentSession PaymentSession `json:"createPaymentSession"`
+}
+
+// GetCreatePaymentSession returns CreatePaymentSessionResponse.CreatePaymentSession, and is useful for accessing the field via an interface.
+func (v *CreatePaymentSessionResponse) GetCreatePaymentSession() PaymentSession {
+	return v.CreatePaymentSession
+}
 
 // CreditBalance includes the GraphQL fields of CreditBalance requested by the fragment CreditBalance.
 type CreditBalance struct {
@@ -2289,12 +2551,191 @@ func (v *CustomerDetails) GetPromotionalEntitlements() []PromotionalEntitlement 
 // GetSubscriptions returns CustomerDetails.Subscriptions, and is useful for accessing the field via an interface.
 func (v *CustomerDetails) GetSubscriptions() []SubscriptionDetails { return v.Subscriptions }
 
+// CustomerPortal includes the GraphQL fields of CustomerPortal requested by the fragment CustomerPortal.
+type CustomerPortal struct {
+	CanUpgradeSubscription  bool                     `json:"canUpgradeSubscription"`
+	BillingPortalUrl        *string                  `json:"billingPortalUrl"`
+	ShowWatermark           bool                     `json:"showWatermark"`
+	Subscriptions           []PortalSubscription     `json:"subscriptions"`
+	Entitlements            []PortalEntitlement      `json:"entitlements"`
+	EntitlementsV2          []json.RawMessage        `json:"entitlementsV2"`
+	PromotionalEntitlements []PortalPromotion        `json:"promotionalEntitlements"`
+	BillingInformation      PortalBillingInformation `json:"billingInformation"`
+	Configuration           *PortalConfiguration     `json:"configuration"`
+	Resource                *SubscriptionResource    `json:"resource"`
+}
+
+// GetCanUpgradeSubscription returns CustomerPortal.CanUpgradeSubscription, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetCanUpgradeSubscription() bool { return v.CanUpgradeSubscription }
+
+// GetBillingPortalUrl returns CustomerPortal.BillingPortalUrl, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetBillingPortalUrl() *string { return v.BillingPortalUrl }
+
+// GetShowWatermark returns CustomerPortal.ShowWatermark, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetShowWatermark() bool { return v.ShowWatermark }
+
+// GetSubscriptions returns CustomerPortal.Subscriptions, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetSubscriptions() []PortalSubscription { return v.Subscriptions }
+
+// GetEntitlements returns CustomerPortal.Entitlements, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetEntitlements() []PortalEntitlement { return v.Entitlements }
+
+// GetEntitlementsV2 returns CustomerPortal.EntitlementsV2, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetEntitlementsV2() []json.RawMessage { return v.EntitlementsV2 }
+
+// GetPromotionalEntitlements returns CustomerPortal.PromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetPromotionalEntitlements() []PortalPromotion {
+	return v.PromotionalEntitlements
+}
+
+// GetBillingInformation returns CustomerPortal.BillingInformation, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetBillingInformation() PortalBillingInformation {
+	return v.BillingInformation
+}
+
+// GetConfiguration returns CustomerPortal.Configuration, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetConfiguration() *PortalConfiguration { return v.Configuration }
+
+// GetResource returns CustomerPortal.Resource, and is useful for accessing the field via an interface.
+func (v *CustomerPortal) GetResource() *SubscriptionResource { return v.Resource }
+
+type CustomerPortalInput struct {
+	CustomerId string  `json:"customerId"`
+	ProductId  *string `json:"productId"`
+	ResourceId *string `json:"resourceId"`
+}
+
+// GetCustomerId returns CustomerPortalInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *CustomerPortalInput) GetCustomerId() string { return v.CustomerId }
+
+// GetProductId returns CustomerPortalInput.ProductId, and is useful for accessing the field via an interface.
+func (v *CustomerPortalInput) GetProductId() *string { return v.ProductId }
+
+// GetResourceId returns CustomerPortalInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *CustomerPortalInput) GetResourceId() *string { return v.ResourceId }
+
+// A customer without its subscriptions: what shows a customer shows those beside it.
+type CustomerProfile struct {
+	Id                              string                   `json:"id"`
+	CustomerId                      string                   `json:"customerId"`
+	RefId                           string                   `json:"refId"`
+	Name                            *string                  `json:"name"`
+	Email                           *string                  `json:"email"`
+	CreatedAt                       *scalar.DateTime         `json:"createdAt"`
+	UpdatedAt                       scalar.DateTime          `json:"updatedAt"`
+	BillingId                       *string                  `json:"billingId"`
+	AdditionalMetaData              *json.RawMessage         `json:"additionalMetaData"`
+	AwsMarketplaceCustomerId        *string                  `json:"awsMarketplaceCustomerId"`
+	HasPaymentMethod                bool                     `json:"hasPaymentMethod"`
+	HasActiveSubscription           bool                     `json:"hasActiveSubscription"`
+	DefaultPaymentMethodType        *PaymentMethodType       `json:"defaultPaymentMethodType"`
+	DefaultPaymentMethodLast4Digits *string                  `json:"defaultPaymentMethodLast4Digits"`
+	DefaultPaymentExpirationMonth   *int                     `json:"defaultPaymentExpirationMonth"`
+	DefaultPaymentExpirationYear    *int                     `json:"defaultPaymentExpirationYear"`
+	TrialedPlans                    []TrialedPlan            `json:"trialedPlans"`
+	EligibleForTrial                []TrialEligibility       `json:"eligibleForTrial"`
+	ExperimentInfo                  *Experiment              `json:"experimentInfo"`
+	Coupon                          *Coupon                  `json:"coupon"`
+	PromotionalEntitlements         []PromotionalEntitlement `json:"promotionalEntitlements"`
+}
+
+// GetId returns CustomerProfile.Id, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetId() string { return v.Id }
+
+// GetCustomerId returns CustomerProfile.CustomerId, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetCustomerId() string { return v.CustomerId }
+
+// GetRefId returns CustomerProfile.RefId, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetRefId() string { return v.RefId }
+
+// GetName returns CustomerProfile.Name, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetName() *string { return v.Name }
+
+// GetEmail returns CustomerProfile.Email, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetEmail() *string { return v.Email }
+
+// GetCreatedAt returns CustomerProfile.CreatedAt, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetCreatedAt() *scalar.DateTime { return v.CreatedAt }
+
+// GetUpdatedAt returns CustomerProfile.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetUpdatedAt() scalar.DateTime { return v.UpdatedAt }
+
+// GetBillingId returns CustomerProfile.BillingId, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetBillingId() *string { return v.BillingId }
+
+// GetAdditionalMetaData returns CustomerProfile.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAwsMarketplaceCustomerId returns CustomerProfile.AwsMarketplaceCustomerId, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetAwsMarketplaceCustomerId() *string { return v.AwsMarketplaceCustomerId }
+
+// GetHasPaymentMethod returns CustomerProfile.HasPaymentMethod, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetHasPaymentMethod() bool { return v.HasPaymentMethod }
+
+// GetHasActiveSubscription returns CustomerProfile.HasActiveSubscription, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetHasActiveSubscription() bool { return v.HasActiveSubscription }
+
+// GetDefaultPaymentMethodType returns CustomerProfile.DefaultPaymentMethodType, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetDefaultPaymentMethodType() *PaymentMethodType {
+	return v.DefaultPaymentMethodType
+}
+
+// GetDefaultPaymentMethodLast4Digits returns CustomerProfile.DefaultPaymentMethodLast4Digits, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetDefaultPaymentMethodLast4Digits() *string {
+	return v.DefaultPaymentMethodLast4Digits
+}
+
+// GetDefaultPaymentExpirationMonth returns CustomerProfile.DefaultPaymentExpirationMonth, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetDefaultPaymentExpirationMonth() *int {
+	return v.DefaultPaymentExpirationMonth
+}
+
+// GetDefaultPaymentExpirationYear returns CustomerProfile.DefaultPaymentExpirationYear, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetDefaultPaymentExpirationYear() *int {
+	return v.DefaultPaymentExpirationYear
+}
+
+// GetTrialedPlans returns CustomerProfile.TrialedPlans, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetTrialedPlans() []TrialedPlan { return v.TrialedPlans }
+
+// GetEligibleForTrial returns CustomerProfile.EligibleForTrial, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetEligibleForTrial() []TrialEligibility { return v.EligibleForTrial }
+
+// GetExperimentInfo returns CustomerProfile.ExperimentInfo, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetExperimentInfo() *Experiment { return v.ExperimentInfo }
+
+// GetCoupon returns CustomerProfile.Coupon, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetCoupon() *Coupon { return v.Coupon }
+
+// GetPromotionalEntitlements returns CustomerProfile.PromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *CustomerProfile) GetPromotionalEntitlements() []PromotionalEntitlement {
+	return v.PromotionalEntitlements
+}
+
 type CustomerSearchQueryFilterComparison struct {
 	ILike *string `json:"iLike"`
 }
 
 // GetILike returns CustomerSearchQueryFilterComparison.ILike, and is useful for accessing the field via an interface.
 func (v *CustomerSearchQueryFilterComparison) GetILike() *string { return v.ILike }
+
+// CustomerStatistics includes the requested fields of the GraphQL type CustomerStatistics.
+type CustomerStatistics struct {
+	ActiveSubscriptionsByPricingType []PricingTypeCount `json:"activeSubscriptionsByPricingType"`
+}
+
+// GetActiveSubscriptionsByPricingType returns CustomerStatistics.ActiveSubscriptionsByPricingType, and is useful for accessing the field via an interface.
+func (v *CustomerStatistics) GetActiveSubscriptionsByPricingType() []PricingTypeCount {
+	return v.ActiveSubscriptionsByPricingType
+}
+
+// CustomerWithStatistics includes the requested fields of the GraphQL type Customer.
+type CustomerWithStatistics struct {
+	Statistics *CustomerStatistics `json:"statistics"`
+}
+
+// GetStatistics returns CustomerWithStatistics.Statistics, and is useful for accessing the field via an interface.
+func (v *CustomerWithStatistics) GetStatistics() *CustomerStatistics { return v.Statistics }
 
 type DateFieldComparison struct {
 	Between    *DateFieldComparisonBetween `json:"between"`
@@ -2394,6 +2835,106 @@ const (
 var AllDiscountType = []DiscountType{
 	DiscountTypeFixed,
 	DiscountTypePercentage,
+}
+
+type EntitlementCheckRequested struct {
+	CustomerId             string                 `json:"customerId"`
+	EntitlementCheckResult EntitlementCheckResult `json:"entitlementCheckResult"`
+	EnvironmentId          *string                `json:"environmentId"`
+	FeatureId              string                 `json:"featureId"`
+	RequestedUsage         *float64               `json:"requestedUsage"`
+	RequestedValues        []string               `json:"requestedValues"`
+	ResourceId             *string                `json:"resourceId"`
+}
+
+// GetCustomerId returns EntitlementCheckRequested.CustomerId, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetCustomerId() string { return v.CustomerId }
+
+// GetEntitlementCheckResult returns EntitlementCheckRequested.EntitlementCheckResult, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetEntitlementCheckResult() EntitlementCheckResult {
+	return v.EntitlementCheckResult
+}
+
+// GetEnvironmentId returns EntitlementCheckRequested.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureId returns EntitlementCheckRequested.FeatureId, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetFeatureId() string { return v.FeatureId }
+
+// GetRequestedUsage returns EntitlementCheckRequested.RequestedUsage, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetRequestedUsage() *float64 { return v.RequestedUsage }
+
+// GetRequestedValues returns EntitlementCheckRequested.RequestedValues, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetRequestedValues() []string { return v.RequestedValues }
+
+// GetResourceId returns EntitlementCheckRequested.ResourceId, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckRequested) GetResourceId() *string { return v.ResourceId }
+
+type EntitlementCheckResult struct {
+	AccessDeniedReason              *AccessDeniedReason            `json:"accessDeniedReason"`
+	CurrentUsage                    *float64                       `json:"currentUsage"`
+	EnumValues                      []string                       `json:"enumValues"`
+	HasAccess                       bool                           `json:"hasAccess"`
+	HasSoftLimit                    *bool                          `json:"hasSoftLimit"`
+	HasUnlimitedUsage               *bool                          `json:"hasUnlimitedUsage"`
+	MonthlyResetPeriodConfiguration *MonthlyResetPeriodConfigInput `json:"monthlyResetPeriodConfiguration"`
+	NextResetDate                   *scalar.DateTime               `json:"nextResetDate"`
+	RequestedUsage                  *float64                       `json:"requestedUsage"`
+	RequestedValues                 []string                       `json:"requestedValues"`
+	ResetPeriod                     *EntitlementResetPeriod        `json:"resetPeriod"`
+	UsageLimit                      *float64                       `json:"usageLimit"`
+	WeeklyResetPeriodConfiguration  *WeeklyResetPeriodConfigInput  `json:"weeklyResetPeriodConfiguration"`
+	YearlyResetPeriodConfiguration  *YearlyResetPeriodConfigInput  `json:"yearlyResetPeriodConfiguration"`
+}
+
+// GetAccessDeniedReason returns EntitlementCheckResult.AccessDeniedReason, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetAccessDeniedReason() *AccessDeniedReason {
+	return v.AccessDeniedReason
+}
+
+// GetCurrentUsage returns EntitlementCheckResult.CurrentUsage, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetCurrentUsage() *float64 { return v.CurrentUsage }
+
+// GetEnumValues returns EntitlementCheckResult.EnumValues, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetEnumValues() []string { return v.EnumValues }
+
+// GetHasAccess returns EntitlementCheckResult.HasAccess, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetHasAccess() bool { return v.HasAccess }
+
+// GetHasSoftLimit returns EntitlementCheckResult.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetHasUnlimitedUsage returns EntitlementCheckResult.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetMonthlyResetPeriodConfiguration returns EntitlementCheckResult.MonthlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetMonthlyResetPeriodConfiguration() *MonthlyResetPeriodConfigInput {
+	return v.MonthlyResetPeriodConfiguration
+}
+
+// GetNextResetDate returns EntitlementCheckResult.NextResetDate, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetNextResetDate() *scalar.DateTime { return v.NextResetDate }
+
+// GetRequestedUsage returns EntitlementCheckResult.RequestedUsage, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetRequestedUsage() *float64 { return v.RequestedUsage }
+
+// GetRequestedValues returns EntitlementCheckResult.RequestedValues, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetRequestedValues() []string { return v.RequestedValues }
+
+// GetResetPeriod returns EntitlementCheckResult.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetUsageLimit returns EntitlementCheckResult.UsageLimit, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetWeeklyResetPeriodConfiguration returns EntitlementCheckResult.WeeklyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetWeeklyResetPeriodConfiguration() *WeeklyResetPeriodConfigInput {
+	return v.WeeklyResetPeriodConfiguration
+}
+
+// GetYearlyResetPeriodConfiguration returns EntitlementCheckResult.YearlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *EntitlementCheckResult) GetYearlyResetPeriodConfiguration() *YearlyResetPeriodConfigInput {
+	return v.YearlyResetPeriodConfiguration
 }
 
 // EntitlementReference includes the requested fields of the GraphQL type EntitlementReference.
@@ -2801,6 +3342,30 @@ func (v *FetchEntitlementsQuery) GetEnvironmentId() *string { return v.Environme
 // GetResourceId returns FetchEntitlementsQuery.ResourceId, and is useful for accessing the field via an interface.
 func (v *FetchEntitlementsQuery) GetResourceId() *string { return v.ResourceId }
 
+// FontVariant includes the GraphQL fields of FontVariant requested by the fragment FontVariant.
+type FontVariant struct {
+	FontSize   *float64    `json:"fontSize"`
+	FontWeight *FontWeight `json:"fontWeight"`
+}
+
+// GetFontSize returns FontVariant.FontSize, and is useful for accessing the field via an interface.
+func (v *FontVariant) GetFontSize() *float64 { return v.FontSize }
+
+// GetFontWeight returns FontVariant.FontWeight, and is useful for accessing the field via an interface.
+func (v *FontVariant) GetFontWeight() *FontWeight { return v.FontWeight }
+
+type FontWeight string
+
+const (
+	FontWeightBold   FontWeight = "BOLD"
+	FontWeightNormal FontWeight = "NORMAL"
+)
+
+var AllFontWeight = []FontWeight{
+	FontWeightBold,
+	FontWeightNormal,
+}
+
 // FutureUpdate includes the GraphQL fields of SubscriptionFutureUpdate requested by the fragment FutureUpdate.
 type FutureUpdate struct {
 	SubscriptionScheduleType SubscriptionScheduleType   `json:"subscriptionScheduleType"`
@@ -2891,6 +3456,14 @@ func (v *GetAutomaticRechargeConfigurationResponse) GetGetAutoRechargeSettings()
 	return v.GetAutoRechargeSettings
 }
 
+// GetCheckoutStateResponse is returned by GetCheckoutState on success.
+type GetCheckoutStateResponse struct {
+	CheckoutState CheckoutState `json:"checkoutState"`
+}
+
+// GetCheckoutState returns GetCheckoutStateResponse.CheckoutState, and is useful for accessing the field via an interface.
+func (v *GetCheckoutStateResponse) GetCheckoutState() CheckoutState { return v.CheckoutState }
+
 // GetCouponsResponse is returned by GetCoupons on success.
 type GetCouponsResponse struct {
 	Coupons CouponPage `json:"coupons"`
@@ -2977,6 +3550,26 @@ func (v *GetCustomerByRefIdInput) GetCustomerId() string { return v.CustomerId }
 // GetEnvironmentId returns GetCustomerByRefIdInput.EnvironmentId, and is useful for accessing the field via an interface.
 func (v *GetCustomerByRefIdInput) GetEnvironmentId() *string { return v.EnvironmentId }
 
+// GetCustomerPortalByRefIdResponse is returned by GetCustomerPortalByRefId on success.
+type GetCustomerPortalByRefIdResponse struct {
+	CustomerPortal CustomerPortal `json:"customerPortal"`
+}
+
+// GetCustomerPortal returns GetCustomerPortalByRefIdResponse.CustomerPortal, and is useful for accessing the field via an interface.
+func (v *GetCustomerPortalByRefIdResponse) GetCustomerPortal() CustomerPortal {
+	return v.CustomerPortal
+}
+
+// GetCustomerStatisticsResponse is returned by GetCustomerStatistics on success.
+type GetCustomerStatisticsResponse struct {
+	GetCustomerByRefId *CustomerWithStatistics `json:"getCustomerByRefId"`
+}
+
+// GetGetCustomerByRefId returns GetCustomerStatisticsResponse.GetCustomerByRefId, and is useful for accessing the field via an interface.
+func (v *GetCustomerStatisticsResponse) GetGetCustomerByRefId() *CustomerWithStatistics {
+	return v.GetCustomerByRefId
+}
+
 // GetEntitlementsStateResponse is returned by GetEntitlementsState on success.
 type GetEntitlementsStateResponse struct {
 	EntitlementsState EntitlementsState `json:"entitlementsState"`
@@ -2986,6 +3579,69 @@ type GetEntitlementsStateResponse struct {
 func (v *GetEntitlementsStateResponse) GetEntitlementsState() EntitlementsState {
 	return v.EntitlementsState
 }
+
+// GetMockPaywallResponse is returned by GetMockPaywall on success.
+type GetMockPaywallResponse struct {
+	MockPaywall MockPaywall `json:"mockPaywall"`
+}
+
+// GetMockPaywall returns GetMockPaywallResponse.MockPaywall, and is useful for accessing the field via an interface.
+func (v *GetMockPaywallResponse) GetMockPaywall() MockPaywall { return v.MockPaywall }
+
+type GetPaywallInput struct {
+	BillingCountryCode      *string     `json:"billingCountryCode"`
+	Context                 *WidgetType `json:"context"`
+	CustomerId              *string     `json:"customerId"`
+	EnvironmentId           *string     `json:"environmentId"`
+	FetchAllCountriesPrices *bool       `json:"fetchAllCountriesPrices"`
+	IncludeHiddenPlans      *bool       `json:"includeHiddenPlans"`
+	OfferId                 *string     `json:"offerId"`
+	ProductId               *string     `json:"productId"`
+	ResourceId              *string     `json:"resourceId"`
+}
+
+// GetBillingCountryCode returns GetPaywallInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetContext returns GetPaywallInput.Context, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetContext() *WidgetType { return v.Context }
+
+// GetCustomerId returns GetPaywallInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetCustomerId() *string { return v.CustomerId }
+
+// GetEnvironmentId returns GetPaywallInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFetchAllCountriesPrices returns GetPaywallInput.FetchAllCountriesPrices, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetFetchAllCountriesPrices() *bool { return v.FetchAllCountriesPrices }
+
+// GetIncludeHiddenPlans returns GetPaywallInput.IncludeHiddenPlans, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetIncludeHiddenPlans() *bool { return v.IncludeHiddenPlans }
+
+// GetOfferId returns GetPaywallInput.OfferId, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetOfferId() *string { return v.OfferId }
+
+// GetProductId returns GetPaywallInput.ProductId, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetProductId() *string { return v.ProductId }
+
+// GetResourceId returns GetPaywallInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *GetPaywallInput) GetResourceId() *string { return v.ResourceId }
+
+// GetPaywallResponse is returned by GetPaywall on success.
+type GetPaywallResponse struct {
+	Paywall Paywall `json:"paywall"`
+}
+
+// GetPaywall returns GetPaywallResponse.Paywall, and is useful for accessing the field via an interface.
+func (v *GetPaywallResponse) GetPaywall() Paywall { return v.Paywall }
+
+// GetProductsResponse is returned by GetProducts on success.
+type GetProductsResponse struct {
+	Products ProductPage `json:"products"`
+}
+
+// GetProducts returns GetProductsResponse.Products, and is useful for accessing the field via an interface.
+func (v *GetProductsResponse) GetProducts() ProductPage { return v.Products }
 
 // GetSdkConfigurationResponse is returned by GetSdkConfiguration on success.
 type GetSdkConfigurationResponse struct {
@@ -3317,6 +3973,328 @@ var AllMeterType = []MeterType{
 	MeterTypeIncremental,
 	MeterTypeNone,
 }
+
+// MockAddon includes the GraphQL fields of PaywallAddon requested by the fragment MockAddon.
+type MockAddon struct {
+	RefId               string               `json:"refId"`
+	BillingId           *string              `json:"billingId"`
+	DisplayName         string               `json:"displayName"`
+	Description         *string              `json:"description"`
+	AdditionalMetaData  *json.RawMessage     `json:"additionalMetaData"`
+	HiddenFromWidgets   []WidgetType         `json:"hiddenFromWidgets"`
+	PricingType         *PricingType         `json:"pricingType"`
+	MaxQuantity         *float64             `json:"maxQuantity"`
+	Entitlements        []MockEntitlement    `json:"entitlements"`
+	PackageEntitlements []json.RawMessage    `json:"packageEntitlements"`
+	Prices              []MockPrice          `json:"prices"`
+	Dependencies        []MockAddonReference `json:"dependencies"`
+}
+
+// GetRefId returns MockAddon.RefId, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetRefId() string { return v.RefId }
+
+// GetBillingId returns MockAddon.BillingId, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetBillingId() *string { return v.BillingId }
+
+// GetDisplayName returns MockAddon.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns MockAddon.Description, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetDescription() *string { return v.Description }
+
+// GetAdditionalMetaData returns MockAddon.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetHiddenFromWidgets returns MockAddon.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetPricingType returns MockAddon.PricingType, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetPricingType() *PricingType { return v.PricingType }
+
+// GetMaxQuantity returns MockAddon.MaxQuantity, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetMaxQuantity() *float64 { return v.MaxQuantity }
+
+// GetEntitlements returns MockAddon.Entitlements, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetEntitlements() []MockEntitlement { return v.Entitlements }
+
+// GetPackageEntitlements returns MockAddon.PackageEntitlements, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetPackageEntitlements() []json.RawMessage { return v.PackageEntitlements }
+
+// GetPrices returns MockAddon.Prices, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetPrices() []MockPrice { return v.Prices }
+
+// GetDependencies returns MockAddon.Dependencies, and is useful for accessing the field via an interface.
+func (v *MockAddon) GetDependencies() []MockAddonReference { return v.Dependencies }
+
+// MockAddonReference includes the requested fields of the GraphQL type PaywallAddon.
+type MockAddonReference struct {
+	RefId       string  `json:"refId"`
+	DisplayName string  `json:"displayName"`
+	Description *string `json:"description"`
+}
+
+// GetRefId returns MockAddonReference.RefId, and is useful for accessing the field via an interface.
+func (v *MockAddonReference) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns MockAddonReference.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockAddonReference) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns MockAddonReference.Description, and is useful for accessing the field via an interface.
+func (v *MockAddonReference) GetDescription() *string { return v.Description }
+
+// MockEntitlement includes the GraphQL fields of Entitlement requested by the fragment MockEntitlement.
+type MockEntitlement struct {
+	IsGranted           bool                    `json:"isGranted"`
+	UsageLimit          *float64                `json:"usageLimit"`
+	HasUnlimitedUsage   bool                    `json:"hasUnlimitedUsage"`
+	HasSoftLimit        *bool                   `json:"hasSoftLimit"`
+	EnumValues          []string                `json:"enumValues"`
+	ResetPeriod         *EntitlementResetPeriod `json:"resetPeriod"`
+	DisplayNameOverride *string                 `json:"displayNameOverride"`
+	HiddenFromWidgets   []WidgetType            `json:"hiddenFromWidgets"`
+	Feature             *ShownFeature           `json:"feature"`
+}
+
+// GetIsGranted returns MockEntitlement.IsGranted, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetIsGranted() bool { return v.IsGranted }
+
+// GetUsageLimit returns MockEntitlement.UsageLimit, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetHasUnlimitedUsage returns MockEntitlement.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetHasUnlimitedUsage() bool { return v.HasUnlimitedUsage }
+
+// GetHasSoftLimit returns MockEntitlement.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetEnumValues returns MockEntitlement.EnumValues, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetEnumValues() []string { return v.EnumValues }
+
+// GetResetPeriod returns MockEntitlement.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetDisplayNameOverride returns MockEntitlement.DisplayNameOverride, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetDisplayNameOverride() *string { return v.DisplayNameOverride }
+
+// GetHiddenFromWidgets returns MockEntitlement.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetFeature returns MockEntitlement.Feature, and is useful for accessing the field via an interface.
+func (v *MockEntitlement) GetFeature() *ShownFeature { return v.Feature }
+
+// MockPackageGroup includes the requested fields of the GraphQL type PaywallPlanCompatiblePackageGroup.
+type MockPackageGroup struct {
+	PackageGroupId string                  `json:"packageGroupId"`
+	DisplayName    string                  `json:"displayName"`
+	Description    *string                 `json:"description"`
+	Options        MockPackageGroupOptions `json:"options"`
+	Addons         []MockAddon             `json:"addons"`
+}
+
+// GetPackageGroupId returns MockPackageGroup.PackageGroupId, and is useful for accessing the field via an interface.
+func (v *MockPackageGroup) GetPackageGroupId() string { return v.PackageGroupId }
+
+// GetDisplayName returns MockPackageGroup.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockPackageGroup) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns MockPackageGroup.Description, and is useful for accessing the field via an interface.
+func (v *MockPackageGroup) GetDescription() *string { return v.Description }
+
+// GetOptions returns MockPackageGroup.Options, and is useful for accessing the field via an interface.
+func (v *MockPackageGroup) GetOptions() MockPackageGroupOptions { return v.Options }
+
+// GetAddons returns MockPackageGroup.Addons, and is useful for accessing the field via an interface.
+func (v *MockPackageGroup) GetAddons() []MockAddon { return v.Addons }
+
+// MockPackageGroupOptions includes the requested fields of the GraphQL type PaywallPlanCompatiblePackageGroupOptions.
+type MockPackageGroupOptions struct {
+	MinItems  *float64 `json:"minItems"`
+	FreeItems *float64 `json:"freeItems"`
+}
+
+// GetMinItems returns MockPackageGroupOptions.MinItems, and is useful for accessing the field via an interface.
+func (v *MockPackageGroupOptions) GetMinItems() *float64 { return v.MinItems }
+
+// GetFreeItems returns MockPackageGroupOptions.FreeItems, and is useful for accessing the field via an interface.
+func (v *MockPackageGroupOptions) GetFreeItems() *float64 { return v.FreeItems }
+
+// MockPaywall includes the requested fields of the GraphQL type MockPaywall.
+type MockPaywall struct {
+	Plans         []MockPlan            `json:"plans"`
+	Configuration *PaywallConfiguration `json:"configuration"`
+}
+
+// GetPlans returns MockPaywall.Plans, and is useful for accessing the field via an interface.
+func (v *MockPaywall) GetPlans() []MockPlan { return v.Plans }
+
+// GetConfiguration returns MockPaywall.Configuration, and is useful for accessing the field via an interface.
+func (v *MockPaywall) GetConfiguration() *PaywallConfiguration { return v.Configuration }
+
+// MockPlan includes the GraphQL fields of PaywallPlan requested by the fragment MockPlan.
+type MockPlan struct {
+	RefId                        string             `json:"refId"`
+	DisplayName                  string             `json:"displayName"`
+	Description                  *string            `json:"description"`
+	BillingId                    *string            `json:"billingId"`
+	AdditionalMetaData           *json.RawMessage   `json:"additionalMetaData"`
+	PricingType                  *PricingType       `json:"pricingType"`
+	Product                      MockProduct        `json:"product"`
+	BasePlan                     *MockPlanReference `json:"basePlan"`
+	Entitlements                 []MockEntitlement  `json:"entitlements"`
+	InheritedEntitlements        []MockEntitlement  `json:"inheritedEntitlements"`
+	PackageEntitlements          []json.RawMessage  `json:"packageEntitlements"`
+	InheritedPackageEntitlements []json.RawMessage  `json:"inheritedPackageEntitlements"`
+	Prices                       []MockPrice        `json:"prices"`
+	CompatibleAddons             []MockAddon        `json:"compatibleAddons"`
+	CompatiblePackageGroups      []MockPackageGroup `json:"compatiblePackageGroups"`
+	DefaultTrialConfig           *TrialDefaults     `json:"defaultTrialConfig"`
+}
+
+// GetRefId returns MockPlan.RefId, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns MockPlan.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns MockPlan.Description, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetDescription() *string { return v.Description }
+
+// GetBillingId returns MockPlan.BillingId, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetBillingId() *string { return v.BillingId }
+
+// GetAdditionalMetaData returns MockPlan.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetPricingType returns MockPlan.PricingType, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetPricingType() *PricingType { return v.PricingType }
+
+// GetProduct returns MockPlan.Product, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetProduct() MockProduct { return v.Product }
+
+// GetBasePlan returns MockPlan.BasePlan, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetBasePlan() *MockPlanReference { return v.BasePlan }
+
+// GetEntitlements returns MockPlan.Entitlements, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetEntitlements() []MockEntitlement { return v.Entitlements }
+
+// GetInheritedEntitlements returns MockPlan.InheritedEntitlements, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetInheritedEntitlements() []MockEntitlement { return v.InheritedEntitlements }
+
+// GetPackageEntitlements returns MockPlan.PackageEntitlements, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetPackageEntitlements() []json.RawMessage { return v.PackageEntitlements }
+
+// GetInheritedPackageEntitlements returns MockPlan.InheritedPackageEntitlements, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetInheritedPackageEntitlements() []json.RawMessage {
+	return v.InheritedPackageEntitlements
+}
+
+// GetPrices returns MockPlan.Prices, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetPrices() []MockPrice { return v.Prices }
+
+// GetCompatibleAddons returns MockPlan.CompatibleAddons, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetCompatibleAddons() []MockAddon { return v.CompatibleAddons }
+
+// GetCompatiblePackageGroups returns MockPlan.CompatiblePackageGroups, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetCompatiblePackageGroups() []MockPackageGroup { return v.CompatiblePackageGroups }
+
+// GetDefaultTrialConfig returns MockPlan.DefaultTrialConfig, and is useful for accessing the field via an interface.
+func (v *MockPlan) GetDefaultTrialConfig() *TrialDefaults { return v.DefaultTrialConfig }
+
+// MockPlanReference includes the requested fields of the GraphQL type PaywallBasePlan.
+type MockPlanReference struct {
+	RefId       string `json:"refId"`
+	DisplayName string `json:"displayName"`
+}
+
+// GetRefId returns MockPlanReference.RefId, and is useful for accessing the field via an interface.
+func (v *MockPlanReference) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns MockPlanReference.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockPlanReference) GetDisplayName() string { return v.DisplayName }
+
+// MockPrice includes the GraphQL fields of PaywallPrice requested by the fragment MockPrice.
+type MockPrice struct {
+	BillingModel          BillingModel     `json:"billingModel"`
+	BillingPeriod         BillingPeriod    `json:"billingPeriod"`
+	BillingCadence        *BillingCadence  `json:"billingCadence"`
+	BillingId             *string          `json:"billingId"`
+	BillingCountryCode    *string          `json:"billingCountryCode"`
+	MinUnitQuantity       *float64         `json:"minUnitQuantity"`
+	MaxUnitQuantity       *float64         `json:"maxUnitQuantity"`
+	BlockSize             *float64         `json:"blockSize"`
+	Price                 *Money           `json:"price"`
+	CreditRate            *PriceCreditRate `json:"creditRate"`
+	TiersMode             *TiersMode       `json:"tiersMode"`
+	Tiers                 []PriceTier      `json:"tiers"`
+	Feature               *ShownFeature    `json:"feature"`
+	TopUpCustomCurrencyId *string          `json:"topUpCustomCurrencyId"`
+	CustomCurrency        *PriceCurrency   `json:"customCurrency"`
+}
+
+// GetBillingModel returns MockPrice.BillingModel, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBillingModel() BillingModel { return v.BillingModel }
+
+// GetBillingPeriod returns MockPrice.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBillingPeriod() BillingPeriod { return v.BillingPeriod }
+
+// GetBillingCadence returns MockPrice.BillingCadence, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBillingCadence() *BillingCadence { return v.BillingCadence }
+
+// GetBillingId returns MockPrice.BillingId, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBillingId() *string { return v.BillingId }
+
+// GetBillingCountryCode returns MockPrice.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetMinUnitQuantity returns MockPrice.MinUnitQuantity, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetMinUnitQuantity() *float64 { return v.MinUnitQuantity }
+
+// GetMaxUnitQuantity returns MockPrice.MaxUnitQuantity, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetMaxUnitQuantity() *float64 { return v.MaxUnitQuantity }
+
+// GetBlockSize returns MockPrice.BlockSize, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetBlockSize() *float64 { return v.BlockSize }
+
+// GetPrice returns MockPrice.Price, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetPrice() *Money { return v.Price }
+
+// GetCreditRate returns MockPrice.CreditRate, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetCreditRate() *PriceCreditRate { return v.CreditRate }
+
+// GetTiersMode returns MockPrice.TiersMode, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetTiersMode() *TiersMode { return v.TiersMode }
+
+// GetTiers returns MockPrice.Tiers, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetTiers() []PriceTier { return v.Tiers }
+
+// GetFeature returns MockPrice.Feature, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetFeature() *ShownFeature { return v.Feature }
+
+// GetTopUpCustomCurrencyId returns MockPrice.TopUpCustomCurrencyId, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetTopUpCustomCurrencyId() *string { return v.TopUpCustomCurrencyId }
+
+// GetCustomCurrency returns MockPrice.CustomCurrency, and is useful for accessing the field via an interface.
+func (v *MockPrice) GetCustomCurrency() *PriceCurrency { return v.CustomCurrency }
+
+// MockProduct includes the requested fields of the GraphQL type PaywallProduct.
+type MockProduct struct {
+	RefId              string           `json:"refId"`
+	DisplayName        *string          `json:"displayName"`
+	Description        *string          `json:"description"`
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+}
+
+// GetRefId returns MockProduct.RefId, and is useful for accessing the field via an interface.
+func (v *MockProduct) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns MockProduct.DisplayName, and is useful for accessing the field via an interface.
+func (v *MockProduct) GetDisplayName() *string { return v.DisplayName }
+
+// GetDescription returns MockProduct.Description, and is useful for accessing the field via an interface.
+func (v *MockProduct) GetDescription() *string { return v.Description }
+
+// GetAdditionalMetaData returns MockProduct.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *MockProduct) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
 
 // Money includes the GraphQL fields of Money requested by the fragment Money.
 type Money struct {
@@ -3724,6 +4702,171 @@ var AllPaymentMethodType = []PaymentMethodType{
 	PaymentMethodTypeCashApp,
 }
 
+// PaymentSession includes the requested fields of the GraphQL type PaymentSession.
+type PaymentSession struct {
+	Token string `json:"token"`
+}
+
+// GetToken returns PaymentSession.Token, and is useful for accessing the field via an interface.
+func (v *PaymentSession) GetToken() string { return v.Token }
+
+type PaymentSessionInput struct {
+	BillingCountryCode *string `json:"billingCountryCode"`
+	CustomerId         string  `json:"customerId"`
+	PlanId             string  `json:"planId"`
+}
+
+// GetBillingCountryCode returns PaymentSessionInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *PaymentSessionInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetCustomerId returns PaymentSessionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *PaymentSessionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetPlanId returns PaymentSessionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *PaymentSessionInput) GetPlanId() string { return v.PlanId }
+
+// Paywall includes the GraphQL fields of Paywall requested by the fragment Paywall.
+type Paywall struct {
+	Plans                        []Plan                `json:"plans"`
+	Currency                     PaywallCurrency       `json:"currency"`
+	Configuration                *PaywallConfiguration `json:"configuration"`
+	Customer                     *CustomerProfile      `json:"customer"`
+	ActiveSubscriptions          []SubscriptionDetails `json:"activeSubscriptions"`
+	Resource                     *SubscriptionResource `json:"resource"`
+	PaywallCalculatedPricePoints []PaywallPricePoint   `json:"paywallCalculatedPricePoints"`
+}
+
+// GetPlans returns Paywall.Plans, and is useful for accessing the field via an interface.
+func (v *Paywall) GetPlans() []Plan { return v.Plans }
+
+// GetCurrency returns Paywall.Currency, and is useful for accessing the field via an interface.
+func (v *Paywall) GetCurrency() PaywallCurrency { return v.Currency }
+
+// GetConfiguration returns Paywall.Configuration, and is useful for accessing the field via an interface.
+func (v *Paywall) GetConfiguration() *PaywallConfiguration { return v.Configuration }
+
+// GetCustomer returns Paywall.Customer, and is useful for accessing the field via an interface.
+func (v *Paywall) GetCustomer() *CustomerProfile { return v.Customer }
+
+// GetActiveSubscriptions returns Paywall.ActiveSubscriptions, and is useful for accessing the field via an interface.
+func (v *Paywall) GetActiveSubscriptions() []SubscriptionDetails { return v.ActiveSubscriptions }
+
+// GetResource returns Paywall.Resource, and is useful for accessing the field via an interface.
+func (v *Paywall) GetResource() *SubscriptionResource { return v.Resource }
+
+// GetPaywallCalculatedPricePoints returns Paywall.PaywallCalculatedPricePoints, and is useful for accessing the field via an interface.
+func (v *Paywall) GetPaywallCalculatedPricePoints() []PaywallPricePoint {
+	return v.PaywallCalculatedPricePoints
+}
+
+// PaywallConfiguration includes the GraphQL fields of PaywallConfiguration requested by the fragment PaywallConfiguration.
+type PaywallConfiguration struct {
+	Palette    *PaywallPalette `json:"palette"`
+	Typography *Typography     `json:"typography"`
+	Layout     *PaywallLayout  `json:"layout"`
+	CustomCss  *string         `json:"customCss"`
+}
+
+// GetPalette returns PaywallConfiguration.Palette, and is useful for accessing the field via an interface.
+func (v *PaywallConfiguration) GetPalette() *PaywallPalette { return v.Palette }
+
+// GetTypography returns PaywallConfiguration.Typography, and is useful for accessing the field via an interface.
+func (v *PaywallConfiguration) GetTypography() *Typography { return v.Typography }
+
+// GetLayout returns PaywallConfiguration.Layout, and is useful for accessing the field via an interface.
+func (v *PaywallConfiguration) GetLayout() *PaywallLayout { return v.Layout }
+
+// GetCustomCss returns PaywallConfiguration.CustomCss, and is useful for accessing the field via an interface.
+func (v *PaywallConfiguration) GetCustomCss() *string { return v.CustomCss }
+
+// PaywallCurrency includes the requested fields of the GraphQL type PaywallCurrency.
+type PaywallCurrency struct {
+	Code   Currency `json:"code"`
+	Symbol string   `json:"symbol"`
+}
+
+// GetCode returns PaywallCurrency.Code, and is useful for accessing the field via an interface.
+func (v *PaywallCurrency) GetCode() Currency { return v.Code }
+
+// GetSymbol returns PaywallCurrency.Symbol, and is useful for accessing the field via an interface.
+func (v *PaywallCurrency) GetSymbol() string { return v.Symbol }
+
+// PaywallLayout includes the requested fields of the GraphQL type PaywallLayoutConfiguration.
+type PaywallLayout struct {
+	Alignment   *Alignment `json:"alignment"`
+	PlanWidth   *float64   `json:"planWidth"`
+	PlanMargin  *float64   `json:"planMargin"`
+	PlanPadding *float64   `json:"planPadding"`
+}
+
+// GetAlignment returns PaywallLayout.Alignment, and is useful for accessing the field via an interface.
+func (v *PaywallLayout) GetAlignment() *Alignment { return v.Alignment }
+
+// GetPlanWidth returns PaywallLayout.PlanWidth, and is useful for accessing the field via an interface.
+func (v *PaywallLayout) GetPlanWidth() *float64 { return v.PlanWidth }
+
+// GetPlanMargin returns PaywallLayout.PlanMargin, and is useful for accessing the field via an interface.
+func (v *PaywallLayout) GetPlanMargin() *float64 { return v.PlanMargin }
+
+// GetPlanPadding returns PaywallLayout.PlanPadding, and is useful for accessing the field via an interface.
+func (v *PaywallLayout) GetPlanPadding() *float64 { return v.PlanPadding }
+
+// PaywallPalette includes the requested fields of the GraphQL type PaywallColorsPalette.
+type PaywallPalette struct {
+	Primary               *string `json:"primary"`
+	TextColor             *string `json:"textColor"`
+	BackgroundColor       *string `json:"backgroundColor"`
+	BorderColor           *string `json:"borderColor"`
+	CurrentPlanBackground *string `json:"currentPlanBackground"`
+}
+
+// GetPrimary returns PaywallPalette.Primary, and is useful for accessing the field via an interface.
+func (v *PaywallPalette) GetPrimary() *string { return v.Primary }
+
+// GetTextColor returns PaywallPalette.TextColor, and is useful for accessing the field via an interface.
+func (v *PaywallPalette) GetTextColor() *string { return v.TextColor }
+
+// GetBackgroundColor returns PaywallPalette.BackgroundColor, and is useful for accessing the field via an interface.
+func (v *PaywallPalette) GetBackgroundColor() *string { return v.BackgroundColor }
+
+// GetBorderColor returns PaywallPalette.BorderColor, and is useful for accessing the field via an interface.
+func (v *PaywallPalette) GetBorderColor() *string { return v.BorderColor }
+
+// GetCurrentPlanBackground returns PaywallPalette.CurrentPlanBackground, and is useful for accessing the field via an interface.
+func (v *PaywallPalette) GetCurrentPlanBackground() *string { return v.CurrentPlanBackground }
+
+// PaywallPricePoint includes the requested fields of the GraphQL type PaywallPricePoint.
+type PaywallPricePoint struct {
+	PlanId                    string        `json:"planId"`
+	BillingPeriod             BillingPeriod `json:"billingPeriod"`
+	Amount                    float64       `json:"amount"`
+	Currency                  Currency      `json:"currency"`
+	BillingCountryCode        *string       `json:"billingCountryCode"`
+	AdditionalChargesMayApply *bool         `json:"additionalChargesMayApply"`
+	Feature                   *PriceFeature `json:"feature"`
+}
+
+// GetPlanId returns PaywallPricePoint.PlanId, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetPlanId() string { return v.PlanId }
+
+// GetBillingPeriod returns PaywallPricePoint.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetBillingPeriod() BillingPeriod { return v.BillingPeriod }
+
+// GetAmount returns PaywallPricePoint.Amount, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetAmount() float64 { return v.Amount }
+
+// GetCurrency returns PaywallPricePoint.Currency, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetCurrency() Currency { return v.Currency }
+
+// GetBillingCountryCode returns PaywallPricePoint.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetAdditionalChargesMayApply returns PaywallPricePoint.AdditionalChargesMayApply, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetAdditionalChargesMayApply() *bool { return v.AdditionalChargesMayApply }
+
+// GetFeature returns PaywallPricePoint.Feature, and is useful for accessing the field via an interface.
+func (v *PaywallPricePoint) GetFeature() *PriceFeature { return v.Feature }
+
 // Plan includes the GraphQL fields of Plan requested by the fragment Plan.
 type Plan struct {
 	Id                           string               `json:"id"`
@@ -3821,6 +4964,402 @@ func (v *PlanReference) GetRefId() string { return v.RefId }
 
 // GetDisplayName returns PlanReference.DisplayName, and is useful for accessing the field via an interface.
 func (v *PlanReference) GetDisplayName() string { return v.DisplayName }
+
+// PortalAddon includes the requested fields of the GraphQL type CustomerPortalAddon.
+type PortalAddon struct {
+	AddonId     string  `json:"addonId"`
+	DisplayName string  `json:"displayName"`
+	Description *string `json:"description"`
+	Quantity    int     `json:"quantity"`
+}
+
+// GetAddonId returns PortalAddon.AddonId, and is useful for accessing the field via an interface.
+func (v *PortalAddon) GetAddonId() string { return v.AddonId }
+
+// GetDisplayName returns PortalAddon.DisplayName, and is useful for accessing the field via an interface.
+func (v *PortalAddon) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns PortalAddon.Description, and is useful for accessing the field via an interface.
+func (v *PortalAddon) GetDescription() *string { return v.Description }
+
+// GetQuantity returns PortalAddon.Quantity, and is useful for accessing the field via an interface.
+func (v *PortalAddon) GetQuantity() int { return v.Quantity }
+
+// PortalBillingInformation includes the requested fields of the GraphQL type CustomerPortalBillingInformation.
+type PortalBillingInformation struct {
+	Name                            *string            `json:"name"`
+	Email                           *string            `json:"email"`
+	DefaultPaymentMethodId          *string            `json:"defaultPaymentMethodId"`
+	DefaultPaymentMethodType        *PaymentMethodType `json:"defaultPaymentMethodType"`
+	DefaultPaymentMethodLast4Digits *string            `json:"defaultPaymentMethodLast4Digits"`
+	DefaultPaymentExpirationMonth   *int               `json:"defaultPaymentExpirationMonth"`
+	DefaultPaymentExpirationYear    *int               `json:"defaultPaymentExpirationYear"`
+}
+
+// GetName returns PortalBillingInformation.Name, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetName() *string { return v.Name }
+
+// GetEmail returns PortalBillingInformation.Email, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetEmail() *string { return v.Email }
+
+// GetDefaultPaymentMethodId returns PortalBillingInformation.DefaultPaymentMethodId, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetDefaultPaymentMethodId() *string {
+	return v.DefaultPaymentMethodId
+}
+
+// GetDefaultPaymentMethodType returns PortalBillingInformation.DefaultPaymentMethodType, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetDefaultPaymentMethodType() *PaymentMethodType {
+	return v.DefaultPaymentMethodType
+}
+
+// GetDefaultPaymentMethodLast4Digits returns PortalBillingInformation.DefaultPaymentMethodLast4Digits, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetDefaultPaymentMethodLast4Digits() *string {
+	return v.DefaultPaymentMethodLast4Digits
+}
+
+// GetDefaultPaymentExpirationMonth returns PortalBillingInformation.DefaultPaymentExpirationMonth, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetDefaultPaymentExpirationMonth() *int {
+	return v.DefaultPaymentExpirationMonth
+}
+
+// GetDefaultPaymentExpirationYear returns PortalBillingInformation.DefaultPaymentExpirationYear, and is useful for accessing the field via an interface.
+func (v *PortalBillingInformation) GetDefaultPaymentExpirationYear() *int {
+	return v.DefaultPaymentExpirationYear
+}
+
+// PortalConfiguration includes the requested fields of the GraphQL type CustomerPortalConfiguration.
+type PortalConfiguration struct {
+	Palette    *PortalPalette `json:"palette"`
+	Typography *Typography    `json:"typography"`
+	CustomCss  *string        `json:"customCss"`
+}
+
+// GetPalette returns PortalConfiguration.Palette, and is useful for accessing the field via an interface.
+func (v *PortalConfiguration) GetPalette() *PortalPalette { return v.Palette }
+
+// GetTypography returns PortalConfiguration.Typography, and is useful for accessing the field via an interface.
+func (v *PortalConfiguration) GetTypography() *Typography { return v.Typography }
+
+// GetCustomCss returns PortalConfiguration.CustomCss, and is useful for accessing the field via an interface.
+func (v *PortalConfiguration) GetCustomCss() *string { return v.CustomCss }
+
+// PortalEntitlement includes the GraphQL fields of Entitlement requested by the fragment PortalEntitlement.
+type PortalEntitlement struct {
+	IsGranted           bool                    `json:"isGranted"`
+	AccessDeniedReason  *AccessDeniedReason     `json:"accessDeniedReason"`
+	UsageLimit          *float64                `json:"usageLimit"`
+	HasUnlimitedUsage   bool                    `json:"hasUnlimitedUsage"`
+	HasSoftLimit        *bool                   `json:"hasSoftLimit"`
+	CurrentUsage        *float64                `json:"currentUsage"`
+	EnumValues          []string                `json:"enumValues"`
+	ResetPeriod         *EntitlementResetPeriod `json:"resetPeriod"`
+	NextResetDate       *scalar.DateTime        `json:"nextResetDate"`
+	UsagePeriodStart    *scalar.DateTime        `json:"usagePeriodStart"`
+	UsagePeriodEnd      *scalar.DateTime        `json:"usagePeriodEnd"`
+	DisplayNameOverride *string                 `json:"displayNameOverride"`
+	HiddenFromWidgets   []WidgetType            `json:"hiddenFromWidgets"`
+	Feature             *ShownFeature           `json:"feature"`
+}
+
+// GetIsGranted returns PortalEntitlement.IsGranted, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetIsGranted() bool { return v.IsGranted }
+
+// GetAccessDeniedReason returns PortalEntitlement.AccessDeniedReason, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetAccessDeniedReason() *AccessDeniedReason { return v.AccessDeniedReason }
+
+// GetUsageLimit returns PortalEntitlement.UsageLimit, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetHasUnlimitedUsage returns PortalEntitlement.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetHasUnlimitedUsage() bool { return v.HasUnlimitedUsage }
+
+// GetHasSoftLimit returns PortalEntitlement.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetCurrentUsage returns PortalEntitlement.CurrentUsage, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetCurrentUsage() *float64 { return v.CurrentUsage }
+
+// GetEnumValues returns PortalEntitlement.EnumValues, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetEnumValues() []string { return v.EnumValues }
+
+// GetResetPeriod returns PortalEntitlement.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetNextResetDate returns PortalEntitlement.NextResetDate, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetNextResetDate() *scalar.DateTime { return v.NextResetDate }
+
+// GetUsagePeriodStart returns PortalEntitlement.UsagePeriodStart, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetUsagePeriodStart() *scalar.DateTime { return v.UsagePeriodStart }
+
+// GetUsagePeriodEnd returns PortalEntitlement.UsagePeriodEnd, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetUsagePeriodEnd() *scalar.DateTime { return v.UsagePeriodEnd }
+
+// GetDisplayNameOverride returns PortalEntitlement.DisplayNameOverride, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetDisplayNameOverride() *string { return v.DisplayNameOverride }
+
+// GetHiddenFromWidgets returns PortalEntitlement.HiddenFromWidgets, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetHiddenFromWidgets() []WidgetType { return v.HiddenFromWidgets }
+
+// GetFeature returns PortalEntitlement.Feature, and is useful for accessing the field via an interface.
+func (v *PortalEntitlement) GetFeature() *ShownFeature { return v.Feature }
+
+// PortalFeature includes the GraphQL fields of CustomerPortalPricingFeature requested by the fragment PortalFeature.
+type PortalFeature struct {
+	Id                 string  `json:"id"`
+	RefId              string  `json:"refId"`
+	DisplayName        string  `json:"displayName"`
+	FeatureUnits       *string `json:"featureUnits"`
+	FeatureUnitsPlural *string `json:"featureUnitsPlural"`
+}
+
+// GetId returns PortalFeature.Id, and is useful for accessing the field via an interface.
+func (v *PortalFeature) GetId() string { return v.Id }
+
+// GetRefId returns PortalFeature.RefId, and is useful for accessing the field via an interface.
+func (v *PortalFeature) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns PortalFeature.DisplayName, and is useful for accessing the field via an interface.
+func (v *PortalFeature) GetDisplayName() string { return v.DisplayName }
+
+// GetFeatureUnits returns PortalFeature.FeatureUnits, and is useful for accessing the field via an interface.
+func (v *PortalFeature) GetFeatureUnits() *string { return v.FeatureUnits }
+
+// GetFeatureUnitsPlural returns PortalFeature.FeatureUnitsPlural, and is useful for accessing the field via an interface.
+func (v *PortalFeature) GetFeatureUnitsPlural() *string { return v.FeatureUnitsPlural }
+
+// PortalInvoicePreview includes the requested fields of the GraphQL type SubscriptionInvoicePreview.
+type PortalInvoicePreview struct {
+	AmountDue         Money           `json:"amountDue"`
+	SubTotal          Money           `json:"subTotal"`
+	Discount          *Money          `json:"discount"`
+	Tax               *Money          `json:"tax"`
+	Total             Money           `json:"total"`
+	TotalExcludingTax Money           `json:"totalExcludingTax"`
+	LastUpdatedAt     scalar.DateTime `json:"lastUpdatedAt"`
+}
+
+// GetAmountDue returns PortalInvoicePreview.AmountDue, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetAmountDue() Money { return v.AmountDue }
+
+// GetSubTotal returns PortalInvoicePreview.SubTotal, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetSubTotal() Money { return v.SubTotal }
+
+// GetDiscount returns PortalInvoicePreview.Discount, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetDiscount() *Money { return v.Discount }
+
+// GetTax returns PortalInvoicePreview.Tax, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetTax() *Money { return v.Tax }
+
+// GetTotal returns PortalInvoicePreview.Total, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetTotal() Money { return v.Total }
+
+// GetTotalExcludingTax returns PortalInvoicePreview.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetLastUpdatedAt returns PortalInvoicePreview.LastUpdatedAt, and is useful for accessing the field via an interface.
+func (v *PortalInvoicePreview) GetLastUpdatedAt() scalar.DateTime { return v.LastUpdatedAt }
+
+// PortalPalette includes the requested fields of the GraphQL type CustomerPortalColorsPalette.
+type PortalPalette struct {
+	Primary                *string `json:"primary"`
+	TextColor              *string `json:"textColor"`
+	BackgroundColor        *string `json:"backgroundColor"`
+	BorderColor            *string `json:"borderColor"`
+	CurrentPlanBackground  *string `json:"currentPlanBackground"`
+	IconsColor             *string `json:"iconsColor"`
+	PaywallBackgroundColor *string `json:"paywallBackgroundColor"`
+}
+
+// GetPrimary returns PortalPalette.Primary, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetPrimary() *string { return v.Primary }
+
+// GetTextColor returns PortalPalette.TextColor, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetTextColor() *string { return v.TextColor }
+
+// GetBackgroundColor returns PortalPalette.BackgroundColor, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetBackgroundColor() *string { return v.BackgroundColor }
+
+// GetBorderColor returns PortalPalette.BorderColor, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetBorderColor() *string { return v.BorderColor }
+
+// GetCurrentPlanBackground returns PortalPalette.CurrentPlanBackground, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetCurrentPlanBackground() *string { return v.CurrentPlanBackground }
+
+// GetIconsColor returns PortalPalette.IconsColor, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetIconsColor() *string { return v.IconsColor }
+
+// GetPaywallBackgroundColor returns PortalPalette.PaywallBackgroundColor, and is useful for accessing the field via an interface.
+func (v *PortalPalette) GetPaywallBackgroundColor() *string { return v.PaywallBackgroundColor }
+
+// PortalPrice includes the requested fields of the GraphQL type CustomerPortalSubscriptionPrice.
+type PortalPrice struct {
+	BillingModel  *BillingModel    `json:"billingModel"`
+	BillingPeriod *BillingPeriod   `json:"billingPeriod"`
+	BlockSize     *float64         `json:"blockSize"`
+	Price         *Money           `json:"price"`
+	Feature       *PortalFeature   `json:"feature"`
+	CreditRate    *PriceCreditRate `json:"creditRate"`
+}
+
+// GetBillingModel returns PortalPrice.BillingModel, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetBillingModel() *BillingModel { return v.BillingModel }
+
+// GetBillingPeriod returns PortalPrice.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetBlockSize returns PortalPrice.BlockSize, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetBlockSize() *float64 { return v.BlockSize }
+
+// GetPrice returns PortalPrice.Price, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetPrice() *Money { return v.Price }
+
+// GetFeature returns PortalPrice.Feature, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetFeature() *PortalFeature { return v.Feature }
+
+// GetCreditRate returns PortalPrice.CreditRate, and is useful for accessing the field via an interface.
+func (v *PortalPrice) GetCreditRate() *PriceCreditRate { return v.CreditRate }
+
+// PortalPricing includes the requested fields of the GraphQL type CustomerPortalSubscriptionPricing.
+type PortalPricing struct {
+	PricingType             PricingType      `json:"pricingType"`
+	BillingModel            *BillingModel    `json:"billingModel"`
+	BillingPeriod           *BillingPeriod   `json:"billingPeriod"`
+	UnitQuantity            *int             `json:"unitQuantity"`
+	UsageBasedEstimatedBill *float64         `json:"usageBasedEstimatedBill"`
+	Price                   *Money           `json:"price"`
+	Feature                 *PortalFeature   `json:"feature"`
+	CreditRate              *PriceCreditRate `json:"creditRate"`
+}
+
+// GetPricingType returns PortalPricing.PricingType, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetPricingType() PricingType { return v.PricingType }
+
+// GetBillingModel returns PortalPricing.BillingModel, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetBillingModel() *BillingModel { return v.BillingModel }
+
+// GetBillingPeriod returns PortalPricing.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetUnitQuantity returns PortalPricing.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetUnitQuantity() *int { return v.UnitQuantity }
+
+// GetUsageBasedEstimatedBill returns PortalPricing.UsageBasedEstimatedBill, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetUsageBasedEstimatedBill() *float64 { return v.UsageBasedEstimatedBill }
+
+// GetPrice returns PortalPricing.Price, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetPrice() *Money { return v.Price }
+
+// GetFeature returns PortalPricing.Feature, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetFeature() *PortalFeature { return v.Feature }
+
+// GetCreditRate returns PortalPricing.CreditRate, and is useful for accessing the field via an interface.
+func (v *PortalPricing) GetCreditRate() *PriceCreditRate { return v.CreditRate }
+
+// PortalPromotion includes the requested fields of the GraphQL type CustomerPortalPromotionalEntitlement.
+type PortalPromotion struct {
+	DisplayName       string                       `json:"displayName"`
+	HasSoftLimit      *bool                        `json:"hasSoftLimit"`
+	HasUnlimitedUsage *bool                        `json:"hasUnlimitedUsage"`
+	UsageLimit        *float64                     `json:"usageLimit"`
+	Period            PromotionalEntitlementPeriod `json:"period"`
+	StartDate         scalar.DateTime              `json:"startDate"`
+	EndDate           *scalar.DateTime             `json:"endDate"`
+}
+
+// GetDisplayName returns PortalPromotion.DisplayName, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetDisplayName() string { return v.DisplayName }
+
+// GetHasSoftLimit returns PortalPromotion.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetHasUnlimitedUsage returns PortalPromotion.HasUnlimitedUsage, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetHasUnlimitedUsage() *bool { return v.HasUnlimitedUsage }
+
+// GetUsageLimit returns PortalPromotion.UsageLimit, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetPeriod returns PortalPromotion.Period, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetPeriod() PromotionalEntitlementPeriod { return v.Period }
+
+// GetStartDate returns PortalPromotion.StartDate, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetEndDate returns PortalPromotion.EndDate, and is useful for accessing the field via an interface.
+func (v *PortalPromotion) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// PortalSubscription includes the GraphQL fields of CustomerPortalSubscription requested by the fragment PortalSubscription.
+type PortalSubscription struct {
+	SubscriptionId     string                `json:"subscriptionId"`
+	PlanId             string                `json:"planId"`
+	PlanName           string                `json:"planName"`
+	Status             SubscriptionStatus    `json:"status"`
+	PricingType        PricingType           `json:"pricingType"`
+	TrialRemainingDays *int                  `json:"trialRemainingDays"`
+	BillingPeriodRange *DateRange            `json:"billingPeriodRange"`
+	Pricing            PortalPricing         `json:"pricing"`
+	Prices             []PortalPrice         `json:"prices"`
+	TotalPrice         *PortalTotalPrice     `json:"totalPrice"`
+	Addons             []PortalAddon         `json:"addons"`
+	ScheduledUpdates   []ScheduledUpdate     `json:"scheduledUpdates"`
+	PreviewNextInvoice *PortalInvoicePreview `json:"previewNextInvoice"`
+}
+
+// GetSubscriptionId returns PortalSubscription.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetPlanId returns PortalSubscription.PlanId, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPlanId() string { return v.PlanId }
+
+// GetPlanName returns PortalSubscription.PlanName, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPlanName() string { return v.PlanName }
+
+// GetStatus returns PortalSubscription.Status, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetStatus() SubscriptionStatus { return v.Status }
+
+// GetPricingType returns PortalSubscription.PricingType, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPricingType() PricingType { return v.PricingType }
+
+// GetTrialRemainingDays returns PortalSubscription.TrialRemainingDays, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetTrialRemainingDays() *int { return v.TrialRemainingDays }
+
+// GetBillingPeriodRange returns PortalSubscription.BillingPeriodRange, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetBillingPeriodRange() *DateRange { return v.BillingPeriodRange }
+
+// GetPricing returns PortalSubscription.Pricing, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPricing() PortalPricing { return v.Pricing }
+
+// GetPrices returns PortalSubscription.Prices, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPrices() []PortalPrice { return v.Prices }
+
+// GetTotalPrice returns PortalSubscription.TotalPrice, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetTotalPrice() *PortalTotalPrice { return v.TotalPrice }
+
+// GetAddons returns PortalSubscription.Addons, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetAddons() []PortalAddon { return v.Addons }
+
+// GetScheduledUpdates returns PortalSubscription.ScheduledUpdates, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetScheduledUpdates() []ScheduledUpdate { return v.ScheduledUpdates }
+
+// GetPreviewNextInvoice returns PortalSubscription.PreviewNextInvoice, and is useful for accessing the field via an interface.
+func (v *PortalSubscription) GetPreviewNextInvoice() *PortalInvoicePreview {
+	return v.PreviewNextInvoice
+}
+
+// PortalTotalPrice includes the requested fields of the GraphQL type CustomerSubscriptionTotalPrice.
+type PortalTotalPrice struct {
+	SubTotal    Money `json:"subTotal"`
+	Total       Money `json:"total"`
+	AddonsTotal Money `json:"addonsTotal"`
+}
+
+// GetSubTotal returns PortalTotalPrice.SubTotal, and is useful for accessing the field via an interface.
+func (v *PortalTotalPrice) GetSubTotal() Money { return v.SubTotal }
+
+// GetTotal returns PortalTotalPrice.Total, and is useful for accessing the field via an interface.
+func (v *PortalTotalPrice) GetTotal() Money { return v.Total }
+
+// GetAddonsTotal returns PortalTotalPrice.AddonsTotal, and is useful for accessing the field via an interface.
+func (v *PortalTotalPrice) GetAddonsTotal() Money { return v.AddonsTotal }
 
 // PreviewCredits includes the requested fields of the GraphQL type SubscriptionPreviewCredits.
 type PreviewCredits struct {
@@ -4197,6 +5736,18 @@ var AllPricingType = []PricingType{
 	PricingTypePaid,
 }
 
+// PricingTypeCount includes the requested fields of the GraphQL type SubscriptionPricingTypeStatistics.
+type PricingTypeCount struct {
+	PricingType PricingType `json:"pricingType"`
+	TotalCount  float64     `json:"totalCount"`
+}
+
+// GetPricingType returns PricingTypeCount.PricingType, and is useful for accessing the field via an interface.
+func (v *PricingTypeCount) GetPricingType() PricingType { return v.PricingType }
+
+// GetTotalCount returns PricingTypeCount.TotalCount, and is useful for accessing the field via an interface.
+func (v *PricingTypeCount) GetTotalCount() float64 { return v.TotalCount }
+
 type PricingTypeFilterComparison struct {
 	Eq       *PricingType  `json:"eq"`
 	Gt       *PricingType  `json:"gt"`
@@ -4283,6 +5834,22 @@ func (v *Product) GetAwsMarketplaceProductId() *string { return v.AwsMarketplace
 
 // GetProductSettings returns Product.ProductSettings, and is useful for accessing the field via an interface.
 func (v *Product) GetProductSettings() ProductSettings { return v.ProductSettings }
+
+// ProductEdge includes the requested fields of the GraphQL type ProductEdge.
+type ProductEdge struct {
+	Node Product `json:"node"`
+}
+
+// GetNode returns ProductEdge.Node, and is useful for accessing the field via an interface.
+func (v *ProductEdge) GetNode() Product { return v.Node }
+
+// ProductPage includes the requested fields of the GraphQL type ProductConnection.
+type ProductPage struct {
+	Edges []ProductEdge `json:"edges"`
+}
+
+// GetEdges returns ProductPage.Edges, and is useful for accessing the field via an interface.
+func (v *ProductPage) GetEdges() []ProductEdge { return v.Edges }
 
 // ProductSettings includes the requested fields of the GraphQL type ProductSettings.
 type ProductSettings struct {
@@ -4897,6 +6464,16 @@ func (v *RecurringPreview) GetDiscount() *PreviewDiscount { return v.Discount }
 // GetTaxDetails returns RecurringPreview.TaxDetails, and is useful for accessing the field via an interface.
 func (v *RecurringPreview) GetTaxDetails() *PreviewTax { return v.TaxDetails }
 
+// ReportEntitlementCheckRequestedResponse is returned by ReportEntitlementCheckRequested on success.
+type ReportEntitlementCheckRequestedResponse struct {
+	ReportEntitlementCheckRequested bool `json:"reportEntitlementCheckRequested"`
+}
+
+// GetReportEntitlementCheckRequested returns ReportEntitlementCheckRequestedResponse.ReportEntitlementCheckRequested, and is useful for accessing the field via an interface.
+func (v *ReportEntitlementCheckRequestedResponse) GetReportEntitlementCheckRequested() bool {
+	return v.ReportEntitlementCheckRequested
+}
+
 // ReportEventResponse is returned by ReportEvent on success.
 type ReportEventResponse struct {
 	ReportEvent *string `json:"reportEvent"`
@@ -5213,6 +6790,42 @@ func (v *ScheduledUpdate) GetTargetPackage() *TargetPackage { return v.TargetPac
 
 // GetScheduleVariables returns ScheduledUpdate.ScheduleVariables, and is useful for accessing the field via an interface.
 func (v *ScheduledUpdate) GetScheduleVariables() *json.RawMessage { return v.ScheduleVariables }
+
+// ShownFeature includes the GraphQL fields of EntitlementFeature requested by the fragment ShownFeature.
+type ShownFeature struct {
+	RefId              string           `json:"refId"`
+	DisplayName        string           `json:"displayName"`
+	Description        *string          `json:"description"`
+	FeatureType        FeatureType      `json:"featureType"`
+	MeterType          *MeterType       `json:"meterType"`
+	FeatureUnits       *string          `json:"featureUnits"`
+	FeatureUnitsPlural *string          `json:"featureUnitsPlural"`
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+}
+
+// GetRefId returns ShownFeature.RefId, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetRefId() string { return v.RefId }
+
+// GetDisplayName returns ShownFeature.DisplayName, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetDisplayName() string { return v.DisplayName }
+
+// GetDescription returns ShownFeature.Description, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetDescription() *string { return v.Description }
+
+// GetFeatureType returns ShownFeature.FeatureType, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetFeatureType() FeatureType { return v.FeatureType }
+
+// GetMeterType returns ShownFeature.MeterType, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetMeterType() *MeterType { return v.MeterType }
+
+// GetFeatureUnits returns ShownFeature.FeatureUnits, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetFeatureUnits() *string { return v.FeatureUnits }
+
+// GetFeatureUnitsPlural returns ShownFeature.FeatureUnitsPlural, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetFeatureUnitsPlural() *string { return v.FeatureUnitsPlural }
+
+// GetAdditionalMetaData returns ShownFeature.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *ShownFeature) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
 
 // SlimAddon includes the requested fields of the GraphQL type SubscriptionAddon.
 type SlimAddon struct {
@@ -7047,6 +8660,30 @@ func (v *TrialedPlan) GetPlanId() *string { return v.PlanId }
 // GetPlanRefId returns TrialedPlan.PlanRefId, and is useful for accessing the field via an interface.
 func (v *TrialedPlan) GetPlanRefId() *string { return v.PlanRefId }
 
+// Typography includes the GraphQL fields of TypographyConfiguration requested by the fragment Typography.
+type Typography struct {
+	FontFamily *string      `json:"fontFamily"`
+	H1         *FontVariant `json:"h1"`
+	H2         *FontVariant `json:"h2"`
+	H3         *FontVariant `json:"h3"`
+	Body       *FontVariant `json:"body"`
+}
+
+// GetFontFamily returns Typography.FontFamily, and is useful for accessing the field via an interface.
+func (v *Typography) GetFontFamily() *string { return v.FontFamily }
+
+// GetH1 returns Typography.H1, and is useful for accessing the field via an interface.
+func (v *Typography) GetH1() *FontVariant { return v.H1 }
+
+// GetH2 returns Typography.H2, and is useful for accessing the field via an interface.
+func (v *Typography) GetH2() *FontVariant { return v.H2 }
+
+// GetH3 returns Typography.H3, and is useful for accessing the field via an interface.
+func (v *Typography) GetH3() *FontVariant { return v.H3 }
+
+// GetBody returns Typography.Body, and is useful for accessing the field via an interface.
+func (v *Typography) GetBody() *FontVariant { return v.Body }
+
 type UUIDFilterComparison struct {
 	Eq       *string  `json:"eq"`
 	Gt       *string  `json:"gt"`
@@ -7714,6 +9351,22 @@ type __ConsumeCreditsInput struct {
 // GetInput returns __ConsumeCreditsInput.Input, and is useful for accessing the field via an interface.
 func (v *__ConsumeCreditsInput) GetInput() ConsumeCreditInput { return v.Input }
 
+// __CreateCouponInput is used internally by genqlient
+type __CreateCouponInput struct {
+	Input CreateCouponInput `json:"input"`
+}
+
+// GetInput returns __CreateCouponInput.Input, and is useful for accessing the field via an interface.
+func (v *__CreateCouponInput) GetInput() CreateCouponInput { return v.Input }
+
+// __CreatePaymentSessionInput is used internally by genqlient
+type __CreatePaymentSessionInput struct {
+	Input PaymentSessionInput `json:"input"`
+}
+
+// GetInput returns __CreatePaymentSessionInput.Input, and is useful for accessing the field via an interface.
+func (v *__CreatePaymentSessionInput) GetInput() PaymentSessionInput { return v.Input }
+
 // __EstimateEventCostInput is used internally by genqlient
 type __EstimateEventCostInput struct {
 	Input EstimateEventCostInput `json:"input"`
@@ -7774,6 +9427,14 @@ func (v *__GetAutomaticRechargeConfigurationInput) GetInput() GetAutoRechargeSet
 	return v.Input
 }
 
+// __GetCheckoutStateInput is used internally by genqlient
+type __GetCheckoutStateInput struct {
+	Input CheckoutStateInput `json:"input"`
+}
+
+// GetInput returns __GetCheckoutStateInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCheckoutStateInput) GetInput() CheckoutStateInput { return v.Input }
+
 // __GetCouponsInput is used internally by genqlient
 type __GetCouponsInput struct {
 	Filter *CouponFilter `json:"filter"`
@@ -7826,6 +9487,22 @@ type __GetCustomerByIdInput struct {
 // GetInput returns __GetCustomerByIdInput.Input, and is useful for accessing the field via an interface.
 func (v *__GetCustomerByIdInput) GetInput() GetCustomerByRefIdInput { return v.Input }
 
+// __GetCustomerPortalByRefIdInput is used internally by genqlient
+type __GetCustomerPortalByRefIdInput struct {
+	Input CustomerPortalInput `json:"input"`
+}
+
+// GetInput returns __GetCustomerPortalByRefIdInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCustomerPortalByRefIdInput) GetInput() CustomerPortalInput { return v.Input }
+
+// __GetCustomerStatisticsInput is used internally by genqlient
+type __GetCustomerStatisticsInput struct {
+	Input GetCustomerByRefIdInput `json:"input"`
+}
+
+// GetInput returns __GetCustomerStatisticsInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetCustomerStatisticsInput) GetInput() GetCustomerByRefIdInput { return v.Input }
+
 // __GetEntitlementsStateInput is used internally by genqlient
 type __GetEntitlementsStateInput struct {
 	Query FetchEntitlementsQuery `json:"query"`
@@ -7833,6 +9510,30 @@ type __GetEntitlementsStateInput struct {
 
 // GetQuery returns __GetEntitlementsStateInput.Query, and is useful for accessing the field via an interface.
 func (v *__GetEntitlementsStateInput) GetQuery() FetchEntitlementsQuery { return v.Query }
+
+// __GetMockPaywallInput is used internally by genqlient
+type __GetMockPaywallInput struct {
+	Input GetPaywallInput `json:"input"`
+}
+
+// GetInput returns __GetMockPaywallInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetMockPaywallInput) GetInput() GetPaywallInput { return v.Input }
+
+// __GetPaywallInput is used internally by genqlient
+type __GetPaywallInput struct {
+	Input GetPaywallInput `json:"input"`
+}
+
+// GetInput returns __GetPaywallInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetPaywallInput) GetInput() GetPaywallInput { return v.Input }
+
+// __GetProductsInput is used internally by genqlient
+type __GetProductsInput struct {
+	Paging *CursorPaging `json:"paging"`
+}
+
+// GetPaging returns __GetProductsInput.Paging, and is useful for accessing the field via an interface.
+func (v *__GetProductsInput) GetPaging() *CursorPaging { return v.Paging }
 
 // __GetSubscriptionInput is used internally by genqlient
 type __GetSubscriptionInput struct {
@@ -7907,6 +9608,16 @@ type __ProvisionSubscriptionInput struct {
 
 // GetInput returns __ProvisionSubscriptionInput.Input, and is useful for accessing the field via an interface.
 func (v *__ProvisionSubscriptionInput) GetInput() ProvisionSubscriptionInput { return v.Input }
+
+// __ReportEntitlementCheckRequestedInput is used internally by genqlient
+type __ReportEntitlementCheckRequestedInput struct {
+	EntitlementCheckRequested EntitlementCheckRequested `json:"entitlementCheckRequested"`
+}
+
+// GetEntitlementCheckRequested returns __ReportEntitlementCheckRequestedInput.EntitlementCheckRequested, and is useful for accessing the field via an interface.
+func (v *__ReportEntitlementCheckRequestedInput) GetEntitlementCheckRequested() EntitlementCheckRequested {
+	return v.EntitlementCheckRequested
+}
 
 // __ReportEventInput is used internally by genqlient
 type __ReportEventInput struct {
@@ -8788,6 +10499,100 @@ func ConsumeCreditsAsync(
 	}
 
 	data_ = &ConsumeCreditsAsyncResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by CreateCoupon.
+const CreateCoupon_Operation = `
+mutation CreateCoupon ($input: CreateCouponInput!) {
+	createOneCoupon(input: $input) {
+		... Coupon
+	}
+}
+fragment Coupon on Coupon {
+	id
+	refId
+	name
+	description
+	type
+	status
+	discountValue
+	percentOff
+	amountsOff {
+		... Money
+	}
+	additionalMetaData
+	createdAt
+	updatedAt
+	billingId
+	billingLinkUrl
+	syncStates {
+		vendorIdentifier
+		status
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+`
+
+func CreateCoupon(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CreateCouponInput,
+) (data_ *CreateCouponResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "CreateCoupon",
+		Query:  CreateCoupon_Operation,
+		Variables: &__CreateCouponInput{
+			Input: input,
+		},
+	}
+
+	data_ = &CreateCouponResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by CreatePaymentSession.
+const CreatePaymentSession_Operation = `
+mutation CreatePaymentSession ($input: PaymentSessionInput!) {
+	createPaymentSession(input: $input) {
+		token
+	}
+}
+`
+
+func CreatePaymentSession(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input PaymentSessionInput,
+) (data_ *CreatePaymentSessionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "CreatePaymentSession",
+		Query:  CreatePaymentSession_Operation,
+		Variables: &__CreatePaymentSessionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &CreatePaymentSessionResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -9756,6 +11561,615 @@ func GetAutomaticRechargeConfiguration(
 	return data_, err_
 }
 
+// The query executed by GetCheckoutState.
+const GetCheckoutState_Operation = `
+query GetCheckoutState ($input: CheckoutStateInput!) {
+	checkoutState(input: $input) {
+		setupSecret
+		customer {
+			... CustomerProfile
+		}
+		resource {
+			resourceId
+		}
+		activeSubscription {
+			... SubscriptionDetails
+		}
+		plan {
+			... Plan
+		}
+		billingIntegration {
+			billingIdentifier
+			credentials {
+				accountId
+				publicKey
+			}
+			billingCredentials {
+				__typename
+				... BillingCredentials
+			}
+		}
+		configuration {
+			palette {
+				primary
+				textColor
+				backgroundColor
+				borderColor
+				summaryBackgroundColor
+			}
+			typography {
+				... Typography
+			}
+			content {
+				collectPhoneNumber
+			}
+			customCss
+		}
+	}
+}
+fragment CustomerProfile on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+	hasPaymentMethod
+	hasActiveSubscription
+	defaultPaymentMethodType
+	defaultPaymentMethodLast4Digits
+	defaultPaymentExpirationMonth
+	defaultPaymentExpirationYear
+	trialedPlans {
+		productId
+		productRefId
+		planId
+		planRefId
+	}
+	eligibleForTrial {
+		productId
+		productRefId
+		eligible
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	coupon {
+		... Coupon
+	}
+	promotionalEntitlements {
+		... PromotionalEntitlement
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment BillingCredentials on BillingCredentials {
+	__typename
+	... on StripeCheckoutCredentials {
+		accountId
+		publicKey
+		setupSecret
+	}
+	... on ZuoraCheckoutCredentials {
+		publishableKey
+	}
+	... on AirwallexCheckoutCredentials {
+		clientSecret
+		metadata {
+			env
+			currency
+			customerId
+			intentId
+		}
+	}
+}
+fragment Typography on TypographyConfiguration {
+	fontFamily
+	h1 {
+		... FontVariant
+	}
+	h2 {
+		... FontVariant
+	}
+	h3 {
+		... FontVariant
+	}
+	body {
+		... FontVariant
+	}
+}
+fragment Coupon on Coupon {
+	id
+	refId
+	name
+	description
+	type
+	status
+	discountValue
+	percentOff
+	amountsOff {
+		... Money
+	}
+	additionalMetaData
+	createdAt
+	updatedAt
+	billingId
+	billingLinkUrl
+	syncStates {
+		vendorIdentifier
+		status
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment FontVariant on FontVariant {
+	fontSize
+	fontWeight
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+`
+
+func GetCheckoutState(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CheckoutStateInput,
+) (data_ *GetCheckoutStateResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCheckoutState",
+		Query:  GetCheckoutState_Operation,
+		Variables: &__GetCheckoutStateInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCheckoutStateResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by GetCoupons.
 const GetCoupons_Operation = `
 query GetCoupons ($filter: CouponFilter, $paging: CursorPaging) {
@@ -10623,6 +13037,396 @@ func GetCustomerById(
 	return data_, err_
 }
 
+// The query executed by GetCustomerPortalByRefId.
+const GetCustomerPortalByRefId_Operation = `
+query GetCustomerPortalByRefId ($input: CustomerPortalInput!) {
+	customerPortal(input: $input) {
+		... CustomerPortal
+	}
+}
+fragment CustomerPortal on CustomerPortal {
+	canUpgradeSubscription
+	billingPortalUrl
+	showWatermark
+	subscriptions {
+		... PortalSubscription
+	}
+	entitlements {
+		... PortalEntitlement
+	}
+	entitlementsV2 {
+		__typename
+		... EntitlementUnion
+	}
+	promotionalEntitlements {
+		displayName
+		hasSoftLimit
+		hasUnlimitedUsage
+		usageLimit
+		period
+		startDate
+		endDate
+	}
+	billingInformation {
+		name
+		email
+		defaultPaymentMethodId
+		defaultPaymentMethodType
+		defaultPaymentMethodLast4Digits
+		defaultPaymentExpirationMonth
+		defaultPaymentExpirationYear
+	}
+	configuration {
+		palette {
+			primary
+			textColor
+			backgroundColor
+			borderColor
+			currentPlanBackground
+			iconsColor
+			paywallBackgroundColor
+		}
+		typography {
+			... Typography
+		}
+		customCss
+	}
+	resource {
+		resourceId
+	}
+}
+fragment PortalSubscription on CustomerPortalSubscription {
+	subscriptionId
+	planId
+	planName
+	status
+	pricingType
+	trialRemainingDays
+	billingPeriodRange {
+		start
+		end
+	}
+	pricing {
+		pricingType
+		billingModel
+		billingPeriod
+		unitQuantity
+		usageBasedEstimatedBill
+		price {
+			... Money
+		}
+		feature {
+			... PortalFeature
+		}
+		creditRate {
+			amount
+			currencyId
+			customCurrencyId
+		}
+	}
+	prices {
+		billingModel
+		billingPeriod
+		blockSize
+		price {
+			... Money
+		}
+		feature {
+			... PortalFeature
+		}
+		creditRate {
+			amount
+			currencyId
+			customCurrencyId
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+		addonsTotal {
+			... Money
+		}
+	}
+	addons {
+		addonId
+		displayName
+		description
+		quantity
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	previewNextInvoice {
+		amountDue {
+			... Money
+		}
+		subTotal {
+			... Money
+		}
+		discount {
+			... Money
+		}
+		tax {
+			... Money
+		}
+		total {
+			... Money
+		}
+		totalExcludingTax {
+			... Money
+		}
+		lastUpdatedAt
+	}
+}
+fragment PortalEntitlement on Entitlement {
+	isGranted
+	accessDeniedReason
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	currentUsage
+	enumValues
+	resetPeriod
+	nextResetDate
+	usagePeriodStart
+	usagePeriodEnd
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... ShownFeature
+	}
+}
+fragment EntitlementUnion on EntitlementUnion {
+	__typename
+	... on FeatureEntitlement {
+		isGranted
+		accessDeniedReason
+		feature {
+			refId
+			featureType
+			meterType
+			displayName
+			description
+			featureUnits
+			featureUnitsPlural
+		}
+		usageLimit
+		hasUnlimitedUsage
+		hasSoftLimit
+		currentUsage
+		enumValues
+		resetPeriod
+		usagePeriodAnchor
+		usagePeriodStart
+		usagePeriodEnd
+		entitlementUpdatedAt
+		usageUpdatedAt
+		validUntil
+		creditRate {
+			amount
+			currencyId
+		}
+	}
+	... on CreditEntitlement {
+		isGranted
+		accessDeniedReason
+		currency {
+			currencyId
+			displayName
+			description
+			unitSingular
+			unitPlural
+		}
+		usageLimit
+		hasSoftLimit
+		currentUsage
+		usagePeriodEnd
+		entitlementUpdatedAt
+		usageUpdatedAt
+		validUntil
+	}
+}
+fragment Typography on TypographyConfiguration {
+	fontFamily
+	h1 {
+		... FontVariant
+	}
+	h2 {
+		... FontVariant
+	}
+	h3 {
+		... FontVariant
+	}
+	body {
+		... FontVariant
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PortalFeature on CustomerPortalPricingFeature {
+	id
+	refId
+	displayName
+	featureUnits
+	featureUnitsPlural
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment ShownFeature on EntitlementFeature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+fragment FontVariant on FontVariant {
+	fontSize
+	fontWeight
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+`
+
+func GetCustomerPortalByRefId(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input CustomerPortalInput,
+) (data_ *GetCustomerPortalByRefIdResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCustomerPortalByRefId",
+		Query:  GetCustomerPortalByRefId_Operation,
+		Variables: &__GetCustomerPortalByRefIdInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCustomerPortalByRefIdResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetCustomerStatistics.
+const GetCustomerStatistics_Operation = `
+query GetCustomerStatistics ($input: GetCustomerByRefIdInput!) {
+	getCustomerByRefId(input: $input) {
+		statistics {
+			activeSubscriptionsByPricingType {
+				pricingType
+				totalCount
+			}
+		}
+	}
+}
+`
+
+func GetCustomerStatistics(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetCustomerByRefIdInput,
+) (data_ *GetCustomerStatisticsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetCustomerStatistics",
+		Query:  GetCustomerStatistics_Operation,
+		Variables: &__GetCustomerStatisticsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetCustomerStatisticsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by GetEntitlementsState.
 const GetEntitlementsState_Operation = `
 query GetEntitlementsState ($query: FetchEntitlementsQuery!) {
@@ -10700,6 +13504,945 @@ func GetEntitlementsState(
 	}
 
 	data_ = &GetEntitlementsStateResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetMockPaywall.
+const GetMockPaywall_Operation = `
+query GetMockPaywall ($input: GetPaywallInput!) {
+	mockPaywall(input: $input) {
+		plans {
+			... MockPlan
+		}
+		configuration {
+			... PaywallConfiguration
+		}
+	}
+}
+fragment MockPlan on PaywallPlan {
+	refId
+	displayName
+	description
+	billingId
+	additionalMetaData
+	pricingType
+	product {
+		refId
+		displayName
+		description
+		additionalMetaData
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... MockEntitlement
+	}
+	inheritedEntitlements {
+		... MockEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... MockPrice
+	}
+	compatibleAddons {
+		... MockAddon
+	}
+	compatiblePackageGroups {
+		packageGroupId
+		displayName
+		description
+		options {
+			minItems
+			freeItems
+		}
+		addons {
+			... MockAddon
+		}
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment PaywallConfiguration on PaywallConfiguration {
+	palette {
+		primary
+		textColor
+		backgroundColor
+		borderColor
+		currentPlanBackground
+	}
+	typography {
+		... Typography
+	}
+	layout {
+		alignment
+		planWidth
+		planMargin
+		planPadding
+	}
+	customCss
+}
+fragment MockEntitlement on Entitlement {
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... ShownFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment MockPrice on PaywallPrice {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	billingCountryCode
+	minUnitQuantity
+	maxUnitQuantity
+	blockSize
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		... ShownFeature
+	}
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment MockAddon on PaywallAddon {
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... MockEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... MockPrice
+	}
+	dependencies {
+		refId
+		displayName
+		description
+	}
+}
+fragment Typography on TypographyConfiguration {
+	fontFamily
+	h1 {
+		... FontVariant
+	}
+	h2 {
+		... FontVariant
+	}
+	h3 {
+		... FontVariant
+	}
+	body {
+		... FontVariant
+	}
+}
+fragment ShownFeature on EntitlementFeature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment FontVariant on FontVariant {
+	fontSize
+	fontWeight
+}
+`
+
+func GetMockPaywall(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetPaywallInput,
+) (data_ *GetMockPaywallResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetMockPaywall",
+		Query:  GetMockPaywall_Operation,
+		Variables: &__GetMockPaywallInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetMockPaywallResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetPaywall.
+const GetPaywall_Operation = `
+query GetPaywall ($input: GetPaywallInput!) {
+	paywall(input: $input) {
+		... Paywall
+	}
+}
+fragment Paywall on Paywall {
+	plans {
+		... Plan
+	}
+	currency {
+		code
+		symbol
+	}
+	configuration {
+		... PaywallConfiguration
+	}
+	customer {
+		... CustomerProfile
+	}
+	activeSubscriptions {
+		... SubscriptionDetails
+	}
+	resource {
+		resourceId
+	}
+	paywallCalculatedPricePoints {
+		planId
+		billingPeriod
+		amount
+		currency
+		billingCountryCode
+		additionalChargesMayApply
+		feature {
+			refId
+			featureUnits
+			featureUnitsPlural
+			displayName
+			description
+		}
+	}
+}
+fragment Plan on Plan {
+	id
+	refId
+	displayName
+	description
+	billingId
+	versionNumber
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	awsMarketplacePlanDimension
+	product {
+		... Product
+	}
+	basePlan {
+		refId
+		displayName
+	}
+	entitlements {
+		... PackageEntitlement
+	}
+	inheritedEntitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	inheritedPackageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	compatibleAddons {
+		... AddonDetails
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	defaultTrialConfig {
+		duration
+		units
+		trialEndBehavior
+		budget {
+			limit
+		}
+	}
+}
+fragment PaywallConfiguration on PaywallConfiguration {
+	palette {
+		primary
+		textColor
+		backgroundColor
+		borderColor
+		currentPlanBackground
+	}
+	typography {
+		... Typography
+	}
+	layout {
+		alignment
+		planWidth
+		planMargin
+		planPadding
+	}
+	customCss
+}
+fragment CustomerProfile on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+	hasPaymentMethod
+	hasActiveSubscription
+	defaultPaymentMethodType
+	defaultPaymentMethodLast4Digits
+	defaultPaymentExpirationMonth
+	defaultPaymentExpirationYear
+	trialedPlans {
+		productId
+		productRefId
+		planId
+		planRefId
+	}
+	eligibleForTrial {
+		productId
+		productRefId
+		eligible
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	coupon {
+		... Coupon
+	}
+	promotionalEntitlements {
+		... PromotionalEntitlement
+	}
+}
+fragment SubscriptionDetails on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	pricingType
+	startDate
+	endDate
+	trialEndDate
+	cancellationDate
+	effectiveEndDate
+	billingPeriod
+	currentBillingPeriodStart
+	currentBillingPeriodEnd
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	billingSyncError
+	paymentCollection
+	paymentCollectionMethod
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	resource {
+		resourceId
+	}
+	customer {
+		customerId
+		email
+	}
+	payingCustomer {
+		customerId
+		email
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		... Plan
+	}
+	addons {
+		id
+		quantity
+		addon {
+			... AddonDetails
+		}
+	}
+	scheduledUpdates {
+		... ScheduledUpdate
+	}
+	futureUpdates {
+		... FutureUpdate
+	}
+	trialConfiguration {
+		trialEndBehavior
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+fragment PackageEntitlement on PackageEntitlement {
+	featureId
+	isGranted
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	enumValues
+	resetPeriod
+	isCustom
+	displayNameOverride
+	hiddenFromWidgets
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageEntitlementUnion on PackageEntitlementUnion {
+	__typename
+	... on PackageFeatureEntitlement {
+		id
+		behavior
+		description
+		displayNameOverride
+		enumValues
+		featureId
+		hasSoftLimit
+		hasUnlimitedUsage
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		resetPeriod
+		usageLimit
+		feature {
+			refId
+			displayName
+			featureType
+			meterType
+		}
+	}
+	... on PackageCreditEntitlement {
+		id
+		amount
+		behavior
+		cadence
+		customCurrencyId
+		description
+		displayNameOverride
+		hasSoftLimit
+		hiddenFromWidgets
+		isCustom
+		isGranted
+		order
+		dependencyFeature {
+			refId
+			displayName
+			featureType
+		}
+		customCurrency {
+			currencyId
+			displayName
+			symbol
+			units {
+				singular
+				plural
+			}
+		}
+	}
+}
+fragment AddonDetails on Addon {
+	id
+	refId
+	billingId
+	displayName
+	description
+	additionalMetaData
+	hiddenFromWidgets
+	pricingType
+	maxQuantity
+	entitlements {
+		... PackageEntitlement
+	}
+	packageEntitlements {
+		__typename
+		... PackageEntitlementUnion
+	}
+	prices {
+		... Price
+	}
+	overagePrices {
+		... OveragePrice
+	}
+	dependencies {
+		id
+		refId
+		displayName
+		description
+	}
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment OveragePrice on Price {
+	billingModel
+	billingPeriod
+	billingId
+	billingCountryCode
+	price {
+		... Money
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+}
+fragment Typography on TypographyConfiguration {
+	fontFamily
+	h1 {
+		... FontVariant
+	}
+	h2 {
+		... FontVariant
+	}
+	h3 {
+		... FontVariant
+	}
+	body {
+		... FontVariant
+	}
+}
+fragment Coupon on Coupon {
+	id
+	refId
+	name
+	description
+	type
+	status
+	discountValue
+	percentOff
+	amountsOff {
+		... Money
+	}
+	additionalMetaData
+	createdAt
+	updatedAt
+	billingId
+	billingLinkUrl
+	syncStates {
+		vendorIdentifier
+		status
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment ScheduledUpdate on SubscriptionScheduledUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment FutureUpdate on SubscriptionFutureUpdate {
+	subscriptionScheduleType
+	scheduleStatus
+	scheduledExecutionTime
+	targetPackage {
+		id
+		refId
+		displayName
+	}
+	scheduleVariables {
+		__typename
+		... ScheduleVariables
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+fragment FontVariant on FontVariant {
+	fontSize
+	fontWeight
+}
+fragment ScheduleVariables on ScheduleVariables {
+	__typename
+	... on AddonChangeVariables {
+		addonRefId
+		newQuantity
+	}
+	... on AddonPriceOverrideChangeVariables {
+		addonRefId
+		featureId
+	}
+	... on BillingPeriodChangeVariables {
+		billingPeriod
+	}
+	... on DowngradeChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		downgradePlanRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanChangeVariables {
+		addons {
+			addonRefId
+			quantity
+		}
+		billableFeatures {
+			featureId
+			quantity
+		}
+		billingPeriod
+		changeType
+		planRefId
+		priceOverrides {
+			addonRefId
+			featureId
+			planRefId
+		}
+	}
+	... on PlanPriceOverrideChangeVariables {
+		featureId
+		planRefId
+	}
+	... on UnitAmountChangeVariables {
+		featureId
+		newUnitAmount
+	}
+}
+`
+
+func GetPaywall(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetPaywallInput,
+) (data_ *GetPaywallResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetPaywall",
+		Query:  GetPaywall_Operation,
+		Variables: &__GetPaywallInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetPaywallResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetProducts.
+const GetProducts_Operation = `
+query GetProducts ($paging: CursorPaging) {
+	products(paging: $paging) {
+		edges {
+			node {
+				... Product
+			}
+		}
+	}
+}
+fragment Product on Product {
+	refId
+	displayName
+	description
+	additionalMetaData
+	awsMarketplaceProductId
+	productSettings {
+		downgradePlan {
+			refId
+			displayName
+		}
+	}
+}
+`
+
+// The connection has no cursors and takes no filter: the client asks for more until the answer is shorter than that.
+func GetProducts(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	paging *CursorPaging,
+) (data_ *GetProductsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetProducts",
+		Query:  GetProducts_Operation,
+		Variables: &__GetProductsInput{
+			Paging: paging,
+		},
+	}
+
+	data_ = &GetProductsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -12258,6 +16001,38 @@ func ProvisionSubscription(
 	}
 
 	data_ = &ProvisionSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ReportEntitlementCheckRequested.
+const ReportEntitlementCheckRequested_Operation = `
+mutation ReportEntitlementCheckRequested ($entitlementCheckRequested: EntitlementCheckRequested!) {
+	reportEntitlementCheckRequested(entitlementCheckRequested: $entitlementCheckRequested)
+}
+`
+
+func ReportEntitlementCheckRequested(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	entitlementCheckRequested EntitlementCheckRequested,
+) (data_ *ReportEntitlementCheckRequestedResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ReportEntitlementCheckRequested",
+		Query:  ReportEntitlementCheckRequested_Operation,
+		Variables: &__ReportEntitlementCheckRequestedInput{
+			EntitlementCheckRequested: entitlementCheckRequested,
+		},
+	}
+
+	data_ = &ReportEntitlementCheckRequestedResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
