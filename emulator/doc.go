@@ -15,9 +15,9 @@
 // # What it is not
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
-// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
-// payment provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in memory and forgets it at Close, unless its
-// state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
+// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no payment
+// provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in memory and forgets it at
+// Close, unless its state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
 // NotImplementedByEmulator.
 //
 // It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
