@@ -35,6 +35,14 @@ func (s *stigg) Subscribe(ctx context.Context, wanted func(Key) bool) (Stream, e
 	return following{stream}, nil
 }
 
+// edge is the same, and answers from nearby.
+type edge struct{ *stigg }
+
+func (s edge) FetchNear(ctx context.Context, key Key) (*entitlements.Snapshot, error) {
+	snapshot, err := s.api.FetchEdge(ctx, key)
+	return snapshot, failure(err)
+}
+
 func (s *stigg) CheckKey(ctx context.Context) error { return failure(s.api.CheckKey(ctx)) }
 
 // following passes a stream's errors on in the words of the syncer.

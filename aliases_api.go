@@ -2,9 +2,7 @@ package entcache
 
 import "github.com/entcache/entcache/gql"
 
-// The inputs and results of calls to Stigg are its own, generated from its schema: the names of fields, their types and what may
-// be missing are Stigg's. In an input, a pointer or list that is nil is left out of the request, which Stigg takes for "as it is"
-// or "the default"; [Null] and [NullList] are sent as null, which clears.
+// The inputs and results of calls to Stigg are its own, generated from its schema; doc.go says how they are filled in.
 type (
 	// DateTime is a moment in an input or a result: DateTime{Time: t} for a time.Time t.
 	DateTime = gql.DateTime
@@ -85,9 +83,9 @@ type (
 
 // Usage.
 type (
-	// ReportUsageInput names the customer, the feature and the usage.
+	// ReportUsageInput is what [Usage.Report] takes: the customer, the feature and the usage.
 	ReportUsageInput = gql.ReportUsageInput
-	// UsageReport is one of several reports: a ReportUsageInput among others.
+	// UsageReport is what [Meter.Report] takes, and [Usage.ReportBulk] a list of: the fields of a ReportUsageInput, less EnvironmentId.
 	UsageReport = gql.ReportUsageBaseInput
 	// ReportedUsage is the answer to a report.
 	ReportedUsage = gql.ReportedUsage

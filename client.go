@@ -122,6 +122,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	if !cfg.offline {
 		if c.api, err = gql.New(gql.Config{
 			Endpoint:        cfg.baseURL.JoinPath("graphql").String(),
+			EdgeEndpoint:    cfg.edgeURL,
 			APIKey:          func() string { return *c.key.Load() },
 			HTTPClient:      cfg.httpClient,
 			Proxy:           cfg.proxy,
@@ -204,7 +205,10 @@ func (c *Client) newEngine() (*engine, error) {
 	e.store = store{e.cache, c.pending}
 	source := c.cfg.source
 	if source == nil {
-		source = &stigg{api: c.api, realtime: c.cfg.realtime}
+		api := &stigg{api: c.api, realtime: c.cfg.realtime}
+		if source = api; c.cfg.edgeURL != "" {
+			source = edge{api}
+		}
 	}
 	if e.sync, err = syncer.New(syncer.Config{
 		Source:            source,
@@ -329,6 +333,7 @@ type Stats struct {
 	Writes    uint64 // writes that were sent
 
 	Fetches     uint64 // requests for a set of entitlements, retries included
+	Edge        uint64 // requests to Edge, which come on top; see WithEdge
 	Failures    uint64 // fetches that ended without an answer
 	RateLimited uint64 // fetches answered 429
 	Events      uint64 // events about what is resident
@@ -353,7 +358,7 @@ func (c *Client) Stats() Stats {
 	}
 	held, made := e.cache.Stats(), e.sync.Stats()
 	s.Hits, s.Evicted, s.Refused = held.Hits, held.Evicted, held.Refused
-	s.Fetches, s.Failures, s.RateLimited = made.Fetches, made.Failures, made.RateLimited
+	s.Fetches, s.Edge, s.Failures, s.RateLimited = made.Fetches, made.Near, made.Failures, made.RateLimited
 	s.Events, s.Skipped, s.Unreadable = made.Events, made.Skipped, made.Unreadable
 	s.Questions, s.Connects = made.Questions, made.Connects
 	return s

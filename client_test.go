@@ -2,6 +2,7 @@ package entcache_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -666,4 +667,32 @@ func TestErrorsNameTheCustomerAndTheLimit(t *testing.T) {
 			t.Errorf("a bare 401: %v", err)
 		}
 	})
+}
+
+// TestOriginsAndStatesAreNamesInJSON, which is what a structured log writes, and are read from them.
+func TestOriginsAndStatesAreNamesInJSON(t *testing.T) {
+	type both struct {
+		Origin entcache.Origin
+		State  entcache.State
+	}
+	for want, v := range map[string]both{
+		`{"Origin":"fallback","State":"initializing"}`: {entcache.Fallback, entcache.StateInitializing},
+		`{"Origin":"stale","State":"interrupted"}`:     {entcache.Stale, entcache.StateInterrupted},
+		`{"Origin":"fetched","State":"live"}`:          {entcache.Fetched, entcache.StateLive},
+		`{"Origin":"live","State":"off"}`:              {entcache.Live, entcache.StateOff},
+	} {
+		text, err := json.Marshal(v)
+		if err != nil || string(text) != want {
+			t.Errorf("%v in JSON is %s, %v; want %s", v, text, err, want)
+		}
+		var back both
+		if err := json.Unmarshal(text, &back); err != nil || back != v {
+			t.Errorf("%s is read as %v, %v", text, back, err)
+		}
+	}
+	for _, text := range []string{`{"Origin":"fresh"}`, `{"State":"dead"}`} {
+		if err := json.Unmarshal([]byte(text), new(both)); err == nil || !strings.Contains(err.Error(), "want ") {
+			t.Errorf("%s: %v, want an error that says what is known", text, err)
+		}
+	}
 }

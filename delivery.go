@@ -3,6 +3,7 @@ package entcache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/entcache/entcache/entitlements"
@@ -39,6 +40,9 @@ func (d delivery) Send(ctx context.Context, lane usage.Lane, lines []usage.Line)
 	f := d.depart(linesOf(lines))
 	defer d.landed(f)
 	reply, err := gql.ReportUsageBulk(ctx, d.c.api, gql.ReportUsageBulkInput{Usages: list})
+	if err == nil && len(reply.ReportUsageBulk) == 0 { // not even null for one of them: nothing says that it was Stigg who answered
+		err = fmt.Errorf("entcache: the answer to %d reports has none: %w", len(list), gql.ErrMalformed)
+	}
 	if err != nil {
 		why := meaning(err)
 		if why.Means == usage.Failed || why.Means == usage.Refused && len(lines) > 1 { // some may have been counted
@@ -115,12 +119,18 @@ func (d delivery) landed(f flight) {
 	if !d.c.cfg.localUsage {
 		return
 	}
-	for key, lines := range d.c.pending.answeredMeanwhile(f.lines) {
-		d.settle(f, key, lines, nil, true)
-	}
-	for _, o := range d.c.pending.landed(f) {
-		if s := d.c.syncer(); s != nil {
-			s.Overheard(o.key, o.usage)
+	for {
+		kept, waited := d.c.pending.landed(&f)
+		for _, o := range kept {
+			if s := d.c.syncer(); s != nil {
+				s.Overheard(o.key, o.usage)
+			}
+		}
+		if len(waited) == 0 {
+			return
+		}
+		for key, lines := range waited {
+			d.settle(f, key, lines, nil, true)
 		}
 	}
 }
@@ -193,6 +203,11 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 		}
 		return
 	}
+	if a := d.c.pending.account(key); a != nil {
+		a.settling.Lock()
+		defer d.c.tidy(key) // after it is unlocked
+		defer a.settling.Unlock()
+	}
 	l := d.c.pending.answer(f, key, lines, usages)
 	if s != nil && (!told || l.ready || len(l.usages) > 0) {
 		s.Reported(key, l.usages, l.along)
@@ -201,7 +216,6 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 	if e := d.c.running.Load(); e != nil {
 		e.store.count(key, true) // it may have become resident in between
 	}
-	d.c.tidy(key)
 }
 
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.

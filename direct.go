@@ -34,7 +34,20 @@ func (c *Client) directly(lines []line) *direct {
 		}
 	}
 	d.flight = d.depart(lines)
+	d.carry(1)
 	return d
+}
+
+// carry notes what those lines that are not answered carry, or, with -1, carry no more.
+func (d *direct) carry(sign float64) {
+	if !d.c.cfg.localUsage {
+		return
+	}
+	d.c.pending.lines(d.lines, func(_ *account, m *meter, ln *line) {
+		if ln.Accepted > 0 {
+			m.direct += sign * ln.Deltas
+		}
+	})
 }
 
 // answered applies the answers, one for each line: the next check shows what was reported.
@@ -44,6 +57,7 @@ func (d *direct) answered(answers []answer) {
 			ln := &d.lines[i]
 			d.c.pending.correct(meterKey(&ln.Record), ln.ref, ln.Deltas) // until the answer can be applied
 		}
+		d.carry(-1)
 	}
 	d.delivery.answered(d.flight, answers)
 	for i := range d.lines {
@@ -62,12 +76,17 @@ func (d *direct) replaced(ln *line, told *answer) {
 	if s == nil || told.key != key || !told.told {
 		return
 	}
+	if a := d.c.pending.account(key); a != nil {
+		a.settling.Lock()
+		defer a.settling.Unlock()
+	}
 	s.Reported(key, told.usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
 	d.c.pending.apply(key, nil)
 }
 
 // land ends the call.
 func (d *direct) land() {
+	d.carry(-1)
 	d.landed(d.flight)
 	for i := range d.lines {
 		if ln := &d.lines[i]; ln.Accepted > 0 && d.c.cfg.localUsage { // not answered

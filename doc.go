@@ -20,6 +20,14 @@
 //		return fmt.Errorf("no seat left: %s", d.AccessDeniedReason)
 //	}
 //
+// # Calls to Stigg
+//
+// The services ([Client].Customers, Subscriptions, Usage, Promotions, Coupons) take and return Stigg's own types, generated from its
+// schema, with its names: CustomerId there, CustomerID in what is ours. In an input a nil pointer or list is left out, which Stigg
+// takes for "as it is" or "the default"; new("acme") sets a value, and [Null] and [NullList] send null, which clears. JSON, such as
+// dimensions and metadata, is new(json.RawMessage(`{"region":"eu"}`)), a moment DateTime{Time: t}. Package gql has the fields,
+// and the types within them that have no name here: gql.Address, say.
+//
 // # What an answer is worth
 //
 // Every [Decision] says where it came from. Live: from memory, and followed. Fetched: this call asked Stigg. Stale: from memory,

@@ -2,8 +2,11 @@ package entcache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/emulator"
@@ -55,6 +58,57 @@ func Example() {
 	// one more seat taken
 	// one more seat taken
 	// no seat: RequestedUsageExceedingLimit
+}
+
+// A handler behind a feature. What is not known is not the customer's fault, and has a status of its own.
+func ExampleClient_GetEntitlement() {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stigg.Close()
+	if err := errors.Join(stigg.Start(), stigg.Provision("acme", "", "growth"), stigg.Provision("hooli", "", "free")); err != nil {
+		log.Fatal(err)
+	}
+	client, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Start(context.Background()); err != nil {
+		log.Print(err) // usable all the same: it keeps trying
+	}
+
+	behind := func(feature string, next http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			customer := r.Header.Get("X-Customer") // as your authentication says
+			d, err := client.GetEntitlement(r.Context(), entcache.Query{CustomerID: customer, FeatureID: feature})
+			switch {
+			case errors.Is(err, entcache.ErrInvalidQuery): // no customer, whatever the fallback says
+				http.Error(w, "who are you?", http.StatusUnauthorized)
+			case d.HasAccess:
+				next(w, r)
+			case d.Origin == entcache.Fallback: // err says why
+				http.Error(w, "try again later", http.StatusServiceUnavailable)
+			default:
+				http.Error(w, string(d.AccessDeniedReason), http.StatusForbidden)
+			}
+		}
+	}
+	login := behind("sso", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "welcome") })
+
+	for _, customer := range []string{"acme", "hooli", "initech", ""} {
+		r := httptest.NewRequest("GET", "/login", nil)
+		r.Header.Set("X-Customer", customer)
+		w := httptest.NewRecorder()
+		login(w, r)
+		fmt.Printf("%q: %d %s", customer, w.Code, w.Body)
+	}
+	// Output:
+	// "acme": 200 welcome
+	// "hooli": 403 NoFeatureEntitlementInSubscription
+	// "initech": 403 CustomerNotFound
+	// "": 401 who are you?
 }
 
 func ExampleClient_Entitlements() {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
@@ -46,9 +47,9 @@ func newMeter(c *Client) (*Meter, error) {
 // default, [UsageDelta]; it may be negative) or replaces what there was ([UsageSet]). A delta counts in this client's checks from
 // then on (see [WithLocalUsage]).
 //
-// CustomerId and FeatureId are required, Value must be finite, and Dimensions a JSON object. IdempotencyKey and CreatedAt are
-// generated unless given; a report that has one of its own is merged with no other. With [WithUsageQueue] Report waits for the
-// disk. ctx bounds the wait for room, if that was asked for (see [WithUsageBound]); the delivery does not depend on it.
+// CustomerId and FeatureId are required, Value must be finite, Dimensions a JSON object, and all of it UTF-8. IdempotencyKey and
+// CreatedAt are generated unless given; a report that has one of its own is merged with no other. With [WithUsageQueue] Report waits
+// for the disk. ctx bounds the wait for room, if that was asked for (see [WithUsageBound]); the delivery does not depend on it.
 //
 // An error says that the report was not accepted: [ErrBadInput], [ErrQueueFull], [ErrClosed], or that of a durable queue.
 func (m *Meter) Report(ctx context.Context, in UsageReport) error {
@@ -146,20 +147,29 @@ func (m *Meter) complete(call string, r *usage.Record, at *DateTime, dimensions 
 	if err := checkKey(meterKey(r)); err != nil {
 		return fmt.Errorf("entcache: %s: %w", call, errors.Join(gql.ErrBadInput, err))
 	}
+	if err := checkIdempotencyKey(call, r.Key); err != nil {
+		return err
+	}
 	if r.Alone = r.Key != "" || at != nil; r.Key == "" {
 		r.Key = m.prefix + strconv.FormatUint(m.number.Add(1), 36)
 	}
 	if at != nil {
-		r.At = at.Time
+		r.At = at.Round(0)
 	} else {
-		r.At = time.Now()
+		r.At = time.Now().Round(0) // without the monotonic reading, as it comes back from a file: what is merged must not depend on it
 	}
 	if r.At.IsZero() {
 		return badInput(call, "the time is zero: give a moment, or nil for now")
 	}
+	if y := r.At.UTC().Year(); y < 0 || y > 9999 {
+		return badInput(call, fmt.Sprintf("the time is in the year %d, which cannot be sent", y))
+	}
 	if dimensions != nil {
 		if text := *dimensions; len(text) == 0 || text[0] != '{' || !json.Valid(text) {
 			return badInput(call, "Dimensions is not a JSON object")
+		}
+		if !utf8.Valid(*dimensions) {
+			return badInput(call, "Dimensions is not UTF-8")
 		}
 		r.Dimensions = slices.Clone(*dimensions)
 	}

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,6 +243,7 @@ func TestMeterRefusesBadInput(t *testing.T) {
 		w := started(t)
 		sums := json.RawMessage(`[1]`)
 		torn := json.RawMessage(`{"a":`)
+		latin := json.RawMessage("{\"a\":\"\xe4\"}")
 		for says, r := range map[string]entcache.UsageReport{
 			"CustomerId":     {FeatureId: "seats", Value: 1},
 			"FeatureId":      {CustomerId: "acme", Value: 1},
@@ -249,6 +253,9 @@ func TestMeterRefusesBadInput(t *testing.T) {
 			"JSON":           {CustomerId: "acme", FeatureId: "seats", Dimensions: &torn},
 			"time is zero":   {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{}},
 			"UTF-8":          {CustomerId: "ac\xff", FeatureId: "seats"},
+			"IdempotencyKey": {CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff\x01")},
+			"not UTF-8":      {CustomerId: "acme", FeatureId: "seats", Dimensions: &latin},
+			"year":           {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{Time: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		} {
 			if err := w.client.Meter.Report(t.Context(), r); !errors.Is(err, entcache.ErrBadInput) || !strings.Contains(err.Error(), says) {
 				t.Errorf("a report with a bad %s: %v", says, err)
@@ -256,7 +263,8 @@ func TestMeterRefusesBadInput(t *testing.T) {
 		}
 		for says, e := range map[string]entcache.UsageEvent{
 			"CustomerId": {EventName: "signed-in"}, "EventName": {CustomerId: "acme"},
-			"Dimensions": {CustomerId: "acme", EventName: "signed-in", Dimensions: &sums},
+			"Dimensions":     {CustomerId: "acme", EventName: "signed-in", Dimensions: &sums},
+			"IdempotencyKey": {CustomerId: "acme", EventName: "signed-in", IdempotencyKey: "\xff\x01"},
 		} {
 			if err := w.client.Meter.Event(t.Context(), e); !errors.Is(err, entcache.ErrBadInput) || !strings.Contains(err.Error(), says) {
 				t.Errorf("an event with a bad %s: %v", says, err)
@@ -432,4 +440,67 @@ func TestPendingUsageOutlivesItsPeriod(t *testing.T) {
 		w.after(time.Minute)
 		w.sees("acme", 0, 0)
 	})
+}
+
+// TestUsageBeyondAnyNumber: what no float can hold, and Stigg refuses, does not count for ever.
+func TestUsageBeyondAnyNumber(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithSetAside(1, func(entcache.SetAside) {}))
+		w.want(w.check("acme", "api-calls", 1), true, entcache.Fetched)
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "BadUserInput")
+		w.report(calls("acme", math.MaxFloat64), calls("acme", math.MaxFloat64))
+		w.flush()
+		w.stigg.Faults().FailOperation("ReportUsageBulk", "")
+		w.sees("acme", 0, 0)
+		w.report(calls("acme", 3))
+		w.sees("acme", 3, 3)
+		w.flush()
+		w.sees("acme", 3, 0)
+	})
+}
+
+// TestReadersOnOtherProcessorsSeeEachReportOnce: the simulation has one processor at a time; here readers look while an answer is being
+// applied.
+func TestReadersOnOtherProcessorsSeeEachReportOnce(t *testing.T) {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stigg.Close()
+	w := &world{T: t, stigg: stigg, pipe: stigg.Pipe()}
+	w.provision("acme", "enterprise")
+	w.client = w.newClient(entcache.WithUsageWindow(time.Millisecond))
+	defer w.client.Close()
+	w.start(w.client)
+	w.check("acme", "api-calls", 0)
+	var begun, done atomic.Int64
+	var over atomic.Bool
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			last := int64(0)
+			for !over.Load() && !t.Failed() {
+				least := done.Load()
+				d, err := w.client.GetEntitlement(context.Background(), apiCalls("acme"))
+				most := begun.Load()
+				got := int64(d.Entitlement.CurrentUsage())
+				if err != nil || got < max(least, last) || got > most {
+					t.Errorf("a check shows %d, of it %v pending (%v); one before it has shown %d, and reported were %d to %d",
+						got, d.Entitlement.PendingUsage(), err, last, least, most)
+				}
+				last = got
+			}
+		})
+	}
+	for range 500 {
+		begun.Add(1)
+		w.report(calls("acme", 1))
+		done.Add(1)
+		runtime.Gosched()
+	}
+	w.flush()
+	over.Store(true)
+	readers.Wait()
+	w.counted("acme", 500)
+	w.sees("acme", 500, 0)
 }

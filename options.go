@@ -20,6 +20,8 @@ import (
 
 // The defaults, all of them.
 const (
+	// DefaultEdgeURL is Stigg's Edge API, which is asked with [WithEdge] alone.
+	DefaultEdgeURL = gql.DefaultEdgeEndpoint
 	// DefaultBaseURL is Stigg's GraphQL API, without the path /graphql.
 	DefaultBaseURL = "https://api.stigg.io"
 	// DefaultEntitlementTimeout bounds how long a check may wait for Stigg, retries included.
@@ -48,6 +50,7 @@ type Option func(*config) error
 type config struct {
 	apiKey  string
 	baseURL *url.URL
+	edgeURL string // empty: Edge is not asked
 
 	httpClient  *http.Client
 	proxy       func(*http.Request) (*url.URL, error)
@@ -124,7 +127,7 @@ func WithBaseURL(base string) Option {
 	return func(c *config) error {
 		u, err := url.Parse(base)
 		if err != nil { // whose text shows all of it, a password included
-			return fmt.Errorf("WithBaseURL: not a URL: %w", errors.Unwrap(err))
+			return fmt.Errorf("WithBaseURL: not a URL: %w; give one such as %q", errors.Unwrap(err), DefaultBaseURL)
 		}
 		if u.User != nil {
 			return fmt.Errorf("WithBaseURL: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())
@@ -137,6 +140,31 @@ func WithBaseURL(base string) Option {
 		}
 		u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/graphql")
 		c.baseURL = u
+		return nil
+	}
+}
+
+// WithEdge asks Stigg's Edge API, a CDN that answers sooner and may be a moment behind, for customers of whom nothing is known here: at
+// their first check, unless this client has written to them in the last minute. What Edge says is answered as Stale, and confirmed over
+// GraphQL at once; so it costs a second request of the budget. When Edge does not answer, GraphQL is asked. Nothing else is read from
+// it. baseURL is an http or https URL; empty means [DefaultEdgeURL]. Without this option Edge is not asked: docs/edge.md says why.
+func WithEdge(baseURL string) Option {
+	return func(c *config) error {
+		if baseURL == "" {
+			baseURL = DefaultEdgeURL
+		}
+		u, err := url.Parse(baseURL)
+		switch {
+		case err != nil: // whose text shows all of it, a password included
+			return fmt.Errorf("WithEdge: not a URL: %w", errors.Unwrap(err))
+		case u.User != nil:
+			return fmt.Errorf("WithEdge: %q has a user or password: Stigg takes its API key elsewhere", u.Redacted())
+		case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+			return fmt.Errorf("WithEdge: %q is not an http or https URL", baseURL)
+		case u.RawQuery != "" || u.Fragment != "":
+			return fmt.Errorf("WithEdge: %q has a query or a fragment", baseURL)
+		}
+		c.edgeURL = baseURL
 		return nil
 	}
 }
@@ -270,9 +298,9 @@ func WithCurrencyFallback(currencyID string, f FallbackValue) Option {
 	}
 }
 
-// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the end
-// of the process. The client owns q from then on, and closes it. What q holds from before is delivered from Start on. Nil, the
-// default, is a queue in memory.
+// WithUsageQueue keeps what [Client].Meter accepts in q until Stigg has counted it: package contrib/bolt has one that survives the
+// end of the process. The client that New returns owns q, and closes it; after an error of New, q is still the program's. What q
+// holds from before is delivered from Start on. Nil, the default, is a queue in memory.
 func WithUsageQueue(q usage.Queue) Option {
 	return func(c *config) error { c.usage.Queue = q; return nil }
 }
@@ -306,8 +334,9 @@ func WithUsageBound(records int, bytes int64, then WhenFull) Option {
 }
 
 // WithSetAside hands over the usage that Stigg refuses, after it was sent as often as tries says; 0 means [usage.DefaultTries], 3. When
-// tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash; while it runs, nothing
-// is delivered; it must not call Flush or Close. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
+// tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash, and of a report and of an
+// event at the same time. While it runs, no more of the kind is delivered, and Close waits for it; it must not call Flush or Close, nor,
+// with [Block], report under a ctx that does not end. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
 func WithSetAside(tries int, tell func(SetAside)) Option {
 	return func(c *config) error {
 		if tries < 0 {

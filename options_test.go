@@ -34,6 +34,7 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"no host", "k", entcache.WithBaseURL("https:///x"), "not an http or https URL"},
 		{"query", "k", entcache.WithBaseURL("https://h/?x=1"), "query or a fragment"},
 		{"unparsable", "k", entcache.WithBaseURL("http://h:port"), "WithBaseURL"},
+		{"host and port alone", "k", entcache.WithBaseURL("127.0.0.1:4000"), `give one such as "https://`},
 		{"credentials", "k", entcache.WithBaseURL("https://user:hunter2@h"), "user or password"},
 		{"entitlement timeout", "k", entcache.WithEntitlementTimeout(0), "WithEntitlementTimeout"},
 		{"write timeout", "k", entcache.WithWriteTimeout(-1), "WithWriteTimeout"},
@@ -42,6 +43,9 @@ func TestNewRefusesBadConfiguration(t *testing.T) {
 		{"budget", "k", entcache.WithRequestBudget(0, 1), "WithRequestBudget"},
 		{"burst", "k", entcache.WithRequestBudget(1, 0), "WithRequestBudget"},
 		{"memory", "k", entcache.WithMaxMemory(0), "WithMaxMemory"},
+		{"Edge without a scheme", "k", entcache.WithEdge("edge.stigg.io"), "WithEdge"},
+		{"Edge with credentials", "k", entcache.WithEdge("https://user:hunter2@h"), "user or password"},
+		{"Edge with a query", "k", entcache.WithEdge("https://h/?x=1"), "query or a fragment"},
 		{"usage window", "k", entcache.WithUsageWindow(0), "WithUsageWindow"},
 		{"usage bound of no records", "k", entcache.WithUsageBound(0, 1, entcache.Reject), "WithUsageBound"},
 		{"usage bound of no bytes", "k", entcache.WithUsageBound(1, 0, entcache.Reject), "WithUsageBound"},
@@ -394,7 +398,7 @@ func TestLoggerHearsOfStatesAndNeverOfTheKey(t *testing.T) {
 		w.after(time.Minute)
 		w.client.Close()
 		text := log.String()
-		for _, want := range []string{"level=INFO msg=live", "level=WARN", "level=ERROR"} {
+		for _, want := range []string{`level=INFO msg="entcache: live"`, "level=WARN", "level=ERROR"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the log lacks %q:\n%s", want, text)
 			}
@@ -402,7 +406,11 @@ func TestLoggerHearsOfStatesAndNeverOfTheKey(t *testing.T) {
 		if strings.Contains(text, emulator.DefaultAPIKey) || strings.Contains(text, "acme") {
 			t.Errorf("the log shows the key, or a check:\n%s", text)
 		}
-		if lines := strings.Count(text, "\n"); lines > 6 {
+		lines := strings.Count(text, "\n")
+		if n := strings.Count(text, `msg="entcache: `); n != lines {
+			t.Errorf("%d of %d lines say whose they are:\n%s", n, lines, text)
+		}
+		if lines > 6 {
 			t.Errorf("%d lines for two incidents:\n%s", lines, text)
 		}
 	})

@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,9 @@ type shard struct {
 // account is what is pending for one key.
 type account struct {
 	reserving chan struct{} // holds one from the look at what is left until it is taken
+	// settling is held from the look at what an answer shows until all of it is settled, and taken before any other lock: of two answers
+	// for one key, one would undo what the other is about to do.
+	settling sync.Mutex
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
@@ -44,6 +48,7 @@ type meter struct {
 	open    int                // reports and reservations that are neither
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
+	direct  float64            // on their way, and not part of the tally before they are answered
 	kept    []entitlements.Usage
 	// What was answered while others were on their way or in doubt: the answer may show those, too.
 	answeredOpen   int
@@ -97,6 +102,9 @@ func (p *pending) forget(key Key) bool {
 	return true
 }
 
+// worn is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
+const worn = 1 << 40
+
 // add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
 func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
@@ -111,6 +119,10 @@ func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(ref)
+	if m != nil && m.open == 0 && !m.flying() && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
+		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
+		m = nil
+	}
 	if m == nil {
 		m, fresh = &meter{ref: ref}, true
 		a.meters = append(a.meters, m)
@@ -209,203 +221,6 @@ func (p *pending) lines(lines []line, do func(*account, *meter, *line)) {
 	}
 }
 
-// flight is a call that carries lines.
-type flight struct {
-	lines  []line
-	meters []departed // of those lines that have one
-}
-
-type departed struct {
-	account *account
-	meter   *meter
-}
-
-// depart notes that lines are on their way. Whoever calls it calls landed, too.
-func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
-	f := flight{lines: lines}
-	for i := range lines {
-		ln := &lines[i]
-		key := meterKey(&ln.Record)
-		a := p.account(key)
-		if a == nil {
-			continue
-		}
-		pays := wallet(key, ln.ref)
-		a.mu.Lock()
-		if m := a.meter(ln.ref); m != nil {
-			m.out++
-			m.wallet = pays
-			f.meters = append(f.meters, departed{a, m})
-		}
-		a.mu.Unlock()
-	}
-	return f
-}
-
-// out is how many lines of a meter the flight carries.
-func (f *flight) out(m *meter) (n int) {
-	for i := range f.meters {
-		if f.meters[i].meter == m {
-			n++
-		}
-	}
-	return n
-}
-
-// overheard is a usage that was kept back.
-type overheard struct {
-	key   Key
-	usage entitlements.Usage
-}
-
-// lost notes that lines went out, and no answer came.
-func (p *pending) lost(lines []line) {
-	p.lines(lines, func(_ *account, m *meter, ln *line) {
-		if m.doubt == nil {
-			m.doubt = map[string]bool{}
-		}
-		m.doubt[ln.Key] = true
-	})
-}
-
-// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way or
-// in doubt.
-func (p *pending) landed(f flight) (kept []overheard) {
-	for _, d := range f.meters {
-		d.account.mu.Lock()
-		d.meter.out--
-		d.account.mu.Unlock()
-	}
-	p.lines(f.lines, func(a *account, m *meter, ln *line) {
-		group := a.group(m)
-		if slices.ContainsFunc(group, (*meter).flying) {
-			return
-		}
-		for _, o := range group {
-			for _, u := range o.kept {
-				kept = append(kept, overheard{meterKey(&ln.Record), u})
-			}
-			o.kept = nil
-		}
-	})
-	return kept
-}
-
-// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
-// others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
-func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage) *landing {
-	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
-	p.lines(lines, func(_ *account, m *meter, ln *line) {
-		l.part(m).shown += ln.Deltas
-		delete(m.doubt, ln.Key)
-	})
-	p.lines(lines, func(a *account, m *meter, _ *line) {
-		group := a.group(m)
-		x := l.part(m)
-		x.waits = slices.ContainsFunc(group, func(o *meter) bool { return len(o.doubt) > 0 || o.out > f.out(o) })
-		if x.waits {
-			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
-				if u.Ref != m.ref && u.Ref != m.wallet {
-					return false
-				}
-				m.keep(u)
-				return true
-			})
-			return
-		}
-		l.ready = true
-		for _, o := range group {
-			if o.answeredOpen > 0 { // what those answers said goes with these
-				l.part(o)
-				l.usages, o.kept = append(l.usages, o.kept...), nil
-			}
-		}
-	})
-	return l
-}
-
-// landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
-type landing struct {
-	pending *pending
-	key     Key
-	lines   []line
-	usages  []entitlements.Usage
-	parts   []*part
-	ready   bool // a part does not wait
-}
-
-type part struct {
-	meter *meter
-	shown float64 // of its tally, once all is applied
-	waits bool
-}
-
-func (l *landing) part(m *meter) *part {
-	for _, x := range l.parts {
-		if x.meter == m {
-			return x
-		}
-	}
-	x := &part{meter: m, shown: m.settled + m.answeredDeltas}
-	l.parts = append(l.parts, x)
-	return x
-}
-
-// along is the change of the snapshot that goes with the usages.
-func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
-	for _, x := range l.parts {
-		if !x.waits {
-			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
-		}
-	}
-	return l.pending.apply(l.key, s)
-}
-
-// done closes the lines.
-func (l *landing) done() {
-	p := l.pending
-	p.apply(l.key, nil)
-	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
-		m.answeredOpen += ln.Accepted
-		m.answeredDeltas += ln.Deltas
-	})
-	a := p.account(l.key)
-	if a == nil {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, x := range l.parts {
-		if m := x.meter; !x.waits {
-			m.open -= m.answeredOpen
-			m.settled += m.answeredDeltas
-			m.answeredOpen, m.answeredDeltas = 0, 0
-			if m.open == 0 {
-				m.tally.Set(m.settled) // rounding apart, it is
-			}
-		}
-	}
-}
-
-// answeredMeanwhile returns, for each key, those of lines that were not counted, as lines of nothing, of whose groups others were
-// answered that waited for them.
-func (p *pending) answeredMeanwhile(lines []line) map[Key][]line {
-	var by map[Key][]line
-	p.lines(lines, func(a *account, m *meter, ln *line) {
-		if !slices.ContainsFunc(a.group(m), func(o *meter) bool { return o.answeredOpen > 0 }) {
-			return
-		}
-		if by == nil {
-			by = map[Key][]line{}
-		}
-		nothing := line{usage.Line{Record: ln.Record}, ln.ref}
-		nothing.Key = "" // it stays in doubt, if it is
-		key := meterKey(&ln.Record)
-		by[key] = append(by[key], nothing)
-	})
-	return by
-}
-
 // apply marks a snapshot as one that the answer to a report of this client has made.
 func (p *pending) apply(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
 	if a := p.account(key); a != nil {
@@ -479,11 +294,31 @@ func (a *account) keepBack(held, next *entitlements.Snapshot) *entitlements.Snap
 			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
 				continue
 			}
-			next = next.WithUsage(was)
+			next = next.WithUsage(a.atLeast(held, was, is))
 			m.keep(is)
 		}
 	}
 	return next
+}
+
+// atLeast is the usage that is held, raised to what the server says now if it says more than all that is pending could make of it: others
+// have used that, and must not be kept waiting for the answer to a report. Whatever is shown is never more than there is.
+func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usage) entitlements.Usage {
+	e, _ := held.Find(was.Ref, 0)
+	mine := e.PendingUsage()
+	for _, m := range a.meters {
+		switch {
+		case m.direct == 0:
+		case m.ref == was.Ref:
+			mine += m.direct
+		case m.wallet == was.Ref:
+			return was // what it will cost is the answer's to say
+		}
+	}
+	if is.PeriodStart == was.PeriodStart && mine >= 0 {
+		was.Current = max(was.Current, is.Current-mine)
+	}
+	return was
 }
 
 // keep remembers a usage that was kept back, the latest of each entitlement.

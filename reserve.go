@@ -67,8 +67,8 @@ type Reservation struct {
 // the customer the fallback decides, and one that grants access grants it to everybody.
 //
 // The error is a [*DeniedError] when access is denied, [ErrNotMetered] when the feature has no usage that the program reports,
-// [ErrInvalidQuery] when the query names no feature or RequestedUsage is not above zero, and otherwise that of
-// [Client.GetEntitlement]. A wallet itself cannot be reserved: reserve the feature that draws on it.
+// [ErrInvalidQuery] when the query names no feature or RequestedUsage is not above zero, [ErrClosed], or that of ctx. A wallet
+// itself cannot be reserved: reserve the feature that draws on it.
 func (c *Client) Reserve(ctx context.Context, q Query) (*Reservation, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (r *Reservation) Commit(ctx context.Context, actual float64) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.settled {
+	if r.settled || r.c == nil { // or nothing that Reserve has made
 		return ErrSettled
 	}
 	if actual == 0 {
@@ -159,8 +159,12 @@ func (r *Reservation) Commit(ctx context.Context, actual float64) error {
 	return nil
 }
 
-// Cancel gives back what was reserved. After Commit, Cancel or the timeout it does nothing, so that it may be deferred.
+// Cancel gives back what was reserved. After Commit, Cancel or the timeout it does nothing, so that it may be deferred; nor does it
+// for nil, which is what Reserve returns with an error.
 func (r *Reservation) Cancel() {
+	if r == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.settled {

@@ -291,3 +291,14 @@ func TestReservingWithoutLocalUsage(t *testing.T) {
 		w.sees("acme", 50, 0)
 	})
 }
+
+// TestAReservationThatIsNone has nothing to settle: the zero value, and what comes with an error.
+func TestAReservationThatIsNone(t *testing.T) {
+	var zero entcache.Reservation
+	if err := zero.Commit(t.Context(), 1); !errors.Is(err, entcache.ErrSettled) {
+		t.Errorf("the zero value is committed: %v", err)
+	}
+	zero.Cancel()
+	var none *entcache.Reservation
+	none.Cancel()
+}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/entcache/entcache/gql"
 )
@@ -34,6 +35,9 @@ const (
 // and that of the credit wallet it draws on. CurrentUsage of the answer is nil when Stigg does not say, and offline.
 func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage, error) {
 	if err := checkReport("report usage", in.CustomerId, in.FeatureId, in.Value); err != nil {
+		return nil, err
+	}
+	if err := checkIdempotencyKey("report usage", deref(in.IdempotencyKey)); err != nil {
 		return nil, err
 	}
 	if deref(in.IdempotencyKey) == "" {
@@ -72,6 +76,9 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		if err := checkReport(fmt.Sprintf("%s: report %d", call, i), u.CustomerId, u.FeatureId, u.Value); err != nil {
 			return nil, err
 		}
+		if err := checkIdempotencyKey(fmt.Sprintf("%s: report %d", call, i), deref(u.IdempotencyKey)); err != nil {
+			return nil, err
+		}
 		if deref(u.IdempotencyKey) == "" {
 			u.IdempotencyKey = new(rand.Text())
 		}
@@ -94,6 +101,9 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		return nil, err
 	}
 	d.answered(answersOf(reply.ReportUsageBulk))
+	if n := len(reply.ReportUsageBulk); n != len(usages) {
+		return nil, fmt.Errorf("entcache: %s: %w: %d answers to %d reports, which were taken", call, ErrMalformed, n, len(usages))
+	}
 	return reply.ReportUsageBulk, nil
 }
 
@@ -118,6 +128,9 @@ func (s *Usage) ReportEvents(ctx context.Context, events []UsageEvent) error {
 			return err
 		}
 		if err := required(fmt.Sprintf("%s: event %d", call, i), "EventName", e.EventName); err != nil {
+			return err
+		}
+		if err := checkIdempotencyKey(fmt.Sprintf("%s: event %d", call, i), e.IdempotencyKey); err != nil {
 			return err
 		}
 		if e.IdempotencyKey == "" {
@@ -207,6 +220,15 @@ func checkReport(call, customerID, featureID string, value float64) error {
 	}
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return badInput(call, fmt.Sprintf("Value is %v: give a finite number", value))
+	}
+	return nil
+}
+
+// checkIdempotencyKey refuses what is not UTF-8, such as the bytes of a hash: on the way to Stigg two of them may become the same, and
+// then only one of the reports would be counted.
+func checkIdempotencyKey(call, key string) error {
+	if !utf8.ValidString(key) {
+		return badInput(call, fmt.Sprintf("IdempotencyKey %q is not UTF-8, and cannot be told from others on the way to Stigg", key))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,17 @@ func TestWritesRefuseBadInputWithoutAsking(t *testing.T) {
 			"usage that is not a number": func() error {
 				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: math.NaN()})
 				return err
+			},
+			"a key that is not UTF-8": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff")})
+				return err
+			},
+			"a key in bulk that is not UTF-8": func() error {
+				_, err := w.client.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff")}})
+				return err
+			},
+			"a key of an event that is not UTF-8": func() error {
+				return w.client.Usage.ReportEvents(ctx, []entcache.UsageEvent{{CustomerId: "acme", EventName: "login", IdempotencyKey: "\xff"}})
 			},
 		} {
 			if err := call(); !errors.Is(err, entcache.ErrBadInput) {
@@ -356,6 +368,26 @@ func TestWriteIsSeenInAResourceAlthoughAFetchSawItFirst(t *testing.T) {
 		w.want(w.check("globex", "sso", 0), true, entcache.Live)
 		if d, err := w.client.GetEntitlement(t.Context(), site); !d.HasAccess || err != nil {
 			t.Errorf("the resource, after the write to its customer: access %v, %v, %v; want what was written", d.HasAccess, d.Origin, err)
+		}
+	})
+}
+
+// TestABulkReportWithFewerAnswers says so, where nobody could tell which answer is whose, and the next check asks.
+func TestABulkReportWithFewerAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.check("acme", "seats", 0)
+		w.stigg.Faults().ReplaceReply("reportUsageBulk", emulator.Reply{
+			Body: `{"data":{"reportUsageBulk":[{"id":"1","featureId":"seats","customerId":"acme","resourceId":null,"currentUsage":1,"timestamp":"2026-01-01T00:00:00.000Z"}]}}`,
+		})
+		list, err := w.client.Usage.ReportBulk(t.Context(), []entcache.UsageReport{
+			{CustomerId: "acme", FeatureId: "seats", Value: 1}, {CustomerId: "acme", FeatureId: "api-calls", Value: 2},
+		})
+		if list != nil || !errors.Is(err, entcache.ErrMalformed) || !strings.Contains(err.Error(), "1 answers to 2 reports") {
+			t.Errorf("%v, %v", list, err)
+		}
+		if d := w.check("acme", "api-calls", 0); d.Entitlement.CurrentUsage() != 2 || d.Origin != entcache.Fetched {
+			t.Errorf("%v used, %v", d.Entitlement.CurrentUsage(), d.Origin)
 		}
 	})
 }

@@ -14,6 +14,7 @@ var benchmarks = map[string]func(*testing.B){
 	"Prefetch":      BenchmarkPrefetch,
 	"HotCheck":      BenchmarkHotCheck,
 	"Drain":         BenchmarkDrain,
+	"ColdCheckEdge": BenchmarkColdCheckEdge,
 }
 
 // TestBenchmarksRun runs every benchmark once, so that none rots between two measurements.

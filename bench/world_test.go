@@ -39,9 +39,10 @@ func listen(tb testing.TB, n int) (*emulator.Emulator, []entcache.Key) {
 }
 
 // connect returns a client that is Live. The caller closes it.
-func connect(tb testing.TB, stigg *emulator.Emulator) *entcache.Client {
+func connect(tb testing.TB, stigg *emulator.Emulator, opts ...entcache.Option) *entcache.Client {
 	tb.Helper()
-	client, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL()), unbounded)
+	opts = append([]entcache.Option{entcache.WithBaseURL(stigg.URL()), unbounded}, opts...)
+	client, err := entcache.New(emulator.DefaultAPIKey, opts...)
 	if err != nil {
 		tb.Fatal(err)
 	}

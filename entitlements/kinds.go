@@ -1,5 +1,7 @@
 package entitlements
 
+import "fmt"
+
 // Kind tells a feature's entitlement from a credit wallet.
 type Kind uint8
 
@@ -133,4 +135,18 @@ func (o Origin) String() string {
 		return "live"
 	}
 	return "fallback"
+}
+
+// MarshalText implements encoding.TextMarshaler: in JSON, a log for one, an origin is its name.
+func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (o *Origin) UnmarshalText(text []byte) error {
+	for _, known := range []Origin{Fallback, Stale, Fetched, Live} {
+		if known.String() == string(text) {
+			*o = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown origin %q: want fallback, stale, fetched or live", text)
 }

@@ -29,11 +29,13 @@ type counting struct {
 func (s *Snapshot) pendingAt(i int) (pending float64) {
 	for k := range s.counting {
 		c := &s.counting[k]
+		total := c.tally.Total()
 		switch {
+		case total == c.shown: // also when both are infinite
 		case int(c.index) == i:
-			pending += c.tally.Total() - c.shown
+			pending += total - c.shown
 		case int(s.records[c.index].wallet) == i:
-			pending += (c.tally.Total() - c.shown) * s.grants.items[c.index].creditRate
+			pending += (total - c.shown) * s.grants.items[c.index].creditRate
 		}
 	}
 	return pending

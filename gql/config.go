@@ -14,12 +14,17 @@ import (
 // DefaultEndpoint is Stigg's GraphQL API over HTTP; the WebSocket is at the same place (docs/stigg-behaviour.md 1.1).
 const DefaultEndpoint = "https://api.stigg.io/graphql"
 
+// DefaultEdgeEndpoint is Stigg's Edge API (docs/stigg-behaviour.md 1.4).
+const DefaultEdgeEndpoint = "https://edge.api.stigg.io"
+
 // Config says how to reach the API. Only APIKey is required; the zero value of every other field is its default.
 type Config struct {
 	// Endpoint is the URL of the GraphQL API, http or https. Default DefaultEndpoint.
 	Endpoint string
 	// WebSocketEndpoint is the URL of the subscriptions, ws or wss. Default Endpoint with the scheme changed.
 	WebSocketEndpoint string
+	// EdgeEndpoint is the URL that Stigg's Edge API is below, http or https. Without one FetchEdge fails.
+	EdgeEndpoint string
 	// APIKey is asked for the key at each request and each dial, so that a key can be rotated without a new Client. It must be
 	// quick and safe for concurrent use.
 	APIKey func() string
@@ -112,7 +117,10 @@ func (c Config) withDefaults() (Config, error) {
 		ws.Scheme = "ws" + endpoint.Scheme[len("http"):]
 		c.WebSocketEndpoint = ws.String()
 	}
-	_, err = parseEndpoint("WebSocketEndpoint", c.WebSocketEndpoint, "ws", "wss")
+	if _, err = parseEndpoint("WebSocketEndpoint", c.WebSocketEndpoint, "ws", "wss"); err != nil || c.EdgeEndpoint == "" {
+		return c, err
+	}
+	_, err = parseEndpoint("EdgeEndpoint", c.EdgeEndpoint, "http", "https")
 	return c, err
 }
 

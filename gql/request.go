@@ -60,12 +60,29 @@ func (c *Client) do(ctx context.Context, op, query string, variables any, decode
 	case op == fetchOp:
 		timeout = c.cfg.AttemptTimeout
 	}
+	return c.call(ctx, op, timeout, mutation, func(ctx context.Context) (*http.Request, error) {
+		body, err := requestBody(op, query, variables)
+		if err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.Endpoint, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		req.Header["Content-Type"] = []string{"application/json"}
+		req.Header["X-Graphql-Operation-Name"] = []string{op}
+		return req, nil
+	}, decode)
+}
+
+// call makes one request of one operation. The error is an *Error.
+func (c *Client) call(ctx context.Context, op string, timeout time.Duration, mutation bool, request func(context.Context) (*http.Request, error), decode func([]byte) error) error {
 	key := c.cfg.APIKey()
 	status, after, sent, err := 0, time.Duration(0), false, ValidateAPIKey(key)
 	if err == nil {
 		attempt, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 		defer cancel()
-		status, after, sent, err = c.attempt(attempt, op, query, variables, key, decode)
+		status, after, sent, err = c.attempt(attempt, request, key, decode)
 		err = inTime(ctx, attempt, err)
 	}
 	if err == nil {
@@ -107,20 +124,14 @@ func answered(err error) bool {
 	return ok || errors.Is(err, ErrBadInput)
 }
 
-func (c *Client) attempt(ctx context.Context, op, query string, variables any, key string, decode func([]byte) error) (status int, after time.Duration, sent bool, err error) {
-	body, err := requestBody(op, query, variables)
+func (c *Client) attempt(ctx context.Context, request func(context.Context) (*http.Request, error), key string, decode func([]byte) error) (status int, after time.Duration, sent bool, err error) {
+	req, err := request(ctx)
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("%w: %w", ErrBadInput, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.Endpoint, bytes.NewReader(body))
-	if err != nil {
-		return 0, 0, false, fmt.Errorf("%w: %w", ErrBadInput, err)
-	}
-	req.Header["Content-Type"] = []string{"application/json"}
 	req.Header["Accept"] = []string{"application/json"}
 	req.Header["User-Agent"] = []string{c.cfg.UserAgent}
 	req.Header["X-Api-Key"] = []string{key}
-	req.Header["X-Graphql-Operation-Name"] = []string{op}
 	if ctx.Err() != nil {
 		return 0, 0, false, ctx.Err()
 	}

@@ -14,7 +14,7 @@ func (s *Syncer) LoadAllowed(ctx context.Context, key entitlements.Key) (*entitl
 	s.mu.Lock()
 	var f *flight
 	if s.ledger.flights[key] == nil && s.failures[key] == nil && !s.closed && s.cancel != nil && s.status.refused() == nil {
-		f = s.takeOff(key, true, true)
+		f = s.takeOff(key, true, true, false)
 	}
 	s.mu.Unlock()
 	if f == nil {

@@ -46,6 +46,11 @@
 // event has come on time; and the same from a server whose stamps are no moments of a clock (an hour or more behind). Such stamps
 // order sets among themselves, but confirm nothing and claim no generation.
 //
+// # Near answers
+//
+// A [Nearer] may be behind the server, so what it says is a question from the start: it is asked only for a key of which nothing is
+// known, belongs to no generation, and is served as Stale until the fetch that it leads to has decided. See near.go.
+//
 // # Generations
 //
 // A belief is Live while the generation in which it was confirmed is the one being followed. A stream that has read all its

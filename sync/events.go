@@ -63,6 +63,9 @@ func (s *Syncer) handle(e entitlements.Event) {
 // whether there is one.
 func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool) {
 	s.mu.Lock()
+	if in.own() {
+		s.near.wrote(key)
+	}
 	b, v := s.ledger.take(key, in)
 	s.mu.Unlock()
 	if b != nil {
@@ -118,7 +121,7 @@ func (s *Syncer) doubtEverything(why string) {
 	if s.live.Load() == 0 {
 		return // nothing is Live
 	}
-	s.log.Info("entitlements are being fetched again", "because", why)
+	s.log.Info("entcache: entitlements are being fetched again", "because", why)
 	s.newGeneration()
 	s.refresh.pass()
 }

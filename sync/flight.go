@@ -29,6 +29,9 @@ type flight struct {
 	// newest is the newest stamp of a set that arrived meanwhile; guarded by Syncer.mu.
 	newest entitlements.Instant
 
+	// near: nothing is known of the key, and an answer from nearby will do; once done is closed: it did.
+	near bool
+
 	belief    *entitlements.Belief
 	overtaken bool // the answer was dropped for something newer
 	err       error
@@ -44,7 +47,7 @@ func (s *Syncer) Now() uint64 { return s.seq.Add(1) }
 func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (*entitlements.Belief, error) {
 	called := s.seq.Load()
 	for {
-		f, err := s.join(key)
+		f, err := s.join(key, since == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -54,6 +57,9 @@ func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (
 		switch { // done is closed: nothing about the flight changes any more
 		case f.err != nil:
 			return nil, f.err
+		case f.near && since > 0:
+			// What was answered from nearby may not show what the caller wants to see.
+			since = max(since, f.began)
 		case f.began <= since:
 			// In the air before since: its answer may not show what the caller wants to see. Once more.
 		case f.belief.AwaitRefresh && f.began <= called:
@@ -89,8 +95,8 @@ func wait(ctx context.Context, f *flight) error {
 	}
 }
 
-// join returns the flight of key that is in the air, else starts one.
-func (s *Syncer) join(key entitlements.Key) (*flight, error) {
+// join returns the flight of key that is in the air, else starts one, to which any answer will do or only the server's own.
+func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -109,13 +115,15 @@ func (s *Syncer) join(key entitlements.Key) (*flight, error) {
 	if x := s.failures[key]; x != nil && time.Now().Before(x.until) {
 		return nil, x.err
 	}
-	return s.takeOff(key, true, false), nil
+	return s.takeOff(key, true, false, any), nil
 }
 
-// takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already.
-func (s *Syncer) takeOff(key entitlements.Key, awaited, paid bool) *flight {
+// takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already, near that an
+// answer from nearby will do, should nothing be known of the key.
+func (s *Syncer) takeOff(key entitlements.Key, awaited, paid, near bool) *flight {
 	f := s.ledger.takeOff(key)
 	f.awaited = awaited
+	f.near = near && f.held == nil && s.near.may(&s.ledger, key)
 	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
 	return f
 }
@@ -125,6 +133,12 @@ func (s *Syncer) takeOff(key entitlements.Key, awaited, paid bool) *flight {
 func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
+	if f.near {
+		if s.approach(ctx, f) {
+			return
+		}
+		f.near = false // read by others only when done is closed
+	}
 	wait := retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
 	attempts := 4
 	if s.failedAttempts.Load() >= brakeAfter {

@@ -80,6 +80,11 @@ const (
 	inAwait                     // a write of this client whose effect is not known: the next read waits for a fetch
 )
 
+// own reports whether a write of this client led to it.
+func (in *input) own() bool {
+	return in.kind == inOwnSet || in.kind == inOwnUsage || in.kind == inReported || in.kind == inAwait
+}
+
 // next returns the belief that follows from b, and what the arrival did to it.
 func (in *input) next(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 	switch in.kind {

@@ -58,7 +58,7 @@ func (s *Syncer) askAgain(err error) {
 	s.refusal.confirming = true
 	s.mu.Unlock()
 	s.lost(Interrupted, fmt.Errorf("to be confirmed: %w", err))
-	s.log.Warn("API key refused by a fetch; opening the stream again to see whether it is", "err", err)
+	s.log.Warn("entcache: API key refused by a fetch; opening the stream again to see whether it is", "error", err)
 	s.refresh.poke()
 }
 

@@ -261,7 +261,7 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 			s.refresh.lookAgain(key, entitlements.InstantOf(s.failures[key].until))
 			s.refresh.skipped(key)
 		default:
-			f = s.takeOff(key, false, true)
+			f = s.takeOff(key, false, true, false)
 		}
 		s.mu.Unlock()
 		if f != nil {
@@ -292,7 +292,7 @@ func (s *Syncer) refreshed(f *flight, ofPass bool) {
 	if s.failuresInARow.Add(1) >= brakeAfter && s.polling() {
 		// Without a stream, this is how an interruption shows.
 		if s.status.set(Interrupted, f.err) {
-			s.log.Warn("polling fails; answers become stale until it works again", "err", f.err)
+			s.log.Warn("entcache: polling fails; answers become stale until it works again", "error", f.err)
 		}
 		s.refresh.pass()
 	}

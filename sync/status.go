@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,20 @@ func (s State) String() string {
 		return "off"
 	}
 	return "initializing"
+}
+
+// MarshalText implements encoding.TextMarshaler: in JSON, a log for one, a state is its name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *State) UnmarshalText(text []byte) error {
+	for _, known := range []State{Initializing, Live, Interrupted, Off} {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown state %q: want initializing, live, interrupted or off", text)
 }
 
 // Status is how things stand.
@@ -89,6 +104,7 @@ func (s *Syncer) interval() time.Duration {
 // Stats are counters since New.
 type Stats struct {
 	Fetches     uint64 // requests for a set, retries included
+	Near        uint64 // requests to a Nearer, which come on top
 	Failures    uint64 // fetches that ended without an answer
 	RateLimited uint64 // answers 429, or their GraphQL equivalent
 	Halvings    uint64 // times the budget halved
@@ -103,14 +119,14 @@ type Stats struct {
 }
 
 type counters struct {
-	fetches, failures, rateLimited, overtaken, events, skipped, unknown, unreadable, advanced, questions, connects atomic.Uint64
+	fetches, near, failures, rateLimited, overtaken, events, skipped, unknown, unreadable, advanced, questions, connects atomic.Uint64
 }
 
 // Stats returns the counters.
 func (s *Syncer) Stats() Stats {
 	c := &s.counts
 	return Stats{
-		Fetches: c.fetches.Load(), Failures: c.failures.Load(), RateLimited: c.rateLimited.Load(), Halvings: s.budget.state().halves,
+		Fetches: c.fetches.Load(), Near: c.near.Load(), Failures: c.failures.Load(), RateLimited: c.rateLimited.Load(), Halvings: s.budget.state().halves,
 		Overtaken: c.overtaken.Load(), Events: c.events.Load(), Skipped: c.skipped.Load(), Unknown: c.unknown.Load(),
 		Unreadable: c.unreadable.Load(), Advanced: c.advanced.Load(), Questions: c.questions.Load(), Connects: c.connects.Load(),
 	}

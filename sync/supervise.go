@@ -56,7 +56,7 @@ func (s *Syncer) attemptStream(ctx context.Context, wait *retry.Backoff) error {
 	}
 	s.unrefuted()
 	if s.lost(Interrupted, err) {
-		s.log.Warn("stream interrupted; answers are stale until it is back", "err", err)
+		s.log.Warn("entcache: stream interrupted; answers are stale until it is back", "error", err)
 	}
 	s.refresh.poke()
 	if time.Since(began) > stableAfter {
@@ -104,7 +104,7 @@ func (s *Syncer) pause(ctx context.Context, d time.Duration) {
 // off is the state in which the key is refused (scenario 2): serve what we have, say so, and probe now and then.
 func (s *Syncer) off(ctx context.Context, err error) {
 	if s.lost(Off, err) {
-		s.log.Error("API key refused; serving what is held, which is stale", "err", err)
+		s.log.Error("entcache: API key refused; serving what is held, which is stale", "error", err)
 	}
 	s.trust() // the next stream to open answers for itself
 	s.pause(ctx, retry.Jitter(keyProbe, 0.2))
@@ -161,7 +161,7 @@ func (s *Syncer) passed() {
 	live := s.live.Load() != 0 && s.status.set(Live, nil)
 	s.mu.Unlock()
 	if live {
-		s.log.Info("live")
+		s.log.Info("entcache: live")
 	}
 }
 

@@ -84,6 +84,7 @@ type Syncer struct {
 
 	mu       sync.Mutex // guards the following
 	ledger   ledger
+	near     near
 	failures map[entitlements.Key]*failed
 	swept    time.Time // when failures last forgot what was old
 	closed   bool
@@ -149,6 +150,7 @@ func New(cfg Config) (*Syncer, error) {
 		budget:    newBudget(cfg.RequestsPerMinute, cfg.Burst),
 		wants:     make(chan entitlements.Key, 256),
 		ledger:    newLedger(cfg.Store),
+		near:      newNear(cfg.Source),
 		failures:  make(map[entitlements.Key]*failed),
 		keyChange: make(chan struct{}, 1),
 		relief:    make(chan struct{}, 1),

@@ -50,7 +50,7 @@ type Line struct {
 type Failure struct {
 	Err   error
 	Means Meaning
-	// RetryAfter is how long Stigg asks to wait, if it does.
+	// RetryAfter is how long Stigg asks to wait, if it does; believed up to five minutes.
 	RetryAfter time.Duration
 }
 

@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	// failuresAlone is how often a record may make Stigg fail, alone in its call and while others arrive, before it is set aside:
 	// at a Stigg that fails every other call, one in a thousand gets there.
 	failuresAlone = 10
+	// longestWish bounds how long Stigg is left alone because it asks for it: a header gone wrong must not hold up usage for a day.
+	longestWish = 5 * time.Minute
 	// longestPause is how long a lane, or a record that makes Stigg fail, waits at most, unless Stigg asks for more.
 	longestPause = 30 * time.Second
 )
@@ -32,10 +35,30 @@ func (l *lane) deliver(ctx context.Context, batch []*line) {
 			l.failedAlone(batch[0], failure)
 		}
 	}
+	again := l.trouble() != nil
 	l.setTrouble(failure.Err)
-	pause := max(l.backoff.Next(), failure.RetryAfter)
-	l.until = time.Now().Add(pause)
-	l.r.cfg.Logger.Warn("entcache: usage is not delivered yet", "lane", l.lane.String(), "again in", pause, "error", failure.Err)
+	l.until = time.Now().Add(max(l.backoff.Next(), spread(failure.RetryAfter)))
+	if again { // one failure is no state; Stats.Retried counts it
+		l.tell(slog.LevelWarn, "usage is not delivered, and waits", failure.Err)
+	}
+}
+
+// answered: Stigg takes calls, so that nothing is in the way any more.
+func (l *lane) answered() {
+	l.backoff.Reset()
+	l.setTrouble(nil)
+	if l.told != "" {
+		l.told = ""
+		l.r.cfg.Logger.Info("entcache: usage is delivered again", "lane", l.lane.String())
+	}
+}
+
+// tell logs what is in the way when that begins; an outage of an hour has a hundred failures, and two lines.
+func (l *lane) tell(level slog.Level, what string, err error) {
+	if l.told != what {
+		l.told = what
+		l.r.cfg.Logger.Log(context.Background(), level, "entcache: "+what, "lane", l.lane.String(), "error", err)
+	}
 }
 
 // attempt sends lines in one call. When Stigg refuses it, it is cut in two, down to the line that is refused alone. It returns what
@@ -85,8 +108,10 @@ func (l *lane) call(ctx context.Context, lines []*line) *Failure {
 		return nil
 	}
 	l.r.count.failed.Add(1)
-	if f, ok := errors.AsType[*Failure](err); ok {
-		return f
+	if f, ok := errors.AsType[*Failure](err); ok && f != nil {
+		believed := *f
+		believed.RetryAfter = min(f.RetryAfter, longestWish)
+		return &believed
 	}
 	return &Failure{Err: err}
 }
@@ -107,10 +132,9 @@ func (l *lane) outgoing(ln *line) Line {
 
 // delivered sees to lines that Stigg has counted.
 func (l *lane) delivered(lines []*line) {
-	l.backoff.Reset()
+	l.answered()
 	l.limit = min(2*l.limit, l.max)
 	l.arrivals++
-	l.setTrouble(nil)
 	for _, ln := range lines {
 		l.r.count.sent.Add(uint64(len(ln.parts)))
 		l.r.count.merged.Add(uint64(len(ln.parts) - 1))
@@ -120,13 +144,13 @@ func (l *lane) delivered(lines []*line) {
 
 // refused sees to a line that Stigg refused when it was sent alone. That it answers at all says that nothing else is wrong.
 func (l *lane) refused(ln *line, f *Failure) {
-	l.backoff.Reset()
+	l.answered()
 	if ln.refusals++; ln.refusals >= l.r.cfg.Tries {
 		l.setAside(ln, ln.refusals, f.Err)
 		return
 	}
 	pause := retry.Jitter(time.Duration(ln.refusals)*refusedPause, 0.2)
-	l.park(ln, time.Now().Add(max(pause, f.RetryAfter)))
+	l.park(ln, time.Now().Add(max(pause, spread(f.RetryAfter))))
 }
 
 // failedAlone sees to a line that was sent alone, and not answered. That others arrived since it last failed says that Stigg is
@@ -164,3 +188,6 @@ func (l *lane) settle(ln *line) {
 	l.unpark(ln)
 	ln.shipment.open--
 }
+
+// spread is what Stigg asks to wait, and up to a fifth more, so that those who were told the same do not come back together.
+func spread(after time.Duration) time.Duration { return after + retry.Jitter(after/10, 1) }

@@ -2,6 +2,7 @@ package usage
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ type lane struct {
 	mu       sync.Mutex // guards the following
 	unread   int        // records in the queue that run has not read
 	unreadAt time.Time  // when the first of them came
-	newest   uint64     // the number of the last that was accepted
+	newest   uint64     // the number of the last that was accepted, by this reporter or before it
 	flushes  []flush
 	hurried  bool
 	err      error
@@ -38,6 +39,7 @@ type lane struct {
 	backoff  *retry.Backoff
 	until    time.Time // nothing is sent before
 	limit    int       // lines in the next call: fewer after failures
+	told     string    // what the logger was told is in the way; empty when nothing is
 	arrivals uint64    // calls that succeeded
 	wasAlone bool      // the last call was of a line that failed alone
 }
@@ -55,6 +57,7 @@ func newLane(r *Reporter, l Lane, held int) *lane {
 		inherited: r.cfg.Queue.Last(l),
 		backoff:   retry.New(100*time.Millisecond, 500*time.Millisecond, longestPause),
 	}
+	q.newest = q.inherited
 	if l == Events {
 		q.max = MaxEvents
 	}
@@ -200,20 +203,27 @@ func (l *lane) takeUp() bool {
 			return false
 		}
 		var m merger
+		since := time.Now()
 		for i := range entries {
-			if entries[i].Number <= s.Last {
-				m.add(&entries[i], math.MaxInt)
+			if entries[i].Number > s.Last {
+				continue
+			}
+			m.add(&entries[i], math.MaxInt)
+			if r := &entries[i].Record; !r.Alone && r.At.Before(since) { // a time of the program's own does not tell
+				since = r.At
 			}
 		}
 		l.mu.Lock()
 		l.unread -= m.records
 		l.mu.Unlock()
 		l.read = s.Last
-		l.ship(s, &m, time.Now())
+		l.ship(s, &m, since)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.caughtUp = l.unread == 0
+	if l.caughtUp = l.unread == 0; l.caughtUp {
+		l.read = max(l.read, l.inherited) // also when all of it was delivered before
+	}
 	return true
 }
 
@@ -332,6 +342,10 @@ func (l *lane) took(entries []Entry, first bool) {
 	l.mu.Lock()
 	if first {
 		l.mergingAt = l.unreadAt
+		// It may have come long before, behind others or in another process. What has a time of the program's own does not tell.
+		if r := &entries[0].Record; !r.Alone && r.At.Before(l.mergingAt) {
+			l.mergingAt = r.At
+		}
 	}
 	l.unread -= len(entries)
 	l.unreadAt = time.Now() // the next came after, or not long before
@@ -342,7 +356,7 @@ func (l *lane) took(entries []Entry, first bool) {
 
 // stumble notes that the queue failed, and when to try again.
 func (l *lane) stumble(how string, err error) {
-	l.r.cfg.Logger.Error("entcache: usage "+how, "lane", l.lane.String(), "error", err)
+	l.tell(slog.LevelError, "usage "+how, err)
 	l.setTrouble(err)
 	l.until = time.Now().Add(l.backoff.Next())
 }

@@ -121,8 +121,8 @@ func add(a, b float64) (float64, bool) {
 	if sum := a + b; math.Trunc(a) == a && math.Trunc(b) == b && math.Abs(a) <= exact && math.Abs(b) <= exact && math.Abs(sum) <= exact {
 		return sum, true
 	}
-	if math.Abs(a) > exact || math.Abs(b) > exact {
-		return 0, false // far more than anybody uses, and slow
+	if !(math.Abs(a) <= exact && math.Abs(b) <= exact) {
+		return 0, false // far more than anybody uses, and slow; or no number
 	}
 	x, y := decimal(a), decimal(b)
 	sum := x.Add(x, y)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,7 @@ func (r *Reporter) Accept(ctx context.Context, rec Record) error {
 		r.count.rejected.Add(1)
 		return fmt.Errorf("%w: the record has %d bytes, and the bound of all is %d: make it smaller, or raise the bound", ErrFull, size, r.cfg.MaxBytes)
 	}
+	r.Resume() // also when nothing fits: only what is delivered makes room
 	for full := r.room.take(size); full != nil; full = r.room.take(size) {
 		if !r.cfg.Block {
 			r.count.rejected.Add(1)
@@ -90,7 +92,6 @@ func (r *Reporter) Accept(ctx context.Context, rec Record) error {
 			return ErrClosed
 		}
 	}
-	r.Resume()
 	r.accepting.RLock()
 	defer r.accepting.RUnlock()
 	if r.closed.Load() {
@@ -125,6 +126,8 @@ func check(r *Record) error {
 		missing = "Key"
 	case r.At.IsZero():
 		missing = "At"
+	case math.IsNaN(r.Value) || math.IsInf(r.Value, 0):
+		return fmt.Errorf("usage: Value of a record is %v: give a finite number", r.Value)
 	default:
 		return nil
 	}

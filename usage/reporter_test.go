@@ -350,6 +350,54 @@ func TestAnOutageSetsNothingAside(t *testing.T) {
 	})
 }
 
+// TestAnOutageIsTwoLinesInTheLog, however many calls fail in it, and a single call that fails is none.
+func TestAnOutageIsTwoLinesInTheLog(t *testing.T) {
+	var log strings.Builder
+	reporting(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, s *server, r *Reporter) {
+		began, last := time.Now(), time.Duration(0)
+		s.fail = func(call int, _ []Record) *failing {
+			if call == 1 || time.Since(began) < last {
+				return &failing{Failure: Failure{Err: errFailed}}
+			}
+			return nil
+		}
+		accept(t, r, report("seats", 1))
+		flushed(t, r)
+		if log.Len() != 0 {
+			t.Errorf("one failure:\n%s", &log)
+		}
+		for range 2 {
+			began, last = time.Now(), time.Hour
+			accept(t, r, report("seats", 1))
+			flushed(t, r)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+			t.Errorf("%d warnings in two outages:\n%s", n, &log)
+		}
+		if n := strings.Count(log.String(), "delivered again"); n != 2 {
+			t.Errorf("%d recoveries from two outages:\n%s", n, &log)
+		}
+	})
+}
+
+// TestARefusalEndsTheTrouble: a Stigg that refuses a record is there.
+func TestARefusalEndsTheTrouble(t *testing.T) {
+	reporting(t, Config{Tries: 1, OnSetAside: func(SetAside) {}}, func(t *testing.T, s *server, r *Reporter) {
+		s.refuse = func(Record) bool { return true }
+		s.fail = func(call int, _ []Record) *failing {
+			if call == 1 {
+				return &failing{Failure: Failure{Err: errFailed}}
+			}
+			return nil
+		}
+		accept(t, r, report("seats", 1))
+		flushed(t, r)
+		if err := r.Stats().Err; err != nil {
+			t.Errorf("nothing waits, and the trouble is still %v", err)
+		}
+	})
+}
+
 func TestAFullQueueRejects(t *testing.T) {
 	reporting(t, Config{MaxRecords: 2}, func(t *testing.T, s *server, r *Reporter) {
 		accept(t, r, report("seats", 1), event("login"))

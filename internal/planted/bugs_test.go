@@ -3,8 +3,8 @@ package planted
 // bug is something that this library must not do.
 type bug struct {
 	name    string
-	breaks  string   // which of the rules in sync/doc.go, or what else has to hold
-	sims    []string // the packages whose TestSim must find it, each
+	breaks  string // which of the rules in sync/doc.go, or what else has to hold
+	sims    []sim  // that must find it, each
 	changes []change
 }
 
@@ -12,19 +12,27 @@ type bug struct {
 // one did when the answer is no.
 type change struct{ file, old, new string }
 
+// sim is a simulation: a test, and the directory of its package.
+type sim struct{ dir, test string }
+
+func (s sim) String() string { return s.dir + " " + s.test }
+
 // Which simulations: the one of the whole client reaches whatever Stigg, as the emulator has it, and the network can do to it; the
-// one of package syncer also what a server could say that the emulator never does, but no other package.
+// one of package syncer also what a server could say that the emulator never does, but no other package; the one of the meter reports
+// usage, and looks at nothing else.
 var (
-	client  = []string{"."}
-	ordered = []string{"./sync"}
-	both    = []string{".", "./sync"}
+	client  = []sim{{".", "TestSim"}}
+	ordered = []sim{{"./sync", "TestSim"}}
+	both    = []sim{client[0], ordered[0]}
+	metered = []sim{{".", "TestSimMeter"}}
 )
 
 // rare names a seed of the whole client's simulation for each bug that few of its seeds show. It is tried before the others are,
 // from the first on, which takes minutes. One that no longer shows its bug costs a second or two, and is best replaced.
 var rare = map[string]int{
 	"a late newer set is taken":                           23,
-	"an empty set is taken":                               10,
+	"an empty set is taken":                               7,
+	"an overtaken fetch is taken":                         16,
 	"the same stamp with other content is taken":          9,
 	"older usage is taken":                                6,
 	"usage of the same stamp is taken":                    9,
@@ -41,7 +49,7 @@ var rare = map[string]int{
 var bugs = []bug{
 	{"a change is computed first and stored later", "rule 1", both, []change{{
 		"sync/events.go",
-		"\ts.mu.Lock()\n\tb, v := s.ledger.take(key, in)\n",
+		"\ts.mu.Lock()\n\tif in.own() {\n",
 		`	if planted("a change is computed first and stored later") {
 		if r, ok := s.cfg.Store.Peek(key); ok {
 			n, v := in.next(r.Belief)
@@ -56,7 +64,7 @@ var bugs = []bug{
 		}
 	}
 	s.mu.Lock()
-	b, v := s.ledger.take(key, in)
+	if in.own() {
 `,
 	}}},
 	{"ristretto decides which value is current", "rule 1", client, []change{{
@@ -249,9 +257,9 @@ var bugs = []bug{
 		"\tif !planted(\"a write's answer is dropped\") {\n\t\ts.Wrote(key, snapshot)\n\t}\n",
 	}}},
 	{"a report's answer is dropped", "own writes", client, []change{{
-		"writes.go",
-		"\tfor _, u := range usages {\n",
-		"\tif planted(\"a report's answer is dropped\") {\n\t\tusages = nil\n\t}\n\tfor _, u := range usages {\n",
+		"delivery.go",
+		"\t\ts.Reported(key, l.usages, l.along)\n",
+		"\t\tif !planted(\"a report's answer is dropped\") {\n\t\t\ts.Reported(key, l.usages, l.along)\n\t\t}\n",
 	}}},
 	{"an own write of unknown effect is not awaited", "own writes", both, []change{{
 		"sync/order.go",
@@ -311,5 +319,44 @@ var bugs = []bug{
 		"reads.go",
 		"\tif origin != Fetched {\n",
 		"\tif origin == Stale && planted(\"what is Stale says that it is Live\") {\n\t\td.Origin = Live\n\t}\n\tif origin != Fetched {\n",
+	}}},
+	{"usage that may show a report under way is believed", "pending usage", metered, []change{{
+		"pending.go",
+		"\t\tif !m.flying() {\n\t\t\tcontinue\n",
+		"\t\tif !m.flying() || planted(\"usage that may show a report under way is believed\") {\n\t\t\tcontinue\n",
+	}}},
+	{"an answer leaves pending what it counted", "pending usage", metered, []change{{
+		"landing.go",
+		"\t\tif !x.waits {\n\t\t\ts = s.WithTally",
+		"\t\tif !x.waits && !planted(\"an answer leaves pending what it counted\") {\n\t\t\ts = s.WithTally",
+	}, {
+		"pending.go",
+		"tally != &m.tally || anew {\n",
+		"tally != &m.tally || anew && !planted(\"an answer leaves pending what it counted\") {\n",
+	}}},
+	{"an answer is believed while another report is on its way", "pending usage", metered, []change{{
+		"landing.go",
+		"\t\tif x.waits = f.others(group); x.waits {\n",
+		"\t\tif x.waits = f.others(group) && !planted(\"an answer is believed while another report is on its way\"); x.waits {\n",
+	}}},
+	{"what may have been counted is in no doubt", "pending usage", metered, []change{{
+		"delivery.go",
+		"\t\t\td.c.pending.lost(f.lines)\n",
+		"\t\t\tif !planted(\"what may have been counted is in no doubt\") {\n\t\t\t\td.c.pending.lost(f.lines)\n\t\t\t}\n",
+	}}},
+	{"a report counts when Stigg has counted it, and not before", "pending usage", metered, []change{{
+		"meter.go",
+		"\tm.c.expect(key, ref, amount)\n",
+		"\tif planted(\"a report counts when Stigg has counted it, and not before\") {\n\t\tamount = 0\n\t}\n\tm.c.expect(key, ref, amount)\n",
+	}}},
+	{"a report is sent again under another key", "counted once", metered, []change{{
+		"usage/deliver.go",
+		"\tout := Line{Record: ln.record}\n",
+		"\tout := Line{Record: ln.record}\n\tif planted(\"a report is sent again under another key\") {\n\t\tout.Key += string(rune('a' + l.r.count.calls.Load()%26))\n\t}\n",
+	}}},
+	{"a call that failed is not made again", "counted once", metered, []change{{
+		"usage/deliver.go",
+		"\tcase failure.Means != Refused:\n\t\treturn lines, failure\n",
+		"\tcase failure.Means == Failed && planted(\"a call that failed is not made again\"):\n\t\tl.delivered(lines)\n\t\treturn nil, nil\n\tcase failure.Means != Refused:\n\t\treturn lines, failure\n",
 	}}},
 }

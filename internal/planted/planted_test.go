@@ -29,7 +29,7 @@ const healthy = 12
 
 // TestEveryRuleHasABug: none of what the simulations have to prove is left without a bug that would show it.
 func TestEveryRuleHasABug(t *testing.T) {
-	want := append(rules(t), "generation bump", "dead peer", "budget", "reconnects", "age", "max stale", "own writes", "convergence", "ctx", "close", "origin")
+	want := append(rules(t), "generation bump", "dead peer", "budget", "reconnects", "age", "max stale", "own writes", "convergence", "ctx", "close", "origin", "pending usage", "counted once")
 	seen := map[string]bool{}
 	for _, b := range bugs {
 		if seen[b.name] {
@@ -77,8 +77,8 @@ func rules(t *testing.T) []string {
 // numbered is how gofmt has an item of a numbered list in a comment.
 var numbered = regexp.MustCompile(`(?m)^//  (\d+)\. `)
 
-// build compiles the simulations with every bug in them. It returns the binaries by the package they are of.
-func build(t *testing.T, root string, sims ...string) map[string]string {
+// build compiles the packages of simulations with every bug in them. It returns the binaries by directory.
+func build(t *testing.T, root string, sims ...sim) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	path, err := overlay(dir, root, bugs)
@@ -86,8 +86,8 @@ func build(t *testing.T, root string, sims ...string) map[string]string {
 		t.Fatal(err)
 	}
 	binaries := map[string]string{}
-	for _, sim := range sims {
-		binaries[sim] = compile(t, dir, root, path, sim)
+	for _, s := range sims {
+		binaries[s.dir] = compile(t, dir, root, path, s.dir)
 	}
 	return binaries
 }
@@ -98,12 +98,12 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	root := repository(t)
 	binaries := build(t, root, both...)
 	t.Run("trace", func(t *testing.T) { traceIsReplayed(t, binaries["./sync"], filepath.Join(root, "sync")) })
-	run := func(ctx context.Context, sim, name string, which ...string) outcome {
-		return simulate(ctx, binaries[sim], filepath.Join(root, sim), name, which...)
+	run := func(ctx context.Context, s sim, name string, which ...string) outcome {
+		return simulate(ctx, binaries[s.dir], filepath.Join(root, s.dir), s.test, name, which...)
 	}
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // each run takes one processor
 	var wg sync.WaitGroup
-	for sim := range binaries {
+	for _, sim := range slices.Concat(both, metered) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -120,16 +120,20 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 	// It is the bug that a seed shows, and nothing else. Those of the healthy ones have been shown to, and one seed finds many bugs.
 	var mu sync.Mutex
-	passed := map[string]func() outcome{}
-	without := func(sim, seed string) outcome {
+	type attempt struct {
+		sim  sim
+		seed string
+	}
+	passed := map[attempt]func() outcome{}
+	without := func(sim sim, seed string) outcome {
 		if n, err := strconv.Atoi(seed); err == nil && n <= healthy {
 			return outcome{}
 		}
 		mu.Lock()
-		once := passed[sim+" "+seed]
+		once := passed[attempt{sim, seed}]
 		if once == nil {
 			once = sync.OnceValue(func() outcome { return run(t.Context(), sim, "", "ENTCACHE_SIM_SEED="+seed) })
-			passed[sim+" "+seed] = once
+			passed[attempt{sim, seed}] = once
 		}
 		mu.Unlock()
 		return once()
@@ -140,14 +144,14 @@ func TestPlantedBugsAreFound(t *testing.T) {
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				var out outcome
-				if seed := rare[b.name]; seed > 0 && sim == "." {
+				if seed := rare[b.name]; seed > 0 && sim == client[0] {
 					out = run(t.Context(), sim, b.name, "ENTCACHE_SIM_SEED="+strconv.Itoa(seed))
 				}
 				if ok, _ := out.caught(); !ok {
 					out = run(t.Context(), sim, b.name)
 				}
 				caught, seed := out.caught()
-				t.Logf("%-16s %-66s %-6s seed %4s %6.1fs  %s", b.breaks, b.name, sim, seed, out.took.Seconds(), out.said())
+				t.Logf("%-16s %-66s %-16s seed %4s %6.1fs  %s", b.breaks, b.name, sim, seed, out.took.Seconds(), out.said())
 				if !caught {
 					t.Errorf("%q, which breaks %s, is not found by %s: %v\n%s", b.name, b.breaks, sim, out.err, out.tail())
 					return
@@ -190,9 +194,9 @@ type outcome struct {
 	took time.Duration
 }
 
-// simulate runs TestSim of a binary with one bug acting, over the seeds that run by default unless which says others.
-func simulate(ctx context.Context, binary, dir, name string, which ...string) outcome {
-	return execute(ctx, binary, dir, name, []string{"-test.run=^TestSim$", "-test.failfast"}, which...)
+// simulate runs a simulation with one bug acting, over the seeds that run by default unless which says others.
+func simulate(ctx context.Context, binary, dir, test, name string, which ...string) outcome {
+	return execute(ctx, binary, dir, name, []string{"-test.run=^" + test + "$", "-test.failfast"}, which...)
 }
 
 // execute runs a binary with one bug acting.

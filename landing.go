@@ -1,0 +1,196 @@
+package entcache
+
+import (
+	"slices"
+
+	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
+)
+
+// What becomes of pending usage while the call that reports it is on its way, and when it lands.
+
+// flight is a call that carries lines.
+type flight struct {
+	lines  []line
+	meters []*meter // of those lines that have one
+}
+
+// depart notes that lines are on their way. Whoever calls it calls landed, too.
+func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
+	f := flight{lines: lines}
+	for i := range lines {
+		ln := &lines[i]
+		key := meterKey(&ln.Record)
+		a := p.account(key)
+		if a == nil {
+			continue
+		}
+		pays := wallet(key, ln.ref)
+		a.mu.Lock()
+		if m := a.meter(ln.ref); m != nil {
+			m.out++
+			m.wallet = pays
+			f.meters = append(f.meters, m)
+		}
+		a.mu.Unlock()
+	}
+	return f
+}
+
+// out is how many lines of a meter the flight carries.
+func (f *flight) out(m *meter) (n int) {
+	for _, other := range f.meters {
+		if other == m {
+			n++
+		}
+	}
+	return n
+}
+
+// overheard is a usage that was kept back.
+type overheard struct {
+	key   Key
+	usage entitlements.Usage
+}
+
+// lost notes that lines went out, and no answer came.
+func (p *pending) lost(lines []line) {
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
+		if m.doubt == nil {
+			m.doubt = map[string]bool{}
+		}
+		m.doubt[ln.Key] = true
+	})
+}
+
+// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way or
+// in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// key, as lines of nothing, to be settled before landed is called again.
+func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]line) {
+	p.lines(f.lines, func(a *account, m *meter, ln *line) {
+		key, group := meterKey(&ln.Record), a.group(m)
+		if slices.ContainsFunc(group, func(o *meter) bool { return o.answeredOpen > 0 }) && !f.others(group) {
+			if waited == nil {
+				waited = map[Key][]line{}
+			}
+			nothing := line{usage.Line{Record: ln.Record}, ln.ref}
+			nothing.Key = "" // it is not what was answered
+			waited[key] = append(waited[key], nothing)
+			return
+		}
+		m.out -= f.out(m)
+		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
+		if m.out == 0 {
+			m.direct = 0 // rounding apart, it is
+		}
+		if slices.ContainsFunc(group, (*meter).flying) {
+			return
+		}
+		for _, o := range group {
+			for _, u := range o.kept {
+				kept = append(kept, overheard{key, u})
+			}
+			o.kept = nil
+		}
+	})
+	return kept, waited
+}
+
+// others reports whether lines of a group that are not of the flight are on their way, or in doubt.
+func (f *flight) others(group []*meter) bool {
+	return slices.ContainsFunc(group, func(o *meter) bool { return len(o.doubt) > 0 || o.out > f.out(o) })
+}
+
+// answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
+// others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
+func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage) *landing {
+	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
+	p.lines(lines, func(_ *account, m *meter, ln *line) {
+		l.part(m).shown += ln.Deltas
+		delete(m.doubt, ln.Key)
+	})
+	p.lines(lines, func(a *account, m *meter, _ *line) {
+		x, group := l.part(m), a.group(m)
+		if x.waits = f.others(group); x.waits {
+			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
+				if u.Ref != m.ref && u.Ref != m.wallet {
+					return false
+				}
+				m.keep(u)
+				return true
+			})
+			return
+		}
+		l.ready = true
+		for _, o := range group {
+			if o.answeredOpen > 0 { // what those answers said goes with these
+				l.part(o)
+				l.usages, o.kept = append(l.usages, o.kept...), nil
+			}
+		}
+	})
+	return l
+}
+
+// landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
+type landing struct {
+	pending *pending
+	key     Key
+	lines   []line
+	usages  []entitlements.Usage
+	parts   []*part
+	ready   bool // a part does not wait
+}
+
+type part struct {
+	meter *meter
+	shown float64 // of its tally, once all is applied
+	waits bool
+}
+
+func (l *landing) part(m *meter) *part {
+	for _, x := range l.parts {
+		if x.meter == m {
+			return x
+		}
+	}
+	x := &part{meter: m, shown: m.settled + m.answeredDeltas}
+	l.parts = append(l.parts, x)
+	return x
+}
+
+// along is the change of the snapshot that goes with the usages.
+func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
+	for _, x := range l.parts {
+		if !x.waits {
+			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
+		}
+	}
+	return l.pending.apply(l.key, s)
+}
+
+// done closes the lines.
+func (l *landing) done() {
+	p := l.pending
+	p.apply(l.key, nil)
+	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
+		m.answeredOpen += ln.Accepted
+		m.answeredDeltas += ln.Deltas
+	})
+	a := p.account(l.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range l.parts {
+		if m := x.meter; !x.waits {
+			m.open -= m.answeredOpen
+			m.settled += m.answeredDeltas
+			m.answeredOpen, m.answeredDeltas = 0, 0
+			if m.open == 0 {
+				m.tally.Set(m.settled) // rounding apart, it is
+			}
+		}
+	}
+}
