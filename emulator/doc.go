@@ -129,6 +129,14 @@
 //     mid-period is prorated by the millisecond, after coupons. A change of the period, or of its anchor, pays for a whole new one,
 //     less what is left of the old, and so does leaving a free plan or a trial. A proration may be negative; what is due now is
 //     never below zero. What is charged once is charged again only for another plan or add-on, whole, and price overrides leave it.
+//   - Imports are done when they are answered, and their answer says nothing. An import of what is known already, by its id, updates
+//     it; subscriptions are imported all or none, without trials and without payments, and customers one after the other.
+//   - A subscription that is transferred or delegated takes its periods, price and what is scheduled for it along. What the new holder
+//     had of the product, a trial beside it apart, ends at once, and nothing follows it, there or where the subscription was. Usage
+//     stays where it was reported. The older transferSubscription moves the oldest subscription that is paid for. To whom it belongs
+//     already a subscription can be given again, to no effect.
+//   - A delegated subscription keeps its resource's id with the other customer, and the payer's own coupon goes on to apply. Delegated
+//     on, it has the same payer; delegated to nobody, the payer has it back.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.

@@ -27,7 +27,7 @@ var forgotten = map[reflect.Type]struct {
 	}},
 	reflect.TypeFor[clock]():    {"ahead", nil},
 	reflect.TypeFor[customer](): {"id name email billingID marketplaceID coupon couponAt paymentMethod metadata createdAt updatedAt archived subs promos checkouts overrides scopes", nil},
-	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country billingID collection metadata createdAt startAt " +
+	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country billingID collection metadata payer createdAt startAt " +
 		"anchor billed trialEnd convert endAt cancelled follow changes successor before", nil},
 	reflect.TypeFor[ending]():     {"at cancelled follow", nil},
 	reflect.TypeFor[addonCount](): {"id quantity", nil},

@@ -102,6 +102,11 @@ func (b *bench) live() {
 	b.drive("provisionSubscriptionV2", props{"customerId": "initech", "resourceId": "r", "planId": "starter", "subscriptionId": "leaves", "paymentCollectionMethod": "INVOICE"})
 	b.drive("cancelSubscription", props{"subscriptionRefId": "leaves"})
 
+	// One that another customer has, and its payer goes on paying for.
+	b.drive("provisionCustomer", props{"customerId": "zenith", "couponRefId": "launch", "subscriptionParams": nil})
+	b.drive("provisionSubscriptionV2", props{"customerId": "zenith", "resourceId": "shared", "planId": "starter", "subscriptionId": "shared", "paymentCollectionMethod": "INVOICE"})
+	b.drive("delegateSubscriptionToCustomer", props{"subscriptionId": "shared", "destinationCustomerId": "initech"})
+
 	// Checkouts: one with all that can be ordered, one that was paid.
 	b.drive("provisionCustomer", props{"customerId": "hooli", "subscriptionParams": nil})
 	b.drive("provisionSubscriptionV2", props{

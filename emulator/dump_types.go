@@ -67,6 +67,7 @@ type savedSubscription struct {
 	BillingID      string             `json:"billingId,omitempty"`
 	Collection     string             `json:"paymentCollectionMethod,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
+	Payer          string             `json:"payingCustomerId,omitempty"`
 	CreatedAt      time.Time          `json:"createdAt"`
 	StartAt        time.Time          `json:"startAt"`
 	Anchor         time.Time          `json:"anchor"`

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
@@ -100,7 +101,7 @@ func (*mutation) UpdateOneCustomer(ctx context.Context, args wire.MutationUpdate
 	return m.e.customerOf(c), nil
 }
 
-// ImportOneCustomer makes or updates a customer without giving it a subscription.
+// ImportOneCustomer makes or updates a customer without giving it a subscription. An archived one is refused.
 func (*mutation) ImportOneCustomer(ctx context.Context, args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
 	m := of(ctx)
 	m.e.mu.Lock()
@@ -117,9 +118,12 @@ func (*mutation) ImportCustomersBulk(ctx context.Context, args wire.MutationImpo
 	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
-	for _, in := range args.Input.Customers {
+	if n := len(args.Input.Customers); n > maxImported {
+		return nil, errorf(codeBadUserInput, "%d customers are more than %d", n, maxImported)
+	}
+	for i, in := range args.Input.Customers {
 		if _, err := m.e.importCustomer(in); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("customers[%d]: %w", i, err)
 		}
 	}
 	return nil, nil
@@ -130,10 +134,16 @@ func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error
 	if err != nil {
 		return nil, err
 	}
+	if c := e.state.customers[id]; c != nil && c.archived {
+		return nil, errorf("EntityIsArchivedError", "customer %q is archived", id)
+	}
 	c, created := e.upsert(id)
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
+	if in.PaymentMethodID.Set {
+		c.paymentMethod = in.PaymentMethodID.Or("") != ""
+	}
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}
