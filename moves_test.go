@@ -128,3 +128,48 @@ func TestDetachingAPaymentMethodLeavesMemoryAlone(t *testing.T) {
 		w.want(w.check("globex", "seats", 0), true, entcache.Live)
 	})
 }
+
+// What a feature group gives and takes is seen by the next check, of the customer's resources too.
+func TestFeatureGroupsAreSeenByTheNextCheck(t *testing.T) {
+	for _, opts := range [][]entcache.Option{nil, {entcache.WithoutRealtime()}} {
+		bubble(t, func(t *testing.T) {
+			w := started(t, opts...)
+			c, ctx := w.client, t.Context()
+			has := func(after string, want bool) {
+				t.Helper()
+				for _, feature := range []string{"sso", "audit-log"} {
+					for _, resource := range []string{"", "site"} {
+						d, err := c.GetEntitlement(ctx, entcache.Query{CustomerID: "acme", ResourceID: resource, FeatureID: feature})
+						if err != nil || d.HasAccess != want {
+							t.Errorf("after %s, %s at %q: %v, %v; want %v", after, feature, resource, d.HasAccess, err, want)
+						}
+					}
+				}
+				w.stigg.Faults().DropEvents(1000)
+			}
+			has("the start", false)
+			granted, err := c.Promotions.GrantGroup(ctx, entcache.GrantPromotionalEntitlementsGroupInput{CustomerId: "acme", FeatureGroupId: "security",
+				PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{
+					{FeatureId: "sso", Period: entcache.PromotionOneWeek}, {FeatureId: "audit-log", Period: entcache.PromotionLifetime},
+				}})
+			if err != nil || len(granted) != 2 || granted[0].FeatureId != "sso" || granted[0].EndDate == nil || granted[1].EndDate != nil {
+				t.Fatalf("%+v, %v", granted, err)
+			}
+			has("a grant", true)
+			if err := c.Promotions.Revoke(ctx, "acme", "sso"); err == nil {
+				t.Error("a feature of a group was revoked by itself")
+			}
+			revoked, err := c.Promotions.RevokeGroup(ctx, "acme", "security")
+			if err != nil || len(revoked) != 2 {
+				t.Fatalf("%+v, %v", revoked, err)
+			}
+			has("its end", false)
+			if _, err := c.Promotions.UnlinkGroup(ctx, "acme", "security"); !errors.Is(err, entcache.ErrNotFound) {
+				t.Errorf("unlinking what is not there: %v", err)
+			}
+			if _, err := c.Promotions.RevokeGroup(ctx, "acme", "unheard-of"); !errors.Is(err, entcache.ErrNotFound) {
+				t.Errorf("revoking a group that is not there: %v", err)
+			}
+		})
+	}
+}

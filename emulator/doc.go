@@ -137,6 +137,9 @@
 //     already a subscription can be given again, to no effect.
 //   - A delegated subscription keeps its resource's id with the other customer, and the payer's own coupon goes on to apply. Delegated
 //     on, it has the same payer; delegated to nobody, the payer has it back.
+//   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's
+//     features have to be named. One of them cannot be granted, or revoked, alone before the group is unlinked. Granted again, the
+//     group takes the place of what it was; a feature that another group granted is refused.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.

@@ -32,7 +32,7 @@ var forgotten = map[reflect.Type]struct {
 	reflect.TypeFor[ending]():     {"at cancelled follow", nil},
 	reflect.TypeFor[addonCount](): {"id quantity", nil},
 	reflect.TypeFor[change]():     {"at addons quantities period custom priceOverrides coupon metadata latest", nil},
-	reflect.TypeFor[promotion]():  {"id entitlement startedAt endsAt revoked hidden", nil},
+	reflect.TypeFor[promotion]():  {"id entitlement startedAt endsAt revoked hidden group", nil},
 	reflect.TypeFor[checkout]():   {"Checkout productID order", nil},
 	reflect.TypeFor[Checkout]():   {"ID URL CustomerID ResourceID PlanID CreatedAt", nil},
 	reflect.TypeFor[order](): {"id planID resourceID addons custom quantities period priceOverrides coupon country billingID collection metadata startAt endAt strategy resetAnchor skipTrial " +

@@ -63,7 +63,7 @@ func (f *freezing) customer(c *customer) savedCustomer {
 		out.Subscriptions = append(out.Subscriptions, f.subscription(s))
 	}
 	for _, p := range c.promos {
-		out.Promotions = append(out.Promotions, savedPromotion{p.id, p.entitlement, p.startedAt.UTC(), p.endsAt.UTC(), p.revoked, p.hidden})
+		out.Promotions = append(out.Promotions, savedPromotion{p.id, p.entitlement, p.startedAt.UTC(), p.endsAt.UTC(), p.revoked, p.hidden, p.group})
 	}
 	for _, k := range c.checkouts {
 		out.Checkouts = append(out.Checkouts, savedCheckout{k.Checkout, k.productID, frozenOrder(&k.order)})

@@ -127,6 +127,9 @@ func (b *bench) live() {
 		{"featureId": "sso", "period": "ONE_WEEK", "isVisible": false}, {"featureId": "themes", "enumValues": []string{"high-contrast"}, "period": "LIFETIME"},
 		{"featureId": "audit-log", "period": "CUSTOM", "customEndDate": at(90 * day)},
 	}})
+	b.drive("grantPromotionalEntitlementsGroup", props{"customerId": "initech", "featureGroupId": "security", "promotionalEntitlements": []props{
+		{"featureId": "sso", "period": "SIX_MONTH"}, {"featureId": "audit-log", "period": "LIFETIME"},
+	}})
 	b.drive("revokePromotionalEntitlement", props{"customerId": "acme", "featureId": "audit-log"})
 	ten := 10.0
 	b.check(b.SetEntitlement("acme", "", Entitlement{Feature: "api-calls", Limit: &ten, Reset: Month, ResetOn: Calendar}))

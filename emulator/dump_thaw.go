@@ -211,7 +211,7 @@ func (t *thawing) customer(at string, in *savedCustomer) (*customer, error) {
 		if err := checkEntitlement(fmt.Sprintf("%s.promotions[%d].entitlement", at, i), p.Entitlement); err != nil {
 			return nil, err
 		}
-		c.promos = append(c.promos, &promotion{p.ID, p.Entitlement, p.StartedAt.UTC(), p.EndsAt.UTC(), p.Revoked, p.Hidden})
+		c.promos = append(c.promos, &promotion{p.ID, p.Entitlement, p.StartedAt.UTC(), p.EndsAt.UTC(), p.Revoked, p.Hidden, p.Group})
 	}
 	for i := range in.Checkouts {
 		k, at := &in.Checkouts[i], fmt.Sprintf("%s.checkouts[%d]", at, i)

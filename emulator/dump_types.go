@@ -112,6 +112,7 @@ type savedPromotion struct {
 	EndsAt      time.Time   `json:"endsAt,omitzero"`
 	Revoked     bool        `json:"revoked,omitempty"`
 	Hidden      bool        `json:"hidden,omitempty"`
+	Group       string      `json:"featureGroupId,omitempty"`
 }
 
 type savedCheckout struct {

@@ -90,6 +90,10 @@ func TestEveryFieldOfTheJourneyIsThere(t *testing.T) {
 			{"query", "usageHistoryV2", `(input:{customerId:"acme",featureId:"seats",startDate:"2000-01-01"})`},
 			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"sso",period:ONE_WEEK}]})`},
 			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`},
+			{"mutation", "grantPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security",promotionalEntitlements:[{featureId:"sso",period:ONE_WEEK},{featureId:"audit-log",period:LIFETIME}]})`},
+			{"mutation", "unlinkPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security"})`},
+			{"mutation", "grantPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security",promotionalEntitlements:[{featureId:"sso",period:ONE_WEEK},{featureId:"audit-log",period:LIFETIME}]})`},
+			{"mutation", "revokePromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security"})`},
 			{"query", "coupons", ``},
 			{"query", "entitlementsState", `(query:{customerId:"globex"})`},
 			{"query", "entitlementV2", `(query:{customerId:"globex",currencyId:"ai-credits"})`},
@@ -226,6 +230,12 @@ func TestWhatDoesNotExistIsSaidByItsCode(t *testing.T) {
 			{"mutation", "reportUsage", `(input:{customerId:"x",featureId:"seats",value:1})`, "CustomerNotFound"},
 			{"mutation", "reportUsage", `(input:{customerId:"acme",featureId:"x",value:1})`, "FeatureNotFound"},
 			{"mutation", "grantPromotionalEntitlements", `(input:{customerId:"acme",promotionalEntitlements:[{featureId:"x",period:LIFETIME}]})`, "FeatureNotFound"},
+			{"mutation", "grantPromotionalEntitlementsGroup", `(input:{customerId:"x",featureGroupId:"security",promotionalEntitlements:[]})`, "CustomerNotFound"},
+			{"mutation", "grantPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"x",promotionalEntitlements:[]})`, "FeatureGroupNotFoundError"},
+			{"mutation", "grantPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security",promotionalEntitlements:[{featureId:"x",period:LIFETIME}]})`, "FeatureNotFound"},
+			{"mutation", "revokePromotionalEntitlementsGroup", `(input:{customerId:"x",featureGroupId:"security"})`, "CustomerNotFound"},
+			{"mutation", "revokePromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"x"})`, "FeatureGroupNotFoundError"},
+			{"mutation", "unlinkPromotionalEntitlementsGroup", `(input:{customerId:"acme",featureGroupId:"security"})`, "PromotionalEntitlementNotFoundError"},
 			{"mutation", "revokePromotionalEntitlement", `(input:{customerId:"acme",featureId:"sso"})`, "PromotionalEntitlementNotFoundError"},
 		} {
 			a := b.ask(b.everyField(row.kind, row.field, row.args), nil)
