@@ -109,7 +109,7 @@ func call(w *world, name string) error { return services[name].call(w.Context(),
 
 // incompleteCeiling is how many operations may be listed in testdata/incomplete.txt. Lower it with every one that is built; never
 // raise it.
-const incompleteCeiling = 22
+const incompleteCeiling = 21
 
 // TestEveryOperationIsComplete: every root field of the schema is that of an official operation, and every official operation
 //

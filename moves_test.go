@@ -173,3 +173,35 @@ func TestFeatureGroupsAreSeenByTheNextCheck(t *testing.T) {
 		})
 	}
 }
+
+// The next invoice comes through with its lines, and asking for it changes nothing.
+func TestTheNextInvoiceComesThrough(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.provision("initech", "growth")
+		if _, err := w.stigg.Report("initech", "", "exports", 1200); err != nil {
+			t.Fatal(err)
+		}
+		active, err := w.client.Subscriptions.ActiveList(t.Context(), "initech")
+		if err != nil || len(active) != 1 {
+			t.Fatalf("%+v, %v", active, err)
+		}
+		w.check("initech", "exports", 0)
+		x, err := w.client.Subscriptions.PreviewNextInvoice(t.Context(), active[0].SubscriptionId)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// 50, one seat at 8, and of 1,200 exports those beyond a thousand at a cent.
+		var lines []string
+		for _, l := range x.Lines {
+			lines = append(lines, fmt.Sprint(l.Type, " ", l.Amount.Amount, " ", len(l.Lines)))
+		}
+		if got, want := fmt.Sprint(lines), "[BaseCharge 50 0 InAdvanceCommitmentCharge 8 1 PayAsYouGoCharge 2 2]"; got != want || x.Total.Amount != 60 || x.Total.Currency != "USD" {
+			t.Errorf("%v, total %+v; want %v, and 60 dollars", got, x.Total, want)
+		}
+		w.want(w.check("initech", "exports", 0), true, entcache.Live)
+		if _, err := w.client.Subscriptions.PreviewNextInvoice(t.Context(), "none"); !errors.Is(err, entcache.ErrNotFound) {
+			t.Errorf("of no subscription: %v", err)
+		}
+	})
+}

@@ -15,9 +15,9 @@
 // # What it is not
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
-// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no
-// invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at Close, unless its
-// state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
+// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, and previews of
+// an invoice, but no invoices, and no payment provider behind a checkout. It keeps everything in memory and forgets it at
+// Close, unless its state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
 // NotImplementedByEmulator.
 //
 // It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
@@ -140,6 +140,11 @@
 //   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's
 //     features have to be named. One of them cannot be granted, or revoked, alone before the group is unlinked. Granted again, the
 //     group takes the place of what it was; a feature that another group granted is refused.
+//   - The next invoice is due when the period that is paid for ends, or a trial, or the subscription. It has the period after in advance,
+//     as what is scheduled by then leaves it, what is charged once for what is new then, and what was used in this period, by the
+//     billing period whatever the periods of the usage; a level is charged as it is now. A customer's own subscription is charged for
+//     its resources that have none of the product, too. The minimum spend counts all of it but what is charged once; then come
+//     coupon and tax. A plan change within a period has no line.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
