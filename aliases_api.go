@@ -37,6 +37,10 @@ type (
 	CustomerPortalInput = gql.CustomerPortalInput
 	// CustomerPortal is all that a customer may see of itself.
 	CustomerPortal = gql.CustomerPortal
+	// ImportCustomerInput names the customer by CustomerId, and what is known of it elsewhere.
+	ImportCustomerInput = gql.ImportCustomerInput
+	// ImportCustomerBulkInput is customers that are imported together.
+	ImportCustomerBulkInput = gql.ImportCustomerBulkInput
 )
 
 // Subscriptions.
@@ -87,6 +91,24 @@ type (
 	PreviewSubscriptionInput = gql.PreviewSubscriptionInput
 	// SubscriptionPreviewV2 is what a subscription would cost at once, and in each period after.
 	SubscriptionPreviewV2 = gql.SubscriptionPreviewV2
+	// CreateSubscriptionInput names the customer and the plan.
+	CreateSubscriptionInput = gql.SubscriptionInput
+	// ImportSubscriptionInput names the customer and the plan, and since when.
+	ImportSubscriptionInput = gql.ImportSubscriptionInput
+	// ImportSubscriptionsBulkInput is subscriptions that are imported together.
+	ImportSubscriptionsBulkInput = gql.ImportSubscriptionsBulkInput
+	// SubscriptionMigrationInput names the subscription, and when it moves; by default at once.
+	SubscriptionMigrationInput = gql.SubscriptionMigrationInput
+	// TransferSubscriptionInput names the customer and the two resources.
+	TransferSubscriptionInput = gql.TransferSubscriptionInput
+	// TransferSubscriptionToResourceInput names the subscription and the resource; nil is the customer itself.
+	TransferSubscriptionToResourceInput = gql.TransferSubscriptionToResourceInput
+	// DelegateSubscriptionToCustomerInput names the subscription and the customer; nil is whoever pays for it.
+	DelegateSubscriptionToCustomerInput = gql.DelegateSubscriptionToCustomerInput
+	// InvoicePreview is what the next invoice of a subscription will have on it.
+	InvoicePreview = gql.InvoicePreview
+	// InvoiceLine is one charge on an invoice.
+	InvoiceLine = gql.InvoiceLine
 )
 
 // Usage.
@@ -105,6 +127,10 @@ type (
 	UsageHistoryInput = gql.UsageHistoryV2Input
 	// UsageHistory is usage over time.
 	UsageHistory = gql.UsageHistory
+	// UsageHistoryV1Input names the customer, the feature and the time, as Stigg first had it.
+	UsageHistoryV1Input = gql.UsageHistoryInput
+	// UsageHistoryV1 is usage over time, as Stigg first had it.
+	UsageHistoryV1 = gql.UsageHistoryV1
 )
 
 // Promotions and coupons.
@@ -113,6 +139,8 @@ type (
 	GrantPromotionalEntitlementsInput = gql.GrantPromotionalEntitlementsInput
 	// GrantPromotionalEntitlementInput is one feature that is given, how much of it, and for how long.
 	GrantPromotionalEntitlementInput = gql.GrantPromotionalEntitlementInput
+	// GrantPromotionalEntitlementsGroupInput names the customer and the feature group, and what it is given of each feature.
+	GrantPromotionalEntitlementsGroupInput = gql.GrantPromotionalEntitlementsGroupInput
 	// PromotionalEntitlement is an entitlement outside any subscription.
 	PromotionalEntitlement = gql.PromotionalEntitlement
 	// Coupon is a discount that can be applied to subscriptions.
@@ -214,6 +242,12 @@ const (
 	ScheduleImmediately = gql.ScheduleStrategyImmediate
 	ScheduleAtPeriodEnd = gql.ScheduleStrategyEndOfBillingPeriod // of what is paid for
 	ScheduleAtMonthEnd  = gql.ScheduleStrategyEndOfBillingMonth  // within a period that is longer, such as a year
+)
+
+// When a migration to the latest version of a plan takes effect.
+const (
+	MigrateImmediately = gql.SubscriptionMigrationTimeImmediate // the default
+	MigrateAtPeriodEnd = gql.SubscriptionMigrationTimeEndOfBillingPeriod
 )
 
 // When a cancellation takes effect.

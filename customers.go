@@ -2,11 +2,12 @@ package entcache
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/entcache/entcache/gql"
 )
 
-// Customers provisions, changes, archives and shows customers. It is [Client].Customers.
+// Customers provisions, imports, changes, archives and shows customers. It is [Client].Customers.
 type Customers struct{ c *Client }
 
 // Provision creates a customer, or brings the one there is up to what is given: it is safe to repeat, and is repeated after a
@@ -112,6 +113,77 @@ func (s *Customers) Unarchive(ctx context.Context, customerID string) (*Customer
 	}
 	s.c.awaitRefresh(keys...)
 	return &reply.UnarchiveCustomer, nil
+}
+
+// Import takes over a customer from elsewhere, without a subscription: it makes one, or brings the one there is up to what is given.
+// PaymentMethodId and BillingId name what the billing integration already has of it.
+//
+// CustomerId is required. When Import returns, the next check of the customer by this client waits for what it did. It is not
+// repeated when its outcome is unknown; to do so is safe.
+func (s *Customers) Import(ctx context.Context, in ImportCustomerInput) (*Customer, error) {
+	key, err := importedKey("import customer", &in)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := write(ctx, s.c, ifRefused, []Key{key}, func(ctx context.Context) (*gql.ImportCustomerResponse, error) {
+		return gql.ImportCustomer(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.c.awaitRefresh(key)
+	return &reply.ImportOneCustomer, nil
+}
+
+// ImportBulk is Import for many customers in one request. It returns what Stigg says of the import, which may be nothing: Stigg may
+// go on working through it after it has answered, and what it does then the stream brings, or the next poll. An error is that of the
+// request as a whole: some may be imported.
+//
+// Each customer needs a CustomerId. The next check of each waits for one refresh. No customers: nothing is sent.
+func (s *Customers) ImportBulk(ctx context.Context, in ImportCustomerBulkInput) (string, error) {
+	if len(in.Customers) == 0 {
+		return "", nil
+	}
+	var keys []Key
+	for i := range in.Customers {
+		key, err := importedKey(fmt.Sprintf("import customers in bulk: customer %d", i), &in.Customers[i])
+		if err != nil {
+			return "", err
+		}
+		keys = append(keys, key)
+	}
+	reply, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.ImportCustomerBulkResponse, error) {
+		return gql.ImportCustomerBulk(ctx, s.c.api, in)
+	})
+	s.c.awaitRefresh(keys...) // also after a refusal: what came before the one that was refused may be imported
+	if err != nil {
+		return "", err
+	}
+	return deref(reply.ImportCustomersBulk), nil
+}
+
+// importedKey is whose entitlements an import is about.
+func importedKey(call string, in *ImportCustomerInput) (Key, error) {
+	id := deref(in.CustomerId)
+	if id == "" {
+		id = deref(in.RefId)
+	}
+	return Key{CustomerID: id}, required(call, "CustomerId", id)
+}
+
+// DetachPaymentMethod takes a customer's payment method away. Its subscriptions go on, and so do its entitlements: memory stays as it
+// is. It is not repeated when its outcome is unknown.
+func (s *Customers) DetachPaymentMethod(ctx context.Context, customerID string) (*Customer, error) {
+	if err := required("detach payment method", "customerID", customerID); err != nil {
+		return nil, err
+	}
+	reply, err := write(ctx, s.c, ifRefused, nil, func(ctx context.Context) (*gql.DetachCustomerPaymentMethodResponse, error) {
+		return gql.DetachCustomerPaymentMethod(ctx, s.c.api, gql.DetachCustomerPaymentMethodInput{CustomerId: customerID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.DetachCustomerPaymentMethod, nil
 }
 
 // Statistics counts the subscriptions of a customer that are active or in trial, by pricing type (free, paid, custom), those of its

@@ -51,6 +51,15 @@ var services = map[string]service{
 	"Customers.Unarchive": {"UnarchiveCustomer", "unarchiveCustomer", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Customers.Unarchive(ctx, "acme"))
 	}},
+	"Customers.Import": {"ImportCustomer", "importOneCustomer", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.Import(ctx, entcache.ImportCustomerInput{CustomerId: new("acme"), Name: new("Acme")}))
+	}},
+	"Customers.ImportBulk": {"ImportCustomerBulk", "importCustomersBulk", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.ImportBulk(ctx, entcache.ImportCustomerBulkInput{Customers: []entcache.ImportCustomerInput{{CustomerId: new("acme")}}}))
+	}},
+	"Customers.DetachPaymentMethod": {"DetachCustomerPaymentMethod", "detachCustomerPaymentMethod", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Customers.DetachPaymentMethod(ctx, "acme"))
+	}},
 	"Subscriptions.Provision": {"ProvisionSubscription", "provisionSubscriptionV2", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
 	}},
@@ -65,6 +74,28 @@ var services = map[string]service{
 	}},
 	"Subscriptions.CancelScheduledUpdates": {"CancelSubscriptionUpdates", "cancelSchedule", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
 		return c.Subscriptions.CancelScheduledUpdates(ctx, id)
+	}},
+	"Subscriptions.Create": {"CreateSubscription", "createSubscription", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Create(ctx, entcache.CreateSubscriptionInput{CustomerId: "acme", PlanId: "starter"}))
+	}},
+	"Subscriptions.ImportBulk": {"ImportSubscriptionsBulk", "importSubscriptionsBulk", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.ImportBulk(ctx, entcache.ImportSubscriptionsBulkInput{
+			Subscriptions: []entcache.ImportSubscriptionInput{{CustomerId: "acme", PlanId: "starter"}}}))
+	}},
+	"Subscriptions.MigrateToLatest": {"MigrateSubscriptionToLatest", "migrateSubscriptionToLatest", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.MigrateToLatest(ctx, entcache.SubscriptionMigrationInput{SubscriptionId: id}))
+	}},
+	"Subscriptions.Transfer": {"TransferSubscription", "transferSubscription", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Subscriptions.Transfer(ctx, entcache.TransferSubscriptionInput{CustomerId: "acme", SourceResourceId: "site", DestinationResourceId: "shop"}))
+	}},
+	"Subscriptions.TransferToResource": {"TransferSubscriptionToResource", "transferSubscriptionToResource", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.TransferToResource(ctx, entcache.TransferSubscriptionToResourceInput{SubscriptionId: id, DestinationResourceId: new("shop")}))
+	}},
+	"Subscriptions.Delegate": {"DelegateSubscriptionToCustomer", "delegateSubscriptionToCustomer", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.Delegate(ctx, entcache.DelegateSubscriptionToCustomerInput{SubscriptionId: id, DestinationCustomerId: new("globex")}))
+	}},
+	"Subscriptions.PreviewNextInvoice": {"PreviewNextInvoice", "previewNextInvoice", true, true, func(ctx context.Context, c *entcache.Client, id string) error {
+		return discard(c.Subscriptions.PreviewNextInvoice(ctx, id))
 	}},
 	"Subscriptions.Get": {"GetSubscription", "getSubscription", true, true, func(ctx context.Context, c *entcache.Client, id string) error {
 		return discard(c.Subscriptions.Get(ctx, id))
@@ -99,6 +130,9 @@ var services = map[string]service{
 	"Usage.History": {"GetUsageHistoryV2", "usageHistoryV2", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Usage.History(ctx, entcache.UsageHistoryInput{CustomerId: "acme", FeatureId: "seats", StartDate: entcache.DateTime{Time: time.Now()}}))
 	}},
+	"Usage.HistoryV1": {"GetUsageHistory", "usageHistory", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Usage.HistoryV1(ctx, entcache.UsageHistoryV1Input{CustomerRefId: "acme", FeatureRefId: "seats", StartDate: entcache.DateTime{Time: time.Now()}}))
+	}},
 	"Promotions.Grant": {"GrantPromotionalEntitlements", "grantPromotionalEntitlements", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "acme",
 			PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionLifetime}}}))
@@ -122,7 +156,14 @@ var services = map[string]service{
 		return discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, DisplayName: "x", GrantType: entcache.GrantPromotional}))
 	}},
 	"Credits.Void": {"VoidCreditGrant", "voidCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
-		return discard(c.Credits.Void(ctx, "credit-grant"))
+		id := "credit-grant"
+		for g, err := range c.Credits.Grants(ctx, entcache.CreditGrantsInput{CustomerId: "acme"}) {
+			if err == nil {
+				id = g.GrantId
+			}
+			break
+		}
+		return discard(c.Credits.Void(ctx, id))
 	}},
 	"Credits.Balance": {"GetCreditBalance", "creditBalanceSummary", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Credits.Balance(ctx, entcache.CreditBalanceInput{CustomerId: "acme"}))
@@ -171,6 +212,18 @@ var services = map[string]service{
 	}},
 	"Coupons.Create": {"CreateCoupon", "createOneCoupon", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Coupons.Create(ctx, entcache.CreateCouponInput{RefId: "half", Name: "Half", PercentOff: new(50.0)}))
+	}},
+	"Promotions.GrantGroup": {"GrantPromotionalEntitlementsGroup", "grantPromotionalEntitlementsGroup", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Promotions.GrantGroup(ctx, entcache.GrantPromotionalEntitlementsGroupInput{CustomerId: "acme", FeatureGroupId: "security",
+			PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{
+				{FeatureId: "sso", Period: entcache.PromotionLifetime}, {FeatureId: "audit-log", Period: entcache.PromotionLifetime},
+			}}))
+	}},
+	"Promotions.RevokeGroup": {"RevokePromotionalEntitlementsGroup", "revokePromotionalEntitlementsGroup", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Promotions.RevokeGroup(ctx, "acme", "security"))
+	}},
+	"Promotions.UnlinkGroup": {"UnlinkPromotionalEntitlementsGroup", "unlinkPromotionalEntitlementsGroup", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
+		return discard(c.Promotions.UnlinkGroup(ctx, "acme", "security"))
 	}},
 	"Coupons.List": {"GetCoupons", "coupons", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return drain(c.Coupons.List(ctx, nil))
@@ -432,6 +485,27 @@ func TestServicesRefuseBadInputWithoutAsking(t *testing.T) {
 			{"SubscriptionId", discard(c.Subscriptions.EstimateUpdate(ctx, entcache.EstimateSubscriptionUpdateInput{}))},
 			{"CustomerId", discard(c.Subscriptions.Preview(ctx, entcache.PreviewSubscriptionInput{PlanId: "free"}))},
 			{"PlanId", discard(c.Subscriptions.Preview(ctx, entcache.PreviewSubscriptionInput{CustomerId: "acme"}))},
+			{"subscriptionID", discard(c.Subscriptions.PreviewNextInvoice(ctx, ""))},
+			{"CustomerId", discard(c.Customers.Import(ctx, entcache.ImportCustomerInput{}))},
+			{"customer 1:", discard(c.Customers.ImportBulk(ctx, entcache.ImportCustomerBulkInput{Customers: []entcache.ImportCustomerInput{{RefId: new("a")}, {}}}))},
+			{"customerID", discard(c.Customers.DetachPaymentMethod(ctx, ""))},
+			{"CustomerId", discard(c.Subscriptions.Create(ctx, entcache.CreateSubscriptionInput{PlanId: "free"}))},
+			{"PlanId", discard(c.Subscriptions.Create(ctx, entcache.CreateSubscriptionInput{CustomerId: "acme"}))},
+			{"subscription 0:", discard(c.Subscriptions.ImportBulk(ctx, entcache.ImportSubscriptionsBulkInput{Subscriptions: []entcache.ImportSubscriptionInput{{}}}))},
+			{"PlanId", discard(c.Subscriptions.ImportBulk(ctx, entcache.ImportSubscriptionsBulkInput{Subscriptions: []entcache.ImportSubscriptionInput{{CustomerId: "acme"}}}))},
+			{"SubscriptionId", discard(c.Subscriptions.MigrateToLatest(ctx, entcache.SubscriptionMigrationInput{}))},
+			{"CustomerId", discard(c.Subscriptions.Transfer(ctx, entcache.TransferSubscriptionInput{}))},
+			{"SourceResourceId", discard(c.Subscriptions.Transfer(ctx, entcache.TransferSubscriptionInput{CustomerId: "acme"}))},
+			{"DestinationResourceId", discard(c.Subscriptions.Transfer(ctx, entcache.TransferSubscriptionInput{CustomerId: "acme", SourceResourceId: "site"}))},
+			{"SubscriptionId", discard(c.Subscriptions.TransferToResource(ctx, entcache.TransferSubscriptionToResourceInput{}))},
+			{"SubscriptionId", discard(c.Subscriptions.Delegate(ctx, entcache.DelegateSubscriptionToCustomerInput{}))},
+			{"CustomerRefId", discard(c.Usage.HistoryV1(ctx, entcache.UsageHistoryV1Input{}))},
+			{"FeatureRefId", discard(c.Usage.HistoryV1(ctx, entcache.UsageHistoryV1Input{CustomerRefId: "acme"}))},
+			{"StartDate", discard(c.Usage.HistoryV1(ctx, entcache.UsageHistoryV1Input{CustomerRefId: "acme", FeatureRefId: "seats"}))},
+			{"FeatureGroupId", discard(c.Promotions.GrantGroup(ctx, entcache.GrantPromotionalEntitlementsGroupInput{CustomerId: "acme"}))},
+			{"PromotionalEntitlements", discard(c.Promotions.GrantGroup(ctx, entcache.GrantPromotionalEntitlementsGroupInput{CustomerId: "acme", FeatureGroupId: "g"}))},
+			{"customerID", discard(c.Promotions.RevokeGroup(ctx, "", "g"))},
+			{"featureGroupID", discard(c.Promotions.UnlinkGroup(ctx, "acme", ""))},
 			{"101 reports", discard(c.Usage.ReportBulk(ctx, make([]entcache.UsageReport, 101)))},
 			{"report 1", discard(c.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "acme", FeatureId: "seats"}, {CustomerId: "acme"}}))},
 			{"1001 events", c.Usage.ReportEvents(ctx, make([]entcache.UsageEvent, 1001))},

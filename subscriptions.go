@@ -7,10 +7,10 @@ import (
 	"github.com/entcache/entcache/gql"
 )
 
-// Subscriptions provisions, changes, ends, finds and prices subscriptions. It is [Client].Subscriptions.
+// Subscriptions provisions, imports, moves, changes, ends, finds and prices subscriptions. It is [Client].Subscriptions.
 //
-// What changes one by its id alone (Update, Cancel) learns from the answer whose it is. When the outcome is unknown there is no
-// answer: a check then sees what happened when the stream, or the next poll, brings it.
+// What changes one by its id alone (Update, Cancel, MigrateToLatest, TransferToResource) learns from the answer whose it is. When the
+// outcome is unknown there is no answer: a check then sees what happened when the stream, or the next poll, brings it.
 type Subscriptions struct{ c *Client }
 
 // Provision gives a customer, or one of its resources, a plan: a first one, an upgrade or a downgrade. A subscription to another
@@ -302,4 +302,19 @@ func (s *Subscriptions) Preview(ctx context.Context, in PreviewSubscriptionInput
 		return nil, err
 	}
 	return &reply.PreviewSubscription, nil
+}
+
+// PreviewNextInvoice says what the next invoice of a subscription will have on it, as things stand: what recurs, what was used so far,
+// discount and tax, in units of the currency, such as dollars. Nothing changes.
+func (s *Subscriptions) PreviewNextInvoice(ctx context.Context, subscriptionID string) (*InvoicePreview, error) {
+	if err := required("preview next invoice", "subscriptionID", subscriptionID); err != nil {
+		return nil, err
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.PreviewNextInvoiceResponse, error) {
+		return gql.PreviewNextInvoice(ctx, s.c.api, gql.PreviewNextInvoiceInput{SubscriptionId: subscriptionID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.PreviewNextInvoice, nil
 }

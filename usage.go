@@ -173,6 +173,32 @@ func (s *Usage) History(ctx context.Context, in UsageHistoryInput) (*UsageHistor
 	return &reply.UsageHistoryV2, nil
 }
 
+// HistoryV1 is History in the shape that Stigg had first: the usage of all dimensions together, and besides, with GroupBy, that of each
+// group. The reset period of the entitlement holds unless one is given.
+//
+// CustomerRefId, FeatureRefId and StartDate are required.
+//
+// Deprecated: Stigg has History in its place.
+func (s *Usage) HistoryV1(ctx context.Context, in UsageHistoryV1Input) (*UsageHistoryV1, error) {
+	const call = "usage history"
+	if err := required(call, "CustomerRefId", in.CustomerRefId); err != nil {
+		return nil, err
+	}
+	if err := required(call, "FeatureRefId", in.FeatureRefId); err != nil {
+		return nil, err
+	}
+	if in.StartDate.IsZero() {
+		return nil, badInput(call, "StartDate is zero: say from when on")
+	}
+	reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetUsageHistoryResponse, error) {
+		return gql.GetUsageHistory(ctx, s.c.api, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &reply.UsageHistory, nil
+}
+
 // EstimateUsageCost says what a report of usage would cost in credits, by the wallet that would pay, and what would be left of it.
 // Nothing is reported. A feature that no wallet pays for, or that does not exist, has no estimate: Warnings of the answer says why.
 //

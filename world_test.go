@@ -22,7 +22,13 @@ type world struct {
 // that is not started.
 func newWorld(t *testing.T, opts ...entcache.Option) *world {
 	t.Helper()
-	stigg, err := emulator.New(emulator.Config{})
+	return newWorldOf(t, emulator.Config{}, opts...)
+}
+
+// newWorldOf is newWorld with an emulator that is configured.
+func newWorldOf(t *testing.T, config emulator.Config, opts ...entcache.Option) *world {
+	t.Helper()
+	stigg, err := emulator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

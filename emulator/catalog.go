@@ -8,13 +8,14 @@ import (
 // Catalog is what the emulated account sells: features, the currencies of credit wallets, and the products whose plans
 // and add-ons grant them. It is read once and never changed; publish a new one with [Emulator.UpdateCatalog].
 type Catalog struct {
-	Features   []Feature  `yaml:"features" json:"features"`
-	Currencies []Currency `yaml:"currencies,omitempty" json:"currencies,omitempty"`
-	Products   []Product  `yaml:"products" json:"products"`
-	Plans      []Plan     `yaml:"plans" json:"plans"`
-	Addons     []Addon    `yaml:"addons,omitempty" json:"addons,omitempty"`
-	Coupons    []Coupon   `yaml:"coupons,omitempty" json:"coupons,omitempty"`
-	Billing    *Billing   `yaml:"billing,omitempty" json:"billing,omitempty"` // default: no payment is ever asked for
+	Features      []Feature      `yaml:"features" json:"features"`
+	FeatureGroups []FeatureGroup `yaml:"featureGroups,omitempty" json:"featureGroups,omitempty"` // features that are promoted together
+	Currencies    []Currency     `yaml:"currencies,omitempty" json:"currencies,omitempty"`
+	Products      []Product      `yaml:"products" json:"products"`
+	Plans         []Plan         `yaml:"plans" json:"plans"`
+	Addons        []Addon        `yaml:"addons,omitempty" json:"addons,omitempty"`
+	Coupons       []Coupon       `yaml:"coupons,omitempty" json:"coupons,omitempty"`
+	Billing       *Billing       `yaml:"billing,omitempty" json:"billing,omitempty"` // default: no payment is ever asked for
 }
 
 // Billing is the payment integration of the account. With one, who has left no payment method is sent to a checkout before a
@@ -57,6 +58,14 @@ type Feature struct {
 
 // Metered reports whether usage of the feature is counted.
 func (f *Feature) Metered() bool { return f.Type == Number && f.Meter != "" }
+
+// FeatureGroup is features that are promoted, and taken back, together.
+type FeatureGroup struct {
+	ID          string   `yaml:"id" json:"id"`
+	Name        string   `yaml:"name,omitempty" json:"name,omitempty"` // default: the id
+	Description string   `yaml:"description,omitempty" json:"description,omitempty"`
+	Features    []string `yaml:"features" json:"features"` // their ids, at least one; a feature may be in several groups
+}
 
 // Currency is the unit of a credit wallet.
 type Currency struct {
@@ -194,6 +203,7 @@ func (e *CatalogError) Error() string {
 type index struct {
 	catalog    *Catalog
 	features   map[string]*Feature
+	groups     map[string]*FeatureGroup
 	currencies map[string]*Currency
 	products   map[string]*Product
 	plans      map[string]*Plan

@@ -17,13 +17,17 @@ func (c *Catalog) Validate() error {
 // clone copies the catalog, so that its owner may go on changing theirs.
 func (c *Catalog) clone() *Catalog {
 	cp := &Catalog{
-		Features:   slices.Clone(c.Features),
-		Currencies: slices.Clone(c.Currencies),
-		Products:   slices.Clone(c.Products),
-		Plans:      slices.Clone(c.Plans),
-		Addons:     slices.Clone(c.Addons),
-		Coupons:    cloneCoupons(c.Coupons),
-		Billing:    clonePointer(c.Billing),
+		Features:      slices.Clone(c.Features),
+		FeatureGroups: slices.Clone(c.FeatureGroups),
+		Currencies:    slices.Clone(c.Currencies),
+		Products:      slices.Clone(c.Products),
+		Plans:         slices.Clone(c.Plans),
+		Addons:        slices.Clone(c.Addons),
+		Coupons:       cloneCoupons(c.Coupons),
+		Billing:       clonePointer(c.Billing),
+	}
+	for i := range cp.FeatureGroups {
+		cp.FeatureGroups[i].Features = slices.Clone(cp.FeatureGroups[i].Features)
 	}
 	if cp.Billing != nil {
 		if cp.Billing.Tax = clonePointer(cp.Billing.Tax); cp.Billing.Tax != nil {
@@ -78,6 +82,7 @@ func (c *Catalog) index() (*index, error) {
 	ck := &checker{ix: &index{
 		catalog:    c,
 		features:   map[string]*Feature{},
+		groups:     map[string]*FeatureGroup{},
 		currencies: map[string]*Currency{},
 		products:   map[string]*Product{},
 		plans:      map[string]*Plan{},
@@ -140,6 +145,11 @@ func (ck *checker) collect(c *Catalog) {
 		ck.events(at, f)
 		f.Name = orDefault(f.Name, f.ID)
 	}
+	for i := range c.FeatureGroups {
+		g := &c.FeatureGroups[i]
+		put(ck, ck.ix.groups, fmt.Sprintf("featureGroups[%d]", i), g.ID, g)
+		g.Name = orDefault(g.Name, g.ID)
+	}
 	for i := range c.Currencies {
 		cur := &c.Currencies[i]
 		put(ck, ck.ix.currencies, fmt.Sprintf("currencies[%d]", i), cur.ID, cur)
@@ -188,6 +198,19 @@ func (ck *checker) hidden(at string, list []Widget) {
 }
 
 func (ck *checker) references(c *Catalog) {
+	for i, g := range c.FeatureGroups {
+		at := fmt.Sprintf("featureGroups[%d].features", i)
+		if len(g.Features) == 0 {
+			ck.fail(at, "a group has at least one feature")
+		}
+		for j, id := range g.Features {
+			if at := fmt.Sprintf("%s[%d]", at, j); ck.ix.features[id] == nil {
+				ck.fail(at, "there is no feature %q", id)
+			} else if slices.Contains(g.Features[:j], id) {
+				ck.fail(at, "%q is in the group twice", id)
+			}
+		}
+	}
 	for i, p := range c.Products {
 		at := fmt.Sprintf("products[%d]", i)
 		ck.planOf(at+".downgradePlan", p.DowngradePlan, p.ID)

@@ -10,6 +10,15 @@ import (
 
 // customerOf returns the customer with its subscriptions and promotions; the two point at each other, as in the API.
 func (e *Emulator) customerOf(c *customer) *wire.Customer {
+	w := e.profileOf(c)
+	for _, s := range c.live(e.now()) {
+		*w.Subscriptions = append(*w.Subscriptions, e.subscriptionOf(c, s, w))
+	}
+	return w
+}
+
+// profileOf is customerOf without the subscriptions.
+func (e *Emulator) profileOf(c *customer) *wire.Customer {
 	now := e.now()
 	w := &wire.Customer{
 		ID: wire.ID(c.id), RefID: c.id, CustomerID: c.id,
@@ -21,11 +30,7 @@ func (e *Emulator) customerOf(c *customer) *wire.Customer {
 		HasActiveSubscription:    len(c.live(now)) > 0,
 		HasPaymentMethod:         c.paymentMethod,
 	}
-	subs := []*wire.CustomerSubscription{}
-	for _, s := range c.live(now) {
-		subs = append(subs, e.subscriptionOf(c, s, w))
-	}
-	w.Subscriptions = &subs
+	w.Subscriptions = &[]*wire.CustomerSubscription{}
 	promos := []*wire.PromotionalEntitlement{}
 	for _, p := range c.promos {
 		if p.active(now) {
@@ -103,7 +108,7 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 	start, end := s.billing(s.period, now)
 	sub := &wire.CustomerSubscription{
 		ID: wire.ID(s.id), RefID: s.id, SubscriptionID: s.id,
-		Customer: w, PayingCustomer: w,
+		Customer: w, PayingCustomer: e.payerOf(s, w),
 		Plan:                      planOf(s.index, s.index.plans[s.planID]),
 		Status:                    s.status(now),
 		PaymentCollection:         wire.PaymentCollectionNotRequired,
@@ -156,6 +161,14 @@ func (e *Emulator) subscriptionOf(c *customer, s *subscription, w *wire.Customer
 		sub.TrialConfiguration = &wire.TrialConfiguration{TrialEndBehavior: behaviour}
 	}
 	return sub
+}
+
+// payerOf is who pays for a subscription of w. Another customer is shown without its own subscriptions: they may lead back to this one.
+func (e *Emulator) payerOf(s *subscription, w *wire.Customer) *wire.Customer {
+	if payer := e.state.customers[s.payer]; payer != nil {
+		return e.profileOf(payer)
+	}
+	return w
 }
 
 func (s *subscription) pricingType() wire.PricingType { return *s.index.plans[s.planID].pricingType() }

@@ -183,7 +183,7 @@ func (e *Emulator) couponOfCustomer(id wire.Opt[string]) (*Coupon, error) {
 // runs from when it was applied, or the subscription is paid for, whichever is later.
 func (c *customer) couponFor(s *subscription, at time.Time) *Coupon {
 	coupon, since := s.coupon, s.couponAt
-	if coupon == nil {
+	if coupon == nil && s.payer == "" {
 		coupon, since = c.coupon, c.couponAt
 	}
 	for _, paid := range []time.Time{s.startAt, s.trialEnd} {

@@ -15,10 +15,9 @@
 // # What it is not
 //
 // It is not Stigg: it was written from the behaviour of Stigg's published clients, and where they do not show what the
-// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, but no payment
-// provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in memory and forgets it at
-// Close, unless its state is dumped (see "State"). The root fields listed in unbuilt.txt answer a GraphQL error with code
-// NotImplementedByEmulator.
+// service does, it chooses (see "Choices"). It says what things cost and charges nobody: there are estimates, and previews of
+// an invoice, but no payment provider behind a checkout, or behind the invoice of a grant of credits. It keeps everything in
+// memory and forgets it at Close, unless its state is dumped (see "State").
 //
 // It shares nothing with the client it is tested with but the text of the schema. What an entitlement amounts to and when
 // a usage period ends is worked out here a second time, because an oracle that runs the code under test proves nothing.
@@ -61,7 +60,7 @@
 // [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
 // this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
 //
-//	GET  /snapshot /history /requests /sockets /faults /clock
+//	GET  /snapshot /history /requests /checks /sockets /faults /clock
 //
 // Misbehaving, by a path for each method of [Faults]. Bodies are JSON objects; n is a count, a duration is "1.5s", a reply
 // is {"status", "headers", "body", "truncate"}, and what lasts is taken back after "for" when that is given:
@@ -129,10 +128,37 @@
 //     mid-period is prorated by the millisecond, after coupons. A change of the period, or of its anchor, pays for a whole new one,
 //     less what is left of the old, and so does leaving a free plan or a trial. A proration may be negative; what is due now is
 //     never below zero. What is charged once is charged again only for another plan or add-on, whole, and price overrides leave it.
+//   - Imports are done when they are answered, and their answer says nothing. An import of what is known already, by its id, updates
+//     it; subscriptions are imported all or none, without trials and without payments, and customers one after the other.
+//   - A subscription that is transferred or delegated takes its periods, price and what is scheduled for it along. What the new holder
+//     had of the product, a trial beside it apart, ends at once, and nothing follows it, there or where the subscription was. Usage
+//     stays where it was reported. The older transferSubscription moves the oldest subscription that is paid for. To whom it belongs
+//     already a subscription can be given again, to no effect.
+//   - A delegated subscription keeps its resource's id with the other customer, and the payer's own coupon goes on to apply. Delegated
+//     on, it has the same payer; delegated to nobody, the payer has it back.
+//   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's
+//     features have to be named. One of them cannot be granted, or revoked, alone before the group is unlinked. Granted again, the
+//     group takes the place of what it was; a feature that another group granted is refused.
+//   - The next invoice is due when the period that is paid for ends, or a trial, or the subscription. It has the period after in advance,
+//     as what is scheduled by then leaves it, what is charged once for what is new then, and what was used in this period, by the
+//     billing period whatever the periods of the usage; a level is charged as it is now. A customer's own subscription is charged for
+//     its resources that have none of the product, too. The minimum spend counts all of it but what is charged once; then come
+//     coupon and tax. A plan change within a period has no line.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
 //   - Usage history goes back at least 1,000 measurements of a feature, and at most twice as many.
+//   - A paywall shows the plans of all products unless one is named, and, as the portal does, what is held by the customer itself or,
+//     when a resource is named, by that alone. A resource that nobody has acted on yet is answered with null, not refused.
+//   - The prices shown are those of the billing country for each period, or else those for any. The price a plan begins at is what a
+//     period costs in advance with the fewest units that can be bought, raised to the minimum spend; it has none without prices.
+//   - Widgets look the same in every account. A mock paywall shows entitlements as unused, and takes no notice of who is named.
+//   - A plan is an upgrade when it costs more by the month than what is held of its product, or when its price is custom.
+//   - A customer whose payment method is known has a card that ends in 4242. A checkout's state, and a payment session, need a catalog
+//     with billing; its integration calls itself Stripe, and nothing can be paid with what they answer.
+//   - Coupons are made in the account, not in the catalog: they stay when that is replaced. A discountValue is an amount in US dollars
+//     unless type is PERCENTAGE.
+//   - The latest 1,000 checks that were reported are kept ([Emulator.EntitlementChecks]), whether or not what they name exists.
 //   - A wallet that is used up denies itself and the features it pays, with InsufficientCredits, as a new set.
 //   - A resource has wallets of its own; without a resourceId, grants, ledgers and balances are those of the customer's. All that plans
 //     and add-ons grant of a currency in a period is one RECURRING grant, which expires with the period; another plan changes its

@@ -69,7 +69,7 @@ func (f *freezing) customer(c *customer) savedCustomer {
 		out.Subscriptions = append(out.Subscriptions, f.subscription(s))
 	}
 	for _, p := range c.promos {
-		out.Promotions = append(out.Promotions, savedPromotion{p.id, p.entitlement, p.startedAt.UTC(), p.endsAt.UTC(), p.revoked, p.hidden})
+		out.Promotions = append(out.Promotions, savedPromotion{p.id, p.entitlement, p.startedAt.UTC(), p.endsAt.UTC(), p.revoked, p.hidden, p.group})
 	}
 	for _, k := range c.checkouts {
 		out.Checkouts = append(out.Checkouts, savedCheckout{k.Checkout, k.productID, frozenOrder(&k.order)})
@@ -92,7 +92,7 @@ func (f *freezing) subscription(s *subscription) savedSubscription {
 		ID: s.id, PlanID: s.planID, ProductID: s.productID, ResourceID: s.resourceID, Catalog: f.catalog(s.index),
 		Addons: frozenAddons(s.addons), Custom: s.custom, Quantities: s.quantities, Period: s.period,
 		PriceOverrides: frozenPrices(s.priceOverrides), Coupon: s.coupon, CouponAt: s.couponAt.UTC(), Country: s.country, Metadata: s.metadata,
-		BillingID: s.billingID, Collection: string(s.collection),
+		BillingID: s.billingID, Collection: string(s.collection), Payer: s.payer,
 		CreatedAt: s.createdAt.UTC(), StartAt: s.startAt.UTC(), Anchor: s.anchor.UTC(), Billed: s.billed.UTC(), TrialEnd: s.trialEnd.UTC(), Convert: s.convert,
 		savedEnding: savedEnding{s.endAt.UTC(), s.cancelled, s.follow},
 		Successor:   s.successor, Before: savedEnding{s.before.at.UTC(), s.before.cancelled, s.before.follow},

@@ -107,6 +107,11 @@ func (b *bench) live() {
 	b.drive("provisionSubscriptionV2", props{"customerId": "initech", "resourceId": "r", "planId": "starter", "subscriptionId": "leaves", "paymentCollectionMethod": "INVOICE"})
 	b.drive("cancelSubscription", props{"subscriptionRefId": "leaves"})
 
+	// One that another customer has, and its payer goes on paying for.
+	b.drive("provisionCustomer", props{"customerId": "zenith", "couponRefId": "launch", "subscriptionParams": nil})
+	b.drive("provisionSubscriptionV2", props{"customerId": "zenith", "resourceId": "shared", "planId": "starter", "subscriptionId": "shared", "paymentCollectionMethod": "INVOICE"})
+	b.drive("delegateSubscriptionToCustomer", props{"subscriptionId": "shared", "destinationCustomerId": "initech"})
+
 	// Checkouts: one with all that can be ordered, one that was paid.
 	b.drive("provisionCustomer", props{"customerId": "hooli", "subscriptionParams": nil})
 	b.drive("provisionSubscriptionV2", props{
@@ -126,6 +131,9 @@ func (b *bench) live() {
 	b.drive("grantPromotionalEntitlements", props{"customerId": "acme", "promotionalEntitlements": []props{
 		{"featureId": "sso", "period": "ONE_WEEK", "isVisible": false}, {"featureId": "themes", "enumValues": []string{"high-contrast"}, "period": "LIFETIME"},
 		{"featureId": "audit-log", "period": "CUSTOM", "customEndDate": at(90 * day)},
+	}})
+	b.drive("grantPromotionalEntitlementsGroup", props{"customerId": "initech", "featureGroupId": "security", "promotionalEntitlements": []props{
+		{"featureId": "sso", "period": "SIX_MONTH"}, {"featureId": "audit-log", "period": "LIFETIME"},
 	}})
 	b.drive("revokePromotionalEntitlement", props{"customerId": "acme", "featureId": "audit-log"})
 	ten := 10.0

@@ -230,7 +230,7 @@ func (t *thawing) customer(at string, in *savedCustomer) (*customer, error) {
 		if err := checkEntitlement(fmt.Sprintf("%s.promotions[%d].entitlement", at, i), p.Entitlement); err != nil {
 			return nil, err
 		}
-		c.promos = append(c.promos, &promotion{p.ID, p.Entitlement, p.StartedAt.UTC(), p.EndsAt.UTC(), p.Revoked, p.Hidden})
+		c.promos = append(c.promos, &promotion{p.ID, p.Entitlement, p.StartedAt.UTC(), p.EndsAt.UTC(), p.Revoked, p.Hidden, p.Group})
 	}
 	for i := range in.Checkouts {
 		k, at := &in.Checkouts[i], fmt.Sprintf("%s.checkouts[%d]", at, i)
@@ -288,7 +288,7 @@ func (t *thawing) subscription(at string, in *savedSubscription) (*subscription,
 		id: in.ID, planID: in.PlanID, productID: in.ProductID, resourceID: in.ResourceID, index: ix,
 		addons: thawedAddons(in.Addons), custom: in.Custom, quantities: in.Quantities, period: in.Period, coupon: in.Coupon,
 		couponAt: in.CouponAt.UTC(), country: in.Country, billed: in.Billed.UTC(),
-		billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection),
+		billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection), payer: in.Payer,
 		metadata: in.Metadata, createdAt: in.CreatedAt.UTC(), startAt: in.StartAt.UTC(), anchor: in.Anchor.UTC(), trialEnd: in.TrialEnd.UTC(),
 		convert: in.Convert, endAt: in.EndAt.UTC(), cancelled: in.Cancelled, follow: in.Follow, successor: in.Successor,
 		before: ending{in.Before.EndAt.UTC(), in.Before.Cancelled, in.Before.Follow},

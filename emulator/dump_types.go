@@ -76,6 +76,7 @@ type savedSubscription struct {
 	BillingID      string             `json:"billingId,omitempty"`
 	Collection     string             `json:"paymentCollectionMethod,omitempty"`
 	Metadata       any                `json:"metadata,omitempty"`
+	Payer          string             `json:"payingCustomerId,omitempty"`
 	CreatedAt      time.Time          `json:"createdAt"`
 	StartAt        time.Time          `json:"startAt"`
 	Anchor         time.Time          `json:"anchor"`
@@ -120,6 +121,7 @@ type savedPromotion struct {
 	EndsAt      time.Time   `json:"endsAt,omitzero"`
 	Revoked     bool        `json:"revoked,omitempty"`
 	Hidden      bool        `json:"hidden,omitempty"`
+	Group       string      `json:"featureGroupId,omitempty"`
 }
 
 type savedCheckout struct {

@@ -160,16 +160,25 @@ func (e *Emulator) estimateChange(c *customer, before, after *subscription) (*es
 // fees adds up what is charged once for what after has and before has not.
 func (q *quote) fees(before, after *subscription) decimal.Decimal {
 	sum := decimal.Zero
+	for _, f := range q.due(before, after) {
+		sum = sum.Add(f.amount)
+	}
+	return sum
+}
+
+// due lists what is charged once for what after has and before has not; a nil before has nothing.
+func (q *quote) due(before, after *subscription) []fee {
+	var list []fee
 	for _, f := range q.once {
 		had := before != nil && before.planID == after.planID
 		if f.addonID != "" {
 			had = before != nil && slices.ContainsFunc(before.addons, func(a addonCount) bool { return a.id == f.addonID })
 		}
 		if !had {
-			sum = sum.Add(f.amount)
+			list = append(list, f)
 		}
 	}
-	return sum
+	return list
 }
 
 // prorate works out the change from one subscription to another within a period that is paid for. What both cost is counted after

@@ -2,7 +2,7 @@ package emulator
 
 import (
 	"context"
-	"slices"
+	"fmt"
 
 	"github.com/entcache/entcache/emulator/internal/wire"
 )
@@ -100,7 +100,7 @@ func (*mutation) UpdateOneCustomer(ctx context.Context, args wire.MutationUpdate
 	return m.e.customerOf(c), nil
 }
 
-// ImportOneCustomer makes or updates a customer without giving it a subscription.
+// ImportOneCustomer makes or updates a customer without giving it a subscription. An archived one is refused.
 func (*mutation) ImportOneCustomer(ctx context.Context, args wire.MutationImportOneCustomerArgs) (*wire.Customer, error) {
 	m := of(ctx)
 	m.e.mu.Lock()
@@ -117,9 +117,12 @@ func (*mutation) ImportCustomersBulk(ctx context.Context, args wire.MutationImpo
 	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
-	for _, in := range args.Input.Customers {
+	if n := len(args.Input.Customers); n > maxImported {
+		return nil, errorf(codeBadUserInput, "%d customers are more than %d", n, maxImported)
+	}
+	for i, in := range args.Input.Customers {
 		if _, err := m.e.importCustomer(in); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("customers[%d]: %w", i, err)
 		}
 	}
 	return nil, nil
@@ -130,10 +133,16 @@ func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error
 	if err != nil {
 		return nil, err
 	}
+	if c := e.state.customers[id]; c != nil && c.archived {
+		return nil, errorf("EntityIsArchivedError", "customer %q is archived", id)
+	}
 	c, created := e.upsert(id)
 	setIf(&c.name, in.Name)
 	setIf(&c.email, in.Email)
 	setIf(&c.billingID, in.BillingID)
+	if in.PaymentMethodID.Set {
+		c.paymentMethod = in.PaymentMethodID.Or("") != ""
+	}
 	if in.AdditionalMetaData.Set {
 		c.metadata = in.AdditionalMetaData.Or(wire.JSON{}).Value
 	}
@@ -142,75 +151,6 @@ func (e *Emulator) importCustomer(in wire.ImportCustomerInput) (*customer, error
 		e.recalculate(c)
 	}
 	return c, nil
-}
-
-// GrantPromotionalEntitlements gives a customer entitlements outside any subscription; one of the same feature replaces
-// the one before.
-func (*mutation) GrantPromotionalEntitlements(ctx context.Context, args wire.MutationGrantPromotionalEntitlementsArgs) ([]*wire.PromotionalEntitlement, error) {
-	m := of(ctx)
-	m.e.mu.Lock()
-	defer m.e.mu.Unlock()
-	c, err := m.e.state.present(args.Input.CustomerID)
-	if err != nil {
-		return nil, err
-	}
-	var granted []*promotion
-	now := m.e.instant()
-	for _, in := range args.Input.PromotionalEntitlements {
-		p := &promotion{
-			startedAt: now, hidden: !in.IsVisible.Or(true),
-			endsAt: promotionEnd(now, in.Period, in.CustomEndDate.Or(wire.DateTime{}).Time),
-			entitlement: Entitlement{
-				Feature: in.FeatureID, Limit: in.UsageLimit.Value, Unlimited: in.HasUnlimitedUsage.Or(false),
-				SoftLimit: in.HasSoftLimit.Or(false), Values: in.EnumValues.Or(nil), Reset: periodOf(in.ResetPeriod),
-				ResetOn: resetOnOf(in.MonthlyResetPeriodConfiguration, in.WeeklyResetPeriodConfiguration),
-			},
-		}
-		if m.e.state.index.feature(in.FeatureID) == nil {
-			return nil, errorf(codeFeatureNotFound, "there is no feature %q", in.FeatureID)
-		}
-		if err := m.e.state.index.check(p.entitlement); err != nil {
-			return nil, err
-		}
-		if in.Period == wire.PromotionalEntitlementPeriodCustom && !p.endsAt.After(now) {
-			return nil, errorf(codeBadUserInput, "a CUSTOM period needs a customEndDate in the future")
-		}
-		granted = append(granted, p)
-	}
-	m.e.settle(c)
-	answers := []*wire.PromotionalEntitlement{}
-	for _, p := range granted {
-		p.id = m.e.state.newID("promotion")
-		for _, old := range c.promos {
-			old.revoked = old.revoked || old.entitlement.ref() == p.entitlement.ref()
-		}
-		c.promos = append(c.promos, p)
-		answers = append(answers, m.e.promotionOf(p))
-	}
-	m.e.recalculate(c)
-	return answers, nil
-}
-
-// RevokePromotionalEntitlement takes a customer's promotion of a feature back.
-func (*mutation) RevokePromotionalEntitlement(ctx context.Context, args wire.MutationRevokePromotionalEntitlementArgs) (*wire.PromotionalEntitlement, error) {
-	m := of(ctx)
-	m.e.mu.Lock()
-	defer m.e.mu.Unlock()
-	c, err := m.e.state.present(args.Input.CustomerID)
-	if err != nil {
-		return nil, err
-	}
-	m.e.settle(c)
-	now := m.e.now()
-	i := slices.IndexFunc(c.promos, func(p *promotion) bool {
-		return p.active(now) && p.entitlement.Feature == args.Input.FeatureID
-	})
-	if i < 0 {
-		return nil, errorf("PromotionalEntitlementNotFoundError", "customer %q has no promotion of %q", c.id, args.Input.FeatureID)
-	}
-	c.promos[i].revoked = true
-	m.e.recalculate(c)
-	return m.e.promotionOf(c.promos[i]), nil
 }
 
 // oneID takes an id from either of its two names.

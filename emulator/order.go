@@ -97,6 +97,21 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 	return o
 }
 
+// orderOfImport reads one subscription of importSubscriptionsBulk.
+func orderOfImport(in *wire.ImportSubscriptionInput) order {
+	return order{
+		id: in.SubscriptionID.Or(""), planID: in.PlanID, resourceID: in.ResourceID.Or(""),
+		addons: addonsOf(in.Addons), quantities: quantitiesOf(in.BillableFeatures),
+		custom:    customOf(in.SubscriptionEntitlements, in.Entitlements),
+		metadata:  in.AdditionalMetaData.Or(wire.JSON{}).Value,
+		billingID: in.BillingID.Or(""),
+		startAt:   in.StartDate.Or(wire.DateTime{}).Time,
+		endAt:     in.EndDate.Or(wire.DateTime{}).Time,
+		period:    billingPeriodOf(in.BillingPeriod),
+		skipTrial: true,
+	}
+}
+
 // charged reports whether a payment method is charged for the subscription.
 func (o *order) charged() bool {
 	return o.collection == "" || o.collection == wire.PaymentCollectionMethodCharge

@@ -99,15 +99,15 @@ func (e *Emulator) portalSubscription(c *customer, s *subscription, usage *scope
 				w.Pricing.UnitQuantity = new(int32(min(units, math.MaxInt32)))
 			}
 		}
-		if bill, any := q.usage(usage); any {
+		if bill, any := q.usageBill(usage); any {
 			w.Pricing.UsageBasedEstimatedBill = new(bill.InexactFloat64())
 		}
 	}
 	return w
 }
 
-// usage is what the usage so far costs, when the period is over; false when nothing is charged by usage.
-func (q *quote) usage(s *scope) (bill decimal.Decimal, any bool) {
+// usageBill is what the usage so far costs, when the period is over; false when nothing is charged by usage.
+func (q *quote) usageBill(s *scope) (bill decimal.Decimal, any bool) {
 	for _, p := range append(slices.Clone(q.plan), q.addons...) {
 		if !p.Usage {
 			continue

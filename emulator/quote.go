@@ -16,8 +16,18 @@ type quote struct {
 	addons   []Price           //
 	each     []decimal.Decimal // for each period, in advance
 	ofAddons decimal.Decimal   // the part of each that add-ons cost
+	charges  []charge          // of each, price by price
+	usage    []charge          // for what is used, when a period is over: units and amount are not known
 	once     []fee             // with the first period
 	minimum  decimal.Decimal   // of each period
+}
+
+// charge is what one price comes to: of the plan, or of an add-on, which there is so many times.
+type charge struct {
+	addonID      string
+	price        Price
+	units, times float64
+	amount       decimal.Decimal
 }
 
 // fee is what is charged once: of the plan, or of an add-on.
@@ -111,6 +121,7 @@ func tiersOf(in []wire.PriceTierInput) []Tier {
 func (q *quote) charge(addonID string, prices []Price, quantities map[string]float64, times decimal.Decimal) {
 	for _, p := range prices {
 		if p.Usage {
+			q.usage = append(q.usage, charge{addonID: addonID, price: p})
 			continue // when the period is over
 		}
 		units, bought := quantities[p.Feature]
@@ -123,6 +134,7 @@ func (q *quote) charge(addonID string, prices []Price, quantities map[string]flo
 			continue
 		}
 		q.each = append(q.each, amount)
+		q.charges = append(q.charges, charge{addonID, p, units, times.InexactFloat64(), amount})
 		if addonID != "" {
 			q.ofAddons = q.ofAddons.Add(amount)
 		}

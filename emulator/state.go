@@ -72,6 +72,7 @@ type promotion struct {
 	endsAt      time.Time // zero: for life
 	revoked     bool
 	hidden      bool
+	group       string // the feature group that it was granted with; empty: by itself
 }
 
 func (p *promotion) active(now time.Time) bool {

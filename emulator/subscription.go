@@ -22,6 +22,7 @@ type subscription struct {
 	billingID             string
 	collection            wire.PaymentCollectionMethod // empty: nothing was said
 	metadata              any
+	payer                 string // the id of the customer that pays for it; empty: whose it is
 
 	createdAt time.Time
 	startAt   time.Time

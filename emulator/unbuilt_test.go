@@ -14,7 +14,7 @@ import (
 
 // unbuiltCeiling is how many root fields may be listed in unbuilt.txt. Lower it with every field that is built; never
 // raise it.
-const unbuiltCeiling = 8
+const unbuiltCeiling = 0
 
 // TestUnbuiltListIsTrue executes every root field of the schema with the least it accepts: those in unbuilt.txt must
 // answer that they are not built, all others must not.

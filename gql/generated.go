@@ -1299,6 +1299,16 @@ func (v *CreatePaymentSessionResponse) GetCreatePaymentSession() PaymentSession 
 	return v.CreatePaymentSession
 }
 
+// CreateSubscriptionResponse is returned by CreateSubscription on success.
+type CreateSubscriptionResponse struct {
+	CreateSubscription Subscription `json:"createSubscription"`
+}
+
+// GetCreateSubscription returns CreateSubscriptionResponse.CreateSubscription, and is useful for accessing the field via an interface.
+func (v *CreateSubscriptionResponse) GetCreateSubscription() Subscription {
+	return v.CreateSubscription
+}
+
 // CreditBalance includes the GraphQL fields of CreditBalance requested by the fragment CreditBalance.
 type CreditBalance struct {
 	CustomerId     string         `json:"customerId"`
@@ -2811,6 +2821,54 @@ func (v *DateRange) GetStart() *string { return v.Start }
 // GetEnd returns DateRange.End, and is useful for accessing the field via an interface.
 func (v *DateRange) GetEnd() *string { return v.End }
 
+type DelegateSubscriptionToCustomerInput struct {
+	DestinationCustomerId *string `json:"destinationCustomerId"`
+	EnvironmentId         *string `json:"environmentId"`
+	SubscriptionId        string  `json:"subscriptionId"`
+}
+
+// GetDestinationCustomerId returns DelegateSubscriptionToCustomerInput.DestinationCustomerId, and is useful for accessing the field via an interface.
+func (v *DelegateSubscriptionToCustomerInput) GetDestinationCustomerId() *string {
+	return v.DestinationCustomerId
+}
+
+// GetEnvironmentId returns DelegateSubscriptionToCustomerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *DelegateSubscriptionToCustomerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetSubscriptionId returns DelegateSubscriptionToCustomerInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *DelegateSubscriptionToCustomerInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// DelegateSubscriptionToCustomerResponse is returned by DelegateSubscriptionToCustomer on success.
+type DelegateSubscriptionToCustomerResponse struct {
+	DelegateSubscriptionToCustomer Subscription `json:"delegateSubscriptionToCustomer"`
+}
+
+// GetDelegateSubscriptionToCustomer returns DelegateSubscriptionToCustomerResponse.DelegateSubscriptionToCustomer, and is useful for accessing the field via an interface.
+func (v *DelegateSubscriptionToCustomerResponse) GetDelegateSubscriptionToCustomer() Subscription {
+	return v.DelegateSubscriptionToCustomer
+}
+
+type DetachCustomerPaymentMethodInput struct {
+	CustomerId    string  `json:"customerId"`
+	EnvironmentId *string `json:"environmentId"`
+}
+
+// GetCustomerId returns DetachCustomerPaymentMethodInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *DetachCustomerPaymentMethodInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns DetachCustomerPaymentMethodInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *DetachCustomerPaymentMethodInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// DetachCustomerPaymentMethodResponse is returned by DetachCustomerPaymentMethod on success.
+type DetachCustomerPaymentMethodResponse struct {
+	DetachCustomerPaymentMethod Customer `json:"detachCustomerPaymentMethod"`
+}
+
+// GetDetachCustomerPaymentMethod returns DetachCustomerPaymentMethodResponse.DetachCustomerPaymentMethod, and is useful for accessing the field via an interface.
+func (v *DetachCustomerPaymentMethodResponse) GetDetachCustomerPaymentMethod() Customer {
+	return v.DetachCustomerPaymentMethod
+}
+
 type DiscountDurationType string
 
 const (
@@ -3664,6 +3722,16 @@ func (v *GetSubscriptionInput) GetEnvironmentId() *string { return v.Environment
 // GetSubscriptionId returns GetSubscriptionInput.SubscriptionId, and is useful for accessing the field via an interface.
 func (v *GetSubscriptionInput) GetSubscriptionId() string { return v.SubscriptionId }
 
+// GetSubscriptionOwnerResponse is returned by GetSubscriptionOwner on success.
+type GetSubscriptionOwnerResponse struct {
+	GetSubscription SubscriptionOwner `json:"getSubscription"`
+}
+
+// GetGetSubscription returns GetSubscriptionOwnerResponse.GetSubscription, and is useful for accessing the field via an interface.
+func (v *GetSubscriptionOwnerResponse) GetGetSubscription() SubscriptionOwner {
+	return v.GetSubscription
+}
+
 // GetSubscriptionResponse is returned by GetSubscription on success.
 type GetSubscriptionResponse struct {
 	GetSubscription SubscriptionDetails `json:"getSubscription"`
@@ -3679,6 +3747,14 @@ type GetSubscriptionsResponse struct {
 
 // GetSubscriptions returns GetSubscriptionsResponse.Subscriptions, and is useful for accessing the field via an interface.
 func (v *GetSubscriptionsResponse) GetSubscriptions() SubscriptionPage { return v.Subscriptions }
+
+// GetUsageHistoryResponse is returned by GetUsageHistory on success.
+type GetUsageHistoryResponse struct {
+	UsageHistory UsageHistoryV1 `json:"usageHistory"`
+}
+
+// GetUsageHistory returns GetUsageHistoryResponse.UsageHistory, and is useful for accessing the field via an interface.
+func (v *GetUsageHistoryResponse) GetUsageHistory() UsageHistoryV1 { return v.UsageHistory }
 
 // GetUsageHistoryV2Response is returned by GetUsageHistoryV2 on success.
 type GetUsageHistoryV2Response struct {
@@ -3769,6 +3845,37 @@ func (v *GrantPromotionalEntitlementInput) GetYearlyResetPeriodConfiguration() *
 	return v.YearlyResetPeriodConfiguration
 }
 
+type GrantPromotionalEntitlementsGroupInput struct {
+	CustomerId              string                             `json:"customerId"`
+	EnvironmentId           *string                            `json:"environmentId"`
+	FeatureGroupId          string                             `json:"featureGroupId"`
+	PromotionalEntitlements []GrantPromotionalEntitlementInput `json:"promotionalEntitlements"`
+}
+
+// GetCustomerId returns GrantPromotionalEntitlementsGroupInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsGroupInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns GrantPromotionalEntitlementsGroupInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsGroupInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureGroupId returns GrantPromotionalEntitlementsGroupInput.FeatureGroupId, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsGroupInput) GetFeatureGroupId() string { return v.FeatureGroupId }
+
+// GetPromotionalEntitlements returns GrantPromotionalEntitlementsGroupInput.PromotionalEntitlements, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsGroupInput) GetPromotionalEntitlements() []GrantPromotionalEntitlementInput {
+	return v.PromotionalEntitlements
+}
+
+// GrantPromotionalEntitlementsGroupResponse is returned by GrantPromotionalEntitlementsGroup on success.
+type GrantPromotionalEntitlementsGroupResponse struct {
+	GrantPromotionalEntitlementsGroup []PromotionalEntitlement `json:"grantPromotionalEntitlementsGroup"`
+}
+
+// GetGrantPromotionalEntitlementsGroup returns GrantPromotionalEntitlementsGroupResponse.GrantPromotionalEntitlementsGroup, and is useful for accessing the field via an interface.
+func (v *GrantPromotionalEntitlementsGroupResponse) GetGrantPromotionalEntitlementsGroup() []PromotionalEntitlement {
+	return v.GrantPromotionalEntitlementsGroup
+}
+
 type GrantPromotionalEntitlementsInput struct {
 	CustomerId              string                             `json:"customerId"`
 	EnvironmentId           *string                            `json:"environmentId"`
@@ -3836,6 +3943,186 @@ func (v *ImmediateInvoice) GetProration() *PreviewProration { return v.Proration
 // GetCredits returns ImmediateInvoice.Credits, and is useful for accessing the field via an interface.
 func (v *ImmediateInvoice) GetCredits() *PreviewCredits { return v.Credits }
 
+type ImportCustomerBulkInput struct {
+	Customers     []ImportCustomerInput `json:"customers"`
+	EnvironmentId *string               `json:"environmentId"`
+	IntegrationId *string               `json:"integrationId"`
+}
+
+// GetCustomers returns ImportCustomerBulkInput.Customers, and is useful for accessing the field via an interface.
+func (v *ImportCustomerBulkInput) GetCustomers() []ImportCustomerInput { return v.Customers }
+
+// GetEnvironmentId returns ImportCustomerBulkInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerBulkInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetIntegrationId returns ImportCustomerBulkInput.IntegrationId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerBulkInput) GetIntegrationId() *string { return v.IntegrationId }
+
+// ImportCustomerBulkResponse is returned by ImportCustomerBulk on success.
+type ImportCustomerBulkResponse struct {
+	ImportCustomersBulk *string `json:"importCustomersBulk"`
+}
+
+// GetImportCustomersBulk returns ImportCustomerBulkResponse.ImportCustomersBulk, and is useful for accessing the field via an interface.
+func (v *ImportCustomerBulkResponse) GetImportCustomersBulk() *string { return v.ImportCustomersBulk }
+
+type ImportCustomerInput struct {
+	AdditionalMetaData *json.RawMessage `json:"additionalMetaData"`
+	BillingId          *string          `json:"billingId"`
+	CustomerId         *string          `json:"customerId"`
+	Email              *string          `json:"email"`
+	EnvironmentId      *string          `json:"environmentId"`
+	Name               *string          `json:"name"`
+	PaymentMethodId    *string          `json:"paymentMethodId"`
+	RefId              *string          `json:"refId"`
+	SalesforceId       *string          `json:"salesforceId"`
+	UpdatedAt          *scalar.DateTime `json:"updatedAt"`
+}
+
+// GetAdditionalMetaData returns ImportCustomerInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetBillingId returns ImportCustomerInput.BillingId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetBillingId() *string { return v.BillingId }
+
+// GetCustomerId returns ImportCustomerInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetCustomerId() *string { return v.CustomerId }
+
+// GetEmail returns ImportCustomerInput.Email, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetEmail() *string { return v.Email }
+
+// GetEnvironmentId returns ImportCustomerInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetName returns ImportCustomerInput.Name, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetName() *string { return v.Name }
+
+// GetPaymentMethodId returns ImportCustomerInput.PaymentMethodId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetPaymentMethodId() *string { return v.PaymentMethodId }
+
+// GetRefId returns ImportCustomerInput.RefId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetRefId() *string { return v.RefId }
+
+// GetSalesforceId returns ImportCustomerInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetUpdatedAt returns ImportCustomerInput.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *ImportCustomerInput) GetUpdatedAt() *scalar.DateTime { return v.UpdatedAt }
+
+// ImportCustomerResponse is returned by ImportCustomer on success.
+type ImportCustomerResponse struct {
+	ImportOneCustomer Customer `json:"importOneCustomer"`
+}
+
+// GetImportOneCustomer returns ImportCustomerResponse.ImportOneCustomer, and is useful for accessing the field via an interface.
+func (v *ImportCustomerResponse) GetImportOneCustomer() Customer { return v.ImportOneCustomer }
+
+type ImportSubscriptionInput struct {
+	AdditionalMetaData       *json.RawMessage                 `json:"additionalMetaData"`
+	Addons                   []SubscriptionAddonInput         `json:"addons"`
+	BillableFeatures         []BillableFeatureInput           `json:"billableFeatures"`
+	BillingId                *string                          `json:"billingId"`
+	BillingPeriod            *BillingPeriod                   `json:"billingPeriod"`
+	Charges                  []ChargeInput                    `json:"charges"`
+	CustomerId               string                           `json:"customerId"`
+	EndDate                  *scalar.DateTime                 `json:"endDate"`
+	Entitlements             []SubscriptionEntitlementInputV2 `json:"entitlements"`
+	PlanId                   string                           `json:"planId"`
+	ResourceId               *string                          `json:"resourceId"`
+	SalesforceId             *string                          `json:"salesforceId"`
+	StartDate                *scalar.DateTime                 `json:"startDate"`
+	SubscriptionEntitlements []SubscriptionEntitlementInput   `json:"subscriptionEntitlements"`
+	SubscriptionId           *string                          `json:"subscriptionId"`
+	UnitQuantity             *float64                         `json:"unitQuantity"`
+	UpdatedAt                *scalar.DateTime                 `json:"updatedAt"`
+}
+
+// GetAdditionalMetaData returns ImportSubscriptionInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetAdditionalMetaData() *json.RawMessage {
+	return v.AdditionalMetaData
+}
+
+// GetAddons returns ImportSubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetBillableFeatures returns ImportSubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetBillableFeatures() []BillableFeatureInput {
+	return v.BillableFeatures
+}
+
+// GetBillingId returns ImportSubscriptionInput.BillingId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetBillingId() *string { return v.BillingId }
+
+// GetBillingPeriod returns ImportSubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetCharges returns ImportSubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetCustomerId returns ImportSubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEndDate returns ImportSubscriptionInput.EndDate, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEntitlements returns ImportSubscriptionInput.Entitlements, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetEntitlements() []SubscriptionEntitlementInputV2 {
+	return v.Entitlements
+}
+
+// GetPlanId returns ImportSubscriptionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetPlanId() string { return v.PlanId }
+
+// GetResourceId returns ImportSubscriptionInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetResourceId() *string { return v.ResourceId }
+
+// GetSalesforceId returns ImportSubscriptionInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetStartDate returns ImportSubscriptionInput.StartDate, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetSubscriptionEntitlements returns ImportSubscriptionInput.SubscriptionEntitlements, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetSubscriptionEntitlements() []SubscriptionEntitlementInput {
+	return v.SubscriptionEntitlements
+}
+
+// GetSubscriptionId returns ImportSubscriptionInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetSubscriptionId() *string { return v.SubscriptionId }
+
+// GetUnitQuantity returns ImportSubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
+// GetUpdatedAt returns ImportSubscriptionInput.UpdatedAt, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionInput) GetUpdatedAt() *scalar.DateTime { return v.UpdatedAt }
+
+type ImportSubscriptionsBulkInput struct {
+	EnvironmentId *string                   `json:"environmentId"`
+	IntegrationId *string                   `json:"integrationId"`
+	Subscriptions []ImportSubscriptionInput `json:"subscriptions"`
+}
+
+// GetEnvironmentId returns ImportSubscriptionsBulkInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionsBulkInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetIntegrationId returns ImportSubscriptionsBulkInput.IntegrationId, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionsBulkInput) GetIntegrationId() *string { return v.IntegrationId }
+
+// GetSubscriptions returns ImportSubscriptionsBulkInput.Subscriptions, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionsBulkInput) GetSubscriptions() []ImportSubscriptionInput {
+	return v.Subscriptions
+}
+
+// ImportSubscriptionsBulkResponse is returned by ImportSubscriptionsBulk on success.
+type ImportSubscriptionsBulkResponse struct {
+	ImportSubscriptionsBulk *string `json:"importSubscriptionsBulk"`
+}
+
+// GetImportSubscriptionsBulk returns ImportSubscriptionsBulkResponse.ImportSubscriptionsBulk, and is useful for accessing the field via an interface.
+func (v *ImportSubscriptionsBulkResponse) GetImportSubscriptionsBulk() *string {
+	return v.ImportSubscriptionsBulk
+}
+
 type IntFieldComparison struct {
 	Between    *IntFieldComparisonBetween `json:"between"`
 	Eq         *int                       `json:"eq"`
@@ -3897,6 +4184,186 @@ func (v *IntFieldComparisonBetween) GetLower() int { return v.Lower }
 
 // GetUpper returns IntFieldComparisonBetween.Upper, and is useful for accessing the field via an interface.
 func (v *IntFieldComparisonBetween) GetUpper() int { return v.Upper }
+
+// InvoiceLine includes the requested fields of the GraphQL type SubscriptionInvoicePreviewLineItem.
+type InvoiceLine struct {
+	Type            InvoiceLineItemType `json:"type"`
+	Description     string              `json:"description"`
+	CostDescription string              `json:"costDescription"`
+	Amount          Money               `json:"amount"`
+	UnitPrice       *Money              `json:"unitPrice"`
+	Quantity        *int                `json:"quantity"`
+	Proration       bool                `json:"proration"`
+	Price           *Price              `json:"price"`
+	UsageLimit      *float64            `json:"usageLimit"`
+	Period          InvoicePeriod       `json:"period"`
+	HasSoftLimit    *bool               `json:"hasSoftLimit"`
+	Lines           []InvoiceLinePart   `json:"lines"`
+}
+
+// GetType returns InvoiceLine.Type, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetType() InvoiceLineItemType { return v.Type }
+
+// GetDescription returns InvoiceLine.Description, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetDescription() string { return v.Description }
+
+// GetCostDescription returns InvoiceLine.CostDescription, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetCostDescription() string { return v.CostDescription }
+
+// GetAmount returns InvoiceLine.Amount, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetAmount() Money { return v.Amount }
+
+// GetUnitPrice returns InvoiceLine.UnitPrice, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetUnitPrice() *Money { return v.UnitPrice }
+
+// GetQuantity returns InvoiceLine.Quantity, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetQuantity() *int { return v.Quantity }
+
+// GetProration returns InvoiceLine.Proration, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetProration() bool { return v.Proration }
+
+// GetPrice returns InvoiceLine.Price, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetPrice() *Price { return v.Price }
+
+// GetUsageLimit returns InvoiceLine.UsageLimit, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetPeriod returns InvoiceLine.Period, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetPeriod() InvoicePeriod { return v.Period }
+
+// GetHasSoftLimit returns InvoiceLine.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// GetLines returns InvoiceLine.Lines, and is useful for accessing the field via an interface.
+func (v *InvoiceLine) GetLines() []InvoiceLinePart { return v.Lines }
+
+type InvoiceLineItemType string
+
+const (
+	InvoiceLineItemTypeAddoncharge                  InvoiceLineItemType = "AddonCharge"
+	InvoiceLineItemTypeBasecharge                   InvoiceLineItemType = "BaseCharge"
+	InvoiceLineItemTypeInadvancecommitmentcharge    InvoiceLineItemType = "InAdvanceCommitmentCharge"
+	InvoiceLineItemTypeMinimumspendadjustmentcharge InvoiceLineItemType = "MinimumSpendAdjustmentCharge"
+	InvoiceLineItemTypeMinimumspendcharge           InvoiceLineItemType = "MinimumSpendCharge"
+	InvoiceLineItemTypeOther                        InvoiceLineItemType = "Other"
+	InvoiceLineItemTypeOveragecharge                InvoiceLineItemType = "OverageCharge"
+	InvoiceLineItemTypePayasyougocharge             InvoiceLineItemType = "PayAsYouGoCharge"
+	InvoiceLineItemTypeTiercharge                   InvoiceLineItemType = "TierCharge"
+	InvoiceLineItemTypeZeroamountbasecharge         InvoiceLineItemType = "ZeroAmountBaseCharge"
+)
+
+var AllInvoiceLineItemType = []InvoiceLineItemType{
+	InvoiceLineItemTypeAddoncharge,
+	InvoiceLineItemTypeBasecharge,
+	InvoiceLineItemTypeInadvancecommitmentcharge,
+	InvoiceLineItemTypeMinimumspendadjustmentcharge,
+	InvoiceLineItemTypeMinimumspendcharge,
+	InvoiceLineItemTypeOther,
+	InvoiceLineItemTypeOveragecharge,
+	InvoiceLineItemTypePayasyougocharge,
+	InvoiceLineItemTypeTiercharge,
+	InvoiceLineItemTypeZeroamountbasecharge,
+}
+
+// InvoiceLinePart includes the requested fields of the GraphQL type SubscriptionInvoicePreviewLineItemData.
+type InvoiceLinePart struct {
+	Type            InvoiceLineItemType `json:"type"`
+	Description     string              `json:"description"`
+	CostDescription string              `json:"costDescription"`
+	Quantity        *int                `json:"quantity"`
+	Proration       bool                `json:"proration"`
+	UsageLimit      *float64            `json:"usageLimit"`
+	HasSoftLimit    *bool               `json:"hasSoftLimit"`
+}
+
+// GetType returns InvoiceLinePart.Type, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetType() InvoiceLineItemType { return v.Type }
+
+// GetDescription returns InvoiceLinePart.Description, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetDescription() string { return v.Description }
+
+// GetCostDescription returns InvoiceLinePart.CostDescription, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetCostDescription() string { return v.CostDescription }
+
+// GetQuantity returns InvoiceLinePart.Quantity, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetQuantity() *int { return v.Quantity }
+
+// GetProration returns InvoiceLinePart.Proration, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetProration() bool { return v.Proration }
+
+// GetUsageLimit returns InvoiceLinePart.UsageLimit, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetUsageLimit() *float64 { return v.UsageLimit }
+
+// GetHasSoftLimit returns InvoiceLinePart.HasSoftLimit, and is useful for accessing the field via an interface.
+func (v *InvoiceLinePart) GetHasSoftLimit() *bool { return v.HasSoftLimit }
+
+// InvoicePeriod includes the requested fields of the GraphQL type SubscriptionInvoicePreviewLineItemPeriod.
+type InvoicePeriod struct {
+	Start string `json:"start"`
+	End   string `json:"end"`
+}
+
+// GetStart returns InvoicePeriod.Start, and is useful for accessing the field via an interface.
+func (v *InvoicePeriod) GetStart() string { return v.Start }
+
+// GetEnd returns InvoicePeriod.End, and is useful for accessing the field via an interface.
+func (v *InvoicePeriod) GetEnd() string { return v.End }
+
+// InvoicePreview includes the GraphQL fields of SubscriptionInvoicePreview requested by the fragment InvoicePreview.
+type InvoicePreview struct {
+	AmountDue              Money            `json:"amountDue"`
+	MinimumSpendAdjustment Money            `json:"minimumSpendAdjustment"`
+	Total                  Money            `json:"total"`
+	TotalExcludingTax      Money            `json:"totalExcludingTax"`
+	SubTotal               Money            `json:"subTotal"`
+	SubTotalExcludingTax   Money            `json:"subTotalExcludingTax"`
+	Tax                    *Money           `json:"tax"`
+	TaxDetails             *PreviewTax      `json:"taxDetails"`
+	Discount               *Money           `json:"discount"`
+	DiscountDetails        *PreviewDiscount `json:"discountDetails"`
+	Credits                *PreviewCredits  `json:"credits"`
+	LastUpdatedAt          scalar.DateTime  `json:"lastUpdatedAt"`
+	Lines                  []InvoiceLine    `json:"lines"`
+}
+
+// GetAmountDue returns InvoicePreview.AmountDue, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetAmountDue() Money { return v.AmountDue }
+
+// GetMinimumSpendAdjustment returns InvoicePreview.MinimumSpendAdjustment, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetMinimumSpendAdjustment() Money { return v.MinimumSpendAdjustment }
+
+// GetTotal returns InvoicePreview.Total, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetTotal() Money { return v.Total }
+
+// GetTotalExcludingTax returns InvoicePreview.TotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
+
+// GetSubTotal returns InvoicePreview.SubTotal, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetSubTotal() Money { return v.SubTotal }
+
+// GetSubTotalExcludingTax returns InvoicePreview.SubTotalExcludingTax, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetSubTotalExcludingTax() Money { return v.SubTotalExcludingTax }
+
+// GetTax returns InvoicePreview.Tax, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetTax() *Money { return v.Tax }
+
+// GetTaxDetails returns InvoicePreview.TaxDetails, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetTaxDetails() *PreviewTax { return v.TaxDetails }
+
+// GetDiscount returns InvoicePreview.Discount, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetDiscount() *Money { return v.Discount }
+
+// GetDiscountDetails returns InvoicePreview.DiscountDetails, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetDiscountDetails() *PreviewDiscount { return v.DiscountDetails }
+
+// GetCredits returns InvoicePreview.Credits, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetCredits() *PreviewCredits { return v.Credits }
+
+// GetLastUpdatedAt returns InvoicePreview.LastUpdatedAt, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetLastUpdatedAt() scalar.DateTime { return v.LastUpdatedAt }
+
+// GetLines returns InvoicePreview.Lines, and is useful for accessing the field via an interface.
+func (v *InvoicePreview) GetLines() []InvoiceLine { return v.Lines }
 
 // ListedCustomer includes the requested fields of the GraphQL type Customer.
 type ListedCustomer struct {
@@ -3972,6 +4439,16 @@ var AllMeterType = []MeterType{
 	MeterTypeFluctuating,
 	MeterTypeIncremental,
 	MeterTypeNone,
+}
+
+// MigrateSubscriptionToLatestResponse is returned by MigrateSubscriptionToLatest on success.
+type MigrateSubscriptionToLatestResponse struct {
+	MigrateSubscriptionToLatest Subscription `json:"migrateSubscriptionToLatest"`
+}
+
+// GetMigrateSubscriptionToLatest returns MigrateSubscriptionToLatestResponse.MigrateSubscriptionToLatest, and is useful for accessing the field via an interface.
+func (v *MigrateSubscriptionToLatestResponse) GetMigrateSubscriptionToLatest() Subscription {
+	return v.MigrateSubscriptionToLatest
 }
 
 // MockAddon includes the GraphQL fields of PaywallAddon requested by the fragment MockAddon.
@@ -5401,6 +5878,27 @@ func (v *PreviewDiscount) GetDurationType() DiscountDurationType { return v.Dura
 // GetDurationInMonths returns PreviewDiscount.DurationInMonths, and is useful for accessing the field via an interface.
 func (v *PreviewDiscount) GetDurationInMonths() *float64 { return v.DurationInMonths }
 
+type PreviewNextInvoiceInput struct {
+	EnvironmentId  *string `json:"environmentId"`
+	SubscriptionId string  `json:"subscriptionId"`
+}
+
+// GetEnvironmentId returns PreviewNextInvoiceInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *PreviewNextInvoiceInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetSubscriptionId returns PreviewNextInvoiceInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *PreviewNextInvoiceInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// PreviewNextInvoiceResponse is returned by PreviewNextInvoice on success.
+type PreviewNextInvoiceResponse struct {
+	PreviewNextInvoice InvoicePreview `json:"previewNextInvoice"`
+}
+
+// GetPreviewNextInvoice returns PreviewNextInvoiceResponse.PreviewNextInvoice, and is useful for accessing the field via an interface.
+func (v *PreviewNextInvoiceResponse) GetPreviewNextInvoice() InvoicePreview {
+	return v.PreviewNextInvoice
+}
+
 // PreviewProration includes the requested fields of the GraphQL type SubscriptionPreviewProrations.
 type PreviewProration struct {
 	ProrationDate scalar.DateTime `json:"prorationDate"`
@@ -6676,6 +7174,31 @@ func (v *RevokePromotionalEntitlementResponse) GetRevokePromotionalEntitlement()
 	return v.RevokePromotionalEntitlement
 }
 
+type RevokePromotionalEntitlementsGroupInput struct {
+	CustomerId     string  `json:"customerId"`
+	EnvironmentId  *string `json:"environmentId"`
+	FeatureGroupId string  `json:"featureGroupId"`
+}
+
+// GetCustomerId returns RevokePromotionalEntitlementsGroupInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementsGroupInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns RevokePromotionalEntitlementsGroupInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementsGroupInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureGroupId returns RevokePromotionalEntitlementsGroupInput.FeatureGroupId, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementsGroupInput) GetFeatureGroupId() string { return v.FeatureGroupId }
+
+// RevokePromotionalEntitlementsGroupResponse is returned by RevokePromotionalEntitlementsGroup on success.
+type RevokePromotionalEntitlementsGroupResponse struct {
+	RevokePromotionalEntitlementsGroup []PromotionalEntitlement `json:"revokePromotionalEntitlementsGroup"`
+}
+
+// GetRevokePromotionalEntitlementsGroup returns RevokePromotionalEntitlementsGroupResponse.RevokePromotionalEntitlementsGroup, and is useful for accessing the field via an interface.
+func (v *RevokePromotionalEntitlementsGroupResponse) GetRevokePromotionalEntitlementsGroup() []PromotionalEntitlement {
+	return v.RevokePromotionalEntitlementsGroup
+}
+
 // RevokedPromotion includes the requested fields of the GraphQL type PromotionalEntitlement.
 type RevokedPromotion struct {
 	Id string `json:"id"`
@@ -7686,6 +8209,167 @@ func (v *SubscriptionFeatureEntitlementInput) GetYearlyResetPeriodConfiguration(
 	return v.YearlyResetPeriodConfiguration
 }
 
+type SubscriptionInput struct {
+	AdditionalMetaData        *json.RawMessage                    `json:"additionalMetaData"`
+	Addons                    []SubscriptionAddonInput            `json:"addons"`
+	AppliedCoupon             *SubscriptionCouponInput            `json:"appliedCoupon"`
+	AwaitPaymentConfirmation  *bool                               `json:"awaitPaymentConfirmation"`
+	BillableFeatures          []BillableFeatureInput              `json:"billableFeatures"`
+	BillingCountryCode        *string                             `json:"billingCountryCode"`
+	BillingCycleAnchor        *SubscriptionBillingCycleAnchor     `json:"billingCycleAnchor"`
+	BillingId                 *string                             `json:"billingId"`
+	BillingInformation        *SubscriptionBillingInfo            `json:"billingInformation"`
+	BillingPeriod             *BillingPeriod                      `json:"billingPeriod"`
+	Budget                    *BudgetConfigurationInput           `json:"budget"`
+	CancellationDate          *scalar.DateTime                    `json:"cancellationDate"`
+	Charges                   []ChargeInput                       `json:"charges"`
+	CrmId                     *string                             `json:"crmId"`
+	CustomerId                string                              `json:"customerId"`
+	EndDate                   *scalar.DateTime                    `json:"endDate"`
+	Entitlements              []SubscriptionEntitlementInputV2    `json:"entitlements"`
+	EnvironmentId             *string                             `json:"environmentId"`
+	IsCustomPriceSubscription *bool                               `json:"isCustomPriceSubscription"`
+	IsOverridingTrialConfig   *bool                               `json:"isOverridingTrialConfig"`
+	IsTrial                   *bool                               `json:"isTrial"`
+	MinimumSpend              *SubscriptionMinimumSpendValueInput `json:"minimumSpend"`
+	PayingCustomerId          *string                             `json:"payingCustomerId"`
+	PaymentCollectionMethod   *PaymentCollectionMethod            `json:"paymentCollectionMethod"`
+	PlanId                    string                              `json:"planId"`
+	PriceOverrides            []PriceOverrideInput                `json:"priceOverrides"`
+	PriceUnitAmount           *float64                            `json:"priceUnitAmount"`
+	PromotionCode             *string                             `json:"promotionCode"`
+	RefId                     *string                             `json:"refId"`
+	ResourceId                *string                             `json:"resourceId"`
+	SalesforceId              *string                             `json:"salesforceId"`
+	ScheduleStrategy          *ScheduleStrategy                   `json:"scheduleStrategy"`
+	StartDate                 *scalar.DateTime                    `json:"startDate"`
+	SubscriptionEntitlements  []SubscriptionEntitlementInput      `json:"subscriptionEntitlements"`
+	SubscriptionId            *string                             `json:"subscriptionId"`
+	TrialEndBehavior          *TrialEndBehavior                   `json:"trialEndBehavior"`
+	UnitQuantity              *float64                            `json:"unitQuantity"`
+}
+
+// GetAdditionalMetaData returns SubscriptionInput.AdditionalMetaData, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetAdditionalMetaData() *json.RawMessage { return v.AdditionalMetaData }
+
+// GetAddons returns SubscriptionInput.Addons, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetAddons() []SubscriptionAddonInput { return v.Addons }
+
+// GetAppliedCoupon returns SubscriptionInput.AppliedCoupon, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetAppliedCoupon() *SubscriptionCouponInput { return v.AppliedCoupon }
+
+// GetAwaitPaymentConfirmation returns SubscriptionInput.AwaitPaymentConfirmation, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetAwaitPaymentConfirmation() *bool { return v.AwaitPaymentConfirmation }
+
+// GetBillableFeatures returns SubscriptionInput.BillableFeatures, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillableFeatures() []BillableFeatureInput { return v.BillableFeatures }
+
+// GetBillingCountryCode returns SubscriptionInput.BillingCountryCode, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillingCountryCode() *string { return v.BillingCountryCode }
+
+// GetBillingCycleAnchor returns SubscriptionInput.BillingCycleAnchor, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillingCycleAnchor() *SubscriptionBillingCycleAnchor {
+	return v.BillingCycleAnchor
+}
+
+// GetBillingId returns SubscriptionInput.BillingId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillingId() *string { return v.BillingId }
+
+// GetBillingInformation returns SubscriptionInput.BillingInformation, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillingInformation() *SubscriptionBillingInfo {
+	return v.BillingInformation
+}
+
+// GetBillingPeriod returns SubscriptionInput.BillingPeriod, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBillingPeriod() *BillingPeriod { return v.BillingPeriod }
+
+// GetBudget returns SubscriptionInput.Budget, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetBudget() *BudgetConfigurationInput { return v.Budget }
+
+// GetCancellationDate returns SubscriptionInput.CancellationDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetCancellationDate() *scalar.DateTime { return v.CancellationDate }
+
+// GetCharges returns SubscriptionInput.Charges, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetCharges() []ChargeInput { return v.Charges }
+
+// GetCrmId returns SubscriptionInput.CrmId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetCrmId() *string { return v.CrmId }
+
+// GetCustomerId returns SubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEndDate returns SubscriptionInput.EndDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEntitlements returns SubscriptionInput.Entitlements, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetEntitlements() []SubscriptionEntitlementInputV2 { return v.Entitlements }
+
+// GetEnvironmentId returns SubscriptionInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetIsCustomPriceSubscription returns SubscriptionInput.IsCustomPriceSubscription, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetIsCustomPriceSubscription() *bool { return v.IsCustomPriceSubscription }
+
+// GetIsOverridingTrialConfig returns SubscriptionInput.IsOverridingTrialConfig, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetIsOverridingTrialConfig() *bool { return v.IsOverridingTrialConfig }
+
+// GetIsTrial returns SubscriptionInput.IsTrial, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetIsTrial() *bool { return v.IsTrial }
+
+// GetMinimumSpend returns SubscriptionInput.MinimumSpend, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetMinimumSpend() *SubscriptionMinimumSpendValueInput {
+	return v.MinimumSpend
+}
+
+// GetPayingCustomerId returns SubscriptionInput.PayingCustomerId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPayingCustomerId() *string { return v.PayingCustomerId }
+
+// GetPaymentCollectionMethod returns SubscriptionInput.PaymentCollectionMethod, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPaymentCollectionMethod() *PaymentCollectionMethod {
+	return v.PaymentCollectionMethod
+}
+
+// GetPlanId returns SubscriptionInput.PlanId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPlanId() string { return v.PlanId }
+
+// GetPriceOverrides returns SubscriptionInput.PriceOverrides, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPriceOverrides() []PriceOverrideInput { return v.PriceOverrides }
+
+// GetPriceUnitAmount returns SubscriptionInput.PriceUnitAmount, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPriceUnitAmount() *float64 { return v.PriceUnitAmount }
+
+// GetPromotionCode returns SubscriptionInput.PromotionCode, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetPromotionCode() *string { return v.PromotionCode }
+
+// GetRefId returns SubscriptionInput.RefId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetRefId() *string { return v.RefId }
+
+// GetResourceId returns SubscriptionInput.ResourceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetResourceId() *string { return v.ResourceId }
+
+// GetSalesforceId returns SubscriptionInput.SalesforceId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetSalesforceId() *string { return v.SalesforceId }
+
+// GetScheduleStrategy returns SubscriptionInput.ScheduleStrategy, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetScheduleStrategy() *ScheduleStrategy { return v.ScheduleStrategy }
+
+// GetStartDate returns SubscriptionInput.StartDate, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetStartDate() *scalar.DateTime { return v.StartDate }
+
+// GetSubscriptionEntitlements returns SubscriptionInput.SubscriptionEntitlements, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetSubscriptionEntitlements() []SubscriptionEntitlementInput {
+	return v.SubscriptionEntitlements
+}
+
+// GetSubscriptionId returns SubscriptionInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetSubscriptionId() *string { return v.SubscriptionId }
+
+// GetTrialEndBehavior returns SubscriptionInput.TrialEndBehavior, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetTrialEndBehavior() *TrialEndBehavior { return v.TrialEndBehavior }
+
+// GetUnitQuantity returns SubscriptionInput.UnitQuantity, and is useful for accessing the field via an interface.
+func (v *SubscriptionInput) GetUnitQuantity() *float64 { return v.UnitQuantity }
+
 // SubscriptionInvoice includes the GraphQL fields of SubscriptionInvoice requested by the fragment SubscriptionInvoice.
 type SubscriptionInvoice struct {
 	BillingId            string                            `json:"billingId"`
@@ -7802,12 +8486,49 @@ var AllSubscriptionInvoiceStatus = []SubscriptionInvoiceStatus{
 	SubscriptionInvoiceStatusPaid,
 }
 
+type SubscriptionMigrationInput struct {
+	EnvironmentId             *string                    `json:"environmentId"`
+	SubscriptionId            string                     `json:"subscriptionId"`
+	SubscriptionMigrationTime *SubscriptionMigrationTime `json:"subscriptionMigrationTime"`
+}
+
+// GetEnvironmentId returns SubscriptionMigrationInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *SubscriptionMigrationInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetSubscriptionId returns SubscriptionMigrationInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *SubscriptionMigrationInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// GetSubscriptionMigrationTime returns SubscriptionMigrationInput.SubscriptionMigrationTime, and is useful for accessing the field via an interface.
+func (v *SubscriptionMigrationInput) GetSubscriptionMigrationTime() *SubscriptionMigrationTime {
+	return v.SubscriptionMigrationTime
+}
+
+type SubscriptionMigrationTime string
+
+const (
+	SubscriptionMigrationTimeEndOfBillingPeriod SubscriptionMigrationTime = "END_OF_BILLING_PERIOD"
+	SubscriptionMigrationTimeImmediate          SubscriptionMigrationTime = "IMMEDIATE"
+)
+
+var AllSubscriptionMigrationTime = []SubscriptionMigrationTime{
+	SubscriptionMigrationTimeEndOfBillingPeriod,
+	SubscriptionMigrationTimeImmediate,
+}
+
 type SubscriptionMinimumSpendValueInput struct {
 	Minimum *MoneyInputDto `json:"minimum"`
 }
 
 // GetMinimum returns SubscriptionMinimumSpendValueInput.Minimum, and is useful for accessing the field via an interface.
 func (v *SubscriptionMinimumSpendValueInput) GetMinimum() *MoneyInputDto { return v.Minimum }
+
+// SubscriptionOwner includes the requested fields of the GraphQL type CustomerSubscription.
+type SubscriptionOwner struct {
+	Customer SubscriptionCustomer `json:"customer"`
+}
+
+// GetCustomer returns SubscriptionOwner.Customer, and is useful for accessing the field via an interface.
+func (v *SubscriptionOwner) GetCustomer() SubscriptionCustomer { return v.Customer }
 
 // SubscriptionPage includes the requested fields of the GraphQL type SubscriptionQueryConnection.
 type SubscriptionPage struct {
@@ -8555,6 +9276,58 @@ func (v *TotalPrice) GetSubTotal() Money { return v.SubTotal }
 // GetTotal returns TotalPrice.Total, and is useful for accessing the field via an interface.
 func (v *TotalPrice) GetTotal() Money { return v.Total }
 
+type TransferSubscriptionInput struct {
+	CustomerId            string `json:"customerId"`
+	DestinationResourceId string `json:"destinationResourceId"`
+	SourceResourceId      string `json:"sourceResourceId"`
+}
+
+// GetCustomerId returns TransferSubscriptionInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionInput) GetCustomerId() string { return v.CustomerId }
+
+// GetDestinationResourceId returns TransferSubscriptionInput.DestinationResourceId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionInput) GetDestinationResourceId() string { return v.DestinationResourceId }
+
+// GetSourceResourceId returns TransferSubscriptionInput.SourceResourceId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionInput) GetSourceResourceId() string { return v.SourceResourceId }
+
+// TransferSubscriptionResponse is returned by TransferSubscription on success.
+type TransferSubscriptionResponse struct {
+	TransferSubscription Subscription `json:"transferSubscription"`
+}
+
+// GetTransferSubscription returns TransferSubscriptionResponse.TransferSubscription, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionResponse) GetTransferSubscription() Subscription {
+	return v.TransferSubscription
+}
+
+type TransferSubscriptionToResourceInput struct {
+	DestinationResourceId *string `json:"destinationResourceId"`
+	EnvironmentId         *string `json:"environmentId"`
+	SubscriptionId        string  `json:"subscriptionId"`
+}
+
+// GetDestinationResourceId returns TransferSubscriptionToResourceInput.DestinationResourceId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionToResourceInput) GetDestinationResourceId() *string {
+	return v.DestinationResourceId
+}
+
+// GetEnvironmentId returns TransferSubscriptionToResourceInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionToResourceInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetSubscriptionId returns TransferSubscriptionToResourceInput.SubscriptionId, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionToResourceInput) GetSubscriptionId() string { return v.SubscriptionId }
+
+// TransferSubscriptionToResourceResponse is returned by TransferSubscriptionToResource on success.
+type TransferSubscriptionToResourceResponse struct {
+	TransferSubscriptionToResource Subscription `json:"transferSubscriptionToResource"`
+}
+
+// GetTransferSubscriptionToResource returns TransferSubscriptionToResourceResponse.TransferSubscriptionToResource, and is useful for accessing the field via an interface.
+func (v *TransferSubscriptionToResourceResponse) GetTransferSubscriptionToResource() Subscription {
+	return v.TransferSubscriptionToResource
+}
+
 // TrialBudget includes the requested fields of the GraphQL type BudgetConfiguration.
 type TrialBudget struct {
 	Limit float64 `json:"limit"`
@@ -8761,6 +9534,31 @@ type UnarchiveCustomerResponse struct {
 
 // GetUnarchiveCustomer returns UnarchiveCustomerResponse.UnarchiveCustomer, and is useful for accessing the field via an interface.
 func (v *UnarchiveCustomerResponse) GetUnarchiveCustomer() Customer { return v.UnarchiveCustomer }
+
+type UnlinkPromotionalEntitlementsGroupInput struct {
+	CustomerId     string  `json:"customerId"`
+	EnvironmentId  *string `json:"environmentId"`
+	FeatureGroupId string  `json:"featureGroupId"`
+}
+
+// GetCustomerId returns UnlinkPromotionalEntitlementsGroupInput.CustomerId, and is useful for accessing the field via an interface.
+func (v *UnlinkPromotionalEntitlementsGroupInput) GetCustomerId() string { return v.CustomerId }
+
+// GetEnvironmentId returns UnlinkPromotionalEntitlementsGroupInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UnlinkPromotionalEntitlementsGroupInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureGroupId returns UnlinkPromotionalEntitlementsGroupInput.FeatureGroupId, and is useful for accessing the field via an interface.
+func (v *UnlinkPromotionalEntitlementsGroupInput) GetFeatureGroupId() string { return v.FeatureGroupId }
+
+// UnlinkPromotionalEntitlementsGroupResponse is returned by UnlinkPromotionalEntitlementsGroup on success.
+type UnlinkPromotionalEntitlementsGroupResponse struct {
+	UnlinkPromotionalEntitlementsGroup []PromotionalEntitlement `json:"unlinkPromotionalEntitlementsGroup"`
+}
+
+// GetUnlinkPromotionalEntitlementsGroup returns UnlinkPromotionalEntitlementsGroupResponse.UnlinkPromotionalEntitlementsGroup, and is useful for accessing the field via an interface.
+func (v *UnlinkPromotionalEntitlementsGroupResponse) GetUnlinkPromotionalEntitlementsGroup() []PromotionalEntitlement {
+	return v.UnlinkPromotionalEntitlementsGroup
+}
 
 type UpdateCustomerInput struct {
 	AdditionalMetaData       *json.RawMessage     `json:"additionalMetaData"`
@@ -9035,6 +9833,30 @@ func (v *UsageEventsReportInput) GetEnvironmentId() *string { return v.Environme
 // GetUsageEvents returns UsageEventsReportInput.UsageEvents, and is useful for accessing the field via an interface.
 func (v *UsageEventsReportInput) GetUsageEvents() []UsageEventReportInput { return v.UsageEvents }
 
+// UsageGroup includes the requested fields of the GraphQL type GroupUsageHistory.
+type UsageGroup struct {
+	GroupInfo         []UsageGroupTag    `json:"groupInfo"`
+	UsageMeasurements []UsageMeasurement `json:"usageMeasurements"`
+}
+
+// GetGroupInfo returns UsageGroup.GroupInfo, and is useful for accessing the field via an interface.
+func (v *UsageGroup) GetGroupInfo() []UsageGroupTag { return v.GroupInfo }
+
+// GetUsageMeasurements returns UsageGroup.UsageMeasurements, and is useful for accessing the field via an interface.
+func (v *UsageGroup) GetUsageMeasurements() []UsageMeasurement { return v.UsageMeasurements }
+
+// UsageGroupTag includes the requested fields of the GraphQL type GroupInfo.
+type UsageGroupTag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// GetKey returns UsageGroupTag.Key, and is useful for accessing the field via an interface.
+func (v *UsageGroupTag) GetKey() string { return v.Key }
+
+// GetValue returns UsageGroupTag.Value, and is useful for accessing the field via an interface.
+func (v *UsageGroupTag) GetValue() string { return v.Value }
+
 // UsageHistory includes the requested fields of the GraphQL type UsageHistoryV2.
 type UsageHistory struct {
 	Markers []UsageMarker `json:"markers"`
@@ -9046,6 +9868,83 @@ func (v *UsageHistory) GetMarkers() []UsageMarker { return v.Markers }
 
 // GetSeries returns UsageHistory.Series, and is useful for accessing the field via an interface.
 func (v *UsageHistory) GetSeries() []UsageSeries { return v.Series }
+
+type UsageHistoryInput struct {
+	CustomerRefId                   string                         `json:"customerRefId"`
+	EndDate                         *scalar.DateTime               `json:"endDate"`
+	EnvironmentId                   *string                        `json:"environmentId"`
+	FeatureRefId                    string                         `json:"featureRefId"`
+	GroupBy                         []string                       `json:"groupBy"`
+	MonthlyResetPeriodConfiguration *MonthlyResetPeriodConfigInput `json:"monthlyResetPeriodConfiguration"`
+	ResetPeriod                     *EntitlementResetPeriod        `json:"resetPeriod"`
+	ResourceRefId                   *string                        `json:"resourceRefId"`
+	StartDate                       scalar.DateTime                `json:"startDate"`
+	WeeklyResetPeriodConfiguration  *WeeklyResetPeriodConfigInput  `json:"weeklyResetPeriodConfiguration"`
+	YearlyResetPeriodConfiguration  *YearlyResetPeriodConfigInput  `json:"yearlyResetPeriodConfiguration"`
+}
+
+// GetCustomerRefId returns UsageHistoryInput.CustomerRefId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetCustomerRefId() string { return v.CustomerRefId }
+
+// GetEndDate returns UsageHistoryInput.EndDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetEnvironmentId returns UsageHistoryInput.EnvironmentId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetEnvironmentId() *string { return v.EnvironmentId }
+
+// GetFeatureRefId returns UsageHistoryInput.FeatureRefId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetFeatureRefId() string { return v.FeatureRefId }
+
+// GetGroupBy returns UsageHistoryInput.GroupBy, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetGroupBy() []string { return v.GroupBy }
+
+// GetMonthlyResetPeriodConfiguration returns UsageHistoryInput.MonthlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetMonthlyResetPeriodConfiguration() *MonthlyResetPeriodConfigInput {
+	return v.MonthlyResetPeriodConfiguration
+}
+
+// GetResetPeriod returns UsageHistoryInput.ResetPeriod, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetResetPeriod() *EntitlementResetPeriod { return v.ResetPeriod }
+
+// GetResourceRefId returns UsageHistoryInput.ResourceRefId, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetResourceRefId() *string { return v.ResourceRefId }
+
+// GetStartDate returns UsageHistoryInput.StartDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetWeeklyResetPeriodConfiguration returns UsageHistoryInput.WeeklyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetWeeklyResetPeriodConfiguration() *WeeklyResetPeriodConfigInput {
+	return v.WeeklyResetPeriodConfiguration
+}
+
+// GetYearlyResetPeriodConfiguration returns UsageHistoryInput.YearlyResetPeriodConfiguration, and is useful for accessing the field via an interface.
+func (v *UsageHistoryInput) GetYearlyResetPeriodConfiguration() *YearlyResetPeriodConfigInput {
+	return v.YearlyResetPeriodConfiguration
+}
+
+// UsageHistoryV1 includes the requested fields of the GraphQL type UsageHistory.
+type UsageHistoryV1 struct {
+	StartDate         scalar.DateTime    `json:"startDate"`
+	EndDate           *scalar.DateTime   `json:"endDate"`
+	Markers           []UsageMarker      `json:"markers"`
+	UsageMeasurements []UsageMeasurement `json:"usageMeasurements"`
+	Groups            []UsageGroup       `json:"groups"`
+}
+
+// GetStartDate returns UsageHistoryV1.StartDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV1) GetStartDate() scalar.DateTime { return v.StartDate }
+
+// GetEndDate returns UsageHistoryV1.EndDate, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV1) GetEndDate() *scalar.DateTime { return v.EndDate }
+
+// GetMarkers returns UsageHistoryV1.Markers, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV1) GetMarkers() []UsageMarker { return v.Markers }
+
+// GetUsageMeasurements returns UsageHistoryV1.UsageMeasurements, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV1) GetUsageMeasurements() []UsageMeasurement { return v.UsageMeasurements }
+
+// GetGroups returns UsageHistoryV1.Groups, and is useful for accessing the field via an interface.
+func (v *UsageHistoryV1) GetGroups() []UsageGroup { return v.Groups }
 
 type UsageHistoryV2Input struct {
 	CustomerId                   string           `json:"customerId"`
@@ -9111,6 +10010,22 @@ var AllUsageMarkerType = []UsageMarkerType{
 	UsageMarkerTypePeriodicReset,
 	UsageMarkerTypeSubscriptionChangeReset,
 }
+
+// UsageMeasurement includes the requested fields of the GraphQL type UsageMeasurementPoint.
+type UsageMeasurement struct {
+	Date         string  `json:"date"`
+	Value        float64 `json:"value"`
+	IsResetPoint bool    `json:"isResetPoint"`
+}
+
+// GetDate returns UsageMeasurement.Date, and is useful for accessing the field via an interface.
+func (v *UsageMeasurement) GetDate() string { return v.Date }
+
+// GetValue returns UsageMeasurement.Value, and is useful for accessing the field via an interface.
+func (v *UsageMeasurement) GetValue() float64 { return v.Value }
+
+// GetIsResetPoint returns UsageMeasurement.IsResetPoint, and is useful for accessing the field via an interface.
+func (v *UsageMeasurement) GetIsResetPoint() bool { return v.IsResetPoint }
 
 // UsagePoint includes the requested fields of the GraphQL type UsageHistoryPoint.
 type UsagePoint struct {
@@ -9367,6 +10282,34 @@ type __CreatePaymentSessionInput struct {
 // GetInput returns __CreatePaymentSessionInput.Input, and is useful for accessing the field via an interface.
 func (v *__CreatePaymentSessionInput) GetInput() PaymentSessionInput { return v.Input }
 
+// __CreateSubscriptionInput is used internally by genqlient
+type __CreateSubscriptionInput struct {
+	Input SubscriptionInput `json:"input"`
+}
+
+// GetInput returns __CreateSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__CreateSubscriptionInput) GetInput() SubscriptionInput { return v.Input }
+
+// __DelegateSubscriptionToCustomerInput is used internally by genqlient
+type __DelegateSubscriptionToCustomerInput struct {
+	Input DelegateSubscriptionToCustomerInput `json:"input"`
+}
+
+// GetInput returns __DelegateSubscriptionToCustomerInput.Input, and is useful for accessing the field via an interface.
+func (v *__DelegateSubscriptionToCustomerInput) GetInput() DelegateSubscriptionToCustomerInput {
+	return v.Input
+}
+
+// __DetachCustomerPaymentMethodInput is used internally by genqlient
+type __DetachCustomerPaymentMethodInput struct {
+	Input DetachCustomerPaymentMethodInput `json:"input"`
+}
+
+// GetInput returns __DetachCustomerPaymentMethodInput.Input, and is useful for accessing the field via an interface.
+func (v *__DetachCustomerPaymentMethodInput) GetInput() DetachCustomerPaymentMethodInput {
+	return v.Input
+}
+
 // __EstimateEventCostInput is used internally by genqlient
 type __EstimateEventCostInput struct {
 	Input EstimateEventCostInput `json:"input"`
@@ -9543,6 +10486,14 @@ type __GetSubscriptionInput struct {
 // GetInput returns __GetSubscriptionInput.Input, and is useful for accessing the field via an interface.
 func (v *__GetSubscriptionInput) GetInput() GetSubscriptionInput { return v.Input }
 
+// __GetSubscriptionOwnerInput is used internally by genqlient
+type __GetSubscriptionOwnerInput struct {
+	Input GetSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __GetSubscriptionOwnerInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetSubscriptionOwnerInput) GetInput() GetSubscriptionInput { return v.Input }
+
 // __GetSubscriptionsInput is used internally by genqlient
 type __GetSubscriptionsInput struct {
 	Filter  *SubscriptionQueryFilter `json:"filter"`
@@ -9558,6 +10509,14 @@ func (v *__GetSubscriptionsInput) GetPaging() *CursorPaging { return v.Paging }
 
 // GetSorting returns __GetSubscriptionsInput.Sorting, and is useful for accessing the field via an interface.
 func (v *__GetSubscriptionsInput) GetSorting() []SubscriptionQuerySort { return v.Sorting }
+
+// __GetUsageHistoryInput is used internally by genqlient
+type __GetUsageHistoryInput struct {
+	Input UsageHistoryInput `json:"input"`
+}
+
+// GetInput returns __GetUsageHistoryInput.Input, and is useful for accessing the field via an interface.
+func (v *__GetUsageHistoryInput) GetInput() UsageHistoryInput { return v.Input }
 
 // __GetUsageHistoryV2Input is used internally by genqlient
 type __GetUsageHistoryV2Input struct {
@@ -9575,6 +10534,16 @@ type __GrantCreditsInput struct {
 // GetInput returns __GrantCreditsInput.Input, and is useful for accessing the field via an interface.
 func (v *__GrantCreditsInput) GetInput() CreditGrantInput { return v.Input }
 
+// __GrantPromotionalEntitlementsGroupInput is used internally by genqlient
+type __GrantPromotionalEntitlementsGroupInput struct {
+	Input GrantPromotionalEntitlementsGroupInput `json:"input"`
+}
+
+// GetInput returns __GrantPromotionalEntitlementsGroupInput.Input, and is useful for accessing the field via an interface.
+func (v *__GrantPromotionalEntitlementsGroupInput) GetInput() GrantPromotionalEntitlementsGroupInput {
+	return v.Input
+}
+
 // __GrantPromotionalEntitlementsInput is used internally by genqlient
 type __GrantPromotionalEntitlementsInput struct {
 	Input GrantPromotionalEntitlementsInput `json:"input"`
@@ -9584,6 +10553,46 @@ type __GrantPromotionalEntitlementsInput struct {
 func (v *__GrantPromotionalEntitlementsInput) GetInput() GrantPromotionalEntitlementsInput {
 	return v.Input
 }
+
+// __ImportCustomerBulkInput is used internally by genqlient
+type __ImportCustomerBulkInput struct {
+	Input ImportCustomerBulkInput `json:"input"`
+}
+
+// GetInput returns __ImportCustomerBulkInput.Input, and is useful for accessing the field via an interface.
+func (v *__ImportCustomerBulkInput) GetInput() ImportCustomerBulkInput { return v.Input }
+
+// __ImportCustomerInput is used internally by genqlient
+type __ImportCustomerInput struct {
+	Input ImportCustomerInput `json:"input"`
+}
+
+// GetInput returns __ImportCustomerInput.Input, and is useful for accessing the field via an interface.
+func (v *__ImportCustomerInput) GetInput() ImportCustomerInput { return v.Input }
+
+// __ImportSubscriptionsBulkInput is used internally by genqlient
+type __ImportSubscriptionsBulkInput struct {
+	Input ImportSubscriptionsBulkInput `json:"input"`
+}
+
+// GetInput returns __ImportSubscriptionsBulkInput.Input, and is useful for accessing the field via an interface.
+func (v *__ImportSubscriptionsBulkInput) GetInput() ImportSubscriptionsBulkInput { return v.Input }
+
+// __MigrateSubscriptionToLatestInput is used internally by genqlient
+type __MigrateSubscriptionToLatestInput struct {
+	Input SubscriptionMigrationInput `json:"input"`
+}
+
+// GetInput returns __MigrateSubscriptionToLatestInput.Input, and is useful for accessing the field via an interface.
+func (v *__MigrateSubscriptionToLatestInput) GetInput() SubscriptionMigrationInput { return v.Input }
+
+// __PreviewNextInvoiceInput is used internally by genqlient
+type __PreviewNextInvoiceInput struct {
+	Input PreviewNextInvoiceInput `json:"input"`
+}
+
+// GetInput returns __PreviewNextInvoiceInput.Input, and is useful for accessing the field via an interface.
+func (v *__PreviewNextInvoiceInput) GetInput() PreviewNextInvoiceInput { return v.Input }
 
 // __PreviewSubscriptionInput is used internally by genqlient
 type __PreviewSubscriptionInput struct {
@@ -9653,6 +10662,16 @@ func (v *__RevokePromotionalEntitlementInput) GetInput() RevokePromotionalEntitl
 	return v.Input
 }
 
+// __RevokePromotionalEntitlementsGroupInput is used internally by genqlient
+type __RevokePromotionalEntitlementsGroupInput struct {
+	Input RevokePromotionalEntitlementsGroupInput `json:"input"`
+}
+
+// GetInput returns __RevokePromotionalEntitlementsGroupInput.Input, and is useful for accessing the field via an interface.
+func (v *__RevokePromotionalEntitlementsGroupInput) GetInput() RevokePromotionalEntitlementsGroupInput {
+	return v.Input
+}
+
 // __SaveAutomaticRechargeConfigurationInput is used internally by genqlient
 type __SaveAutomaticRechargeConfigurationInput struct {
 	Input SaveAutoRechargeSettingsInput `json:"input"`
@@ -9663,6 +10682,24 @@ func (v *__SaveAutomaticRechargeConfigurationInput) GetInput() SaveAutoRechargeS
 	return v.Input
 }
 
+// __TransferSubscriptionInput is used internally by genqlient
+type __TransferSubscriptionInput struct {
+	Input TransferSubscriptionInput `json:"input"`
+}
+
+// GetInput returns __TransferSubscriptionInput.Input, and is useful for accessing the field via an interface.
+func (v *__TransferSubscriptionInput) GetInput() TransferSubscriptionInput { return v.Input }
+
+// __TransferSubscriptionToResourceInput is used internally by genqlient
+type __TransferSubscriptionToResourceInput struct {
+	Input TransferSubscriptionToResourceInput `json:"input"`
+}
+
+// GetInput returns __TransferSubscriptionToResourceInput.Input, and is useful for accessing the field via an interface.
+func (v *__TransferSubscriptionToResourceInput) GetInput() TransferSubscriptionToResourceInput {
+	return v.Input
+}
+
 // __UnarchiveCustomerInput is used internally by genqlient
 type __UnarchiveCustomerInput struct {
 	Input UnarchiveCustomerInput `json:"input"`
@@ -9670,6 +10707,16 @@ type __UnarchiveCustomerInput struct {
 
 // GetInput returns __UnarchiveCustomerInput.Input, and is useful for accessing the field via an interface.
 func (v *__UnarchiveCustomerInput) GetInput() UnarchiveCustomerInput { return v.Input }
+
+// __UnlinkPromotionalEntitlementsGroupInput is used internally by genqlient
+type __UnlinkPromotionalEntitlementsGroupInput struct {
+	Input UnlinkPromotionalEntitlementsGroupInput `json:"input"`
+}
+
+// GetInput returns __UnlinkPromotionalEntitlementsGroupInput.Input, and is useful for accessing the field via an interface.
+func (v *__UnlinkPromotionalEntitlementsGroupInput) GetInput() UnlinkPromotionalEntitlementsGroupInput {
+	return v.Input
+}
 
 // __UpdateCustomerInput is used internally by genqlient
 type __UpdateCustomerInput struct {
@@ -10593,6 +11640,375 @@ func CreatePaymentSession(
 	}
 
 	data_ = &CreatePaymentSessionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by CreateSubscription.
+const CreateSubscription_Operation = `
+mutation CreateSubscription ($input: SubscriptionInput!) {
+	createSubscription(subscription: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+// Its argument has another name than everybody's.
+func CreateSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input SubscriptionInput,
+) (data_ *CreateSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "CreateSubscription",
+		Query:  CreateSubscription_Operation,
+		Variables: &__CreateSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &CreateSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by DelegateSubscriptionToCustomer.
+const DelegateSubscriptionToCustomer_Operation = `
+mutation DelegateSubscriptionToCustomer ($input: DelegateSubscriptionToCustomerInput!) {
+	delegateSubscriptionToCustomer(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func DelegateSubscriptionToCustomer(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input DelegateSubscriptionToCustomerInput,
+) (data_ *DelegateSubscriptionToCustomerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "DelegateSubscriptionToCustomer",
+		Query:  DelegateSubscriptionToCustomer_Operation,
+		Variables: &__DelegateSubscriptionToCustomerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &DelegateSubscriptionToCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by DetachCustomerPaymentMethod.
+const DetachCustomerPaymentMethod_Operation = `
+mutation DetachCustomerPaymentMethod ($input: DetachCustomerPaymentMethodInput!) {
+	detachCustomerPaymentMethod(input: $input) {
+		... Customer
+	}
+}
+fragment Customer on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+}
+`
+
+func DetachCustomerPaymentMethod(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input DetachCustomerPaymentMethodInput,
+) (data_ *DetachCustomerPaymentMethodResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "DetachCustomerPaymentMethod",
+		Query:  DetachCustomerPaymentMethod_Operation,
+		Variables: &__DetachCustomerPaymentMethodInput{
+			Input: input,
+		},
+	}
+
+	data_ = &DetachCustomerPaymentMethodResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -14941,6 +16357,44 @@ func GetSubscription(
 	return data_, err_
 }
 
+// The query executed by GetSubscriptionOwner.
+const GetSubscriptionOwner_Operation = `
+query GetSubscriptionOwner ($input: GetSubscriptionInput!) {
+	getSubscription(input: $input) {
+		customer {
+			id
+			refId
+		}
+	}
+}
+`
+
+// Whose a subscription is, before it becomes another's: no official document, since no official client remembers entitlements.
+func GetSubscriptionOwner(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GetSubscriptionInput,
+) (data_ *GetSubscriptionOwnerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetSubscriptionOwner",
+		Query:  GetSubscriptionOwner_Operation,
+		Variables: &__GetSubscriptionOwnerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetSubscriptionOwnerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The query executed by GetSubscriptions.
 const GetSubscriptions_Operation = `
 query GetSubscriptions ($filter: SubscriptionQueryFilter, $paging: CursorPaging, $sorting: [SubscriptionQuerySort!]) {
@@ -15009,6 +16463,62 @@ func GetSubscriptions(
 	}
 
 	data_ = &GetSubscriptionsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by GetUsageHistory.
+const GetUsageHistory_Operation = `
+query GetUsageHistory ($input: UsageHistoryInput!) {
+	usageHistory(usageHistoryInput: $input) {
+		startDate
+		endDate
+		markers {
+			type
+			timestamp
+		}
+		usageMeasurements {
+			date
+			value
+			isResetPoint
+		}
+		groups {
+			groupInfo {
+				key
+				value
+			}
+			usageMeasurements {
+				date
+				value
+				isResetPoint
+			}
+		}
+	}
+}
+`
+
+// Deprecated by Stigg for GetUsageHistoryV2.
+func GetUsageHistory(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UsageHistoryInput,
+) (data_ *GetUsageHistoryResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GetUsageHistory",
+		Query:  GetUsageHistory_Operation,
+		Variables: &__GetUsageHistoryInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GetUsageHistoryResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -15198,6 +16708,334 @@ func GrantPromotionalEntitlements(
 	}
 
 	data_ = &GrantPromotionalEntitlementsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by GrantPromotionalEntitlementsGroup.
+const GrantPromotionalEntitlementsGroup_Operation = `
+mutation GrantPromotionalEntitlementsGroup ($input: GrantPromotionalEntitlementsGroupInput!) {
+	grantPromotionalEntitlementsGroup(input: $input) {
+		... PromotionalEntitlement
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func GrantPromotionalEntitlementsGroup(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input GrantPromotionalEntitlementsGroupInput,
+) (data_ *GrantPromotionalEntitlementsGroupResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "GrantPromotionalEntitlementsGroup",
+		Query:  GrantPromotionalEntitlementsGroup_Operation,
+		Variables: &__GrantPromotionalEntitlementsGroupInput{
+			Input: input,
+		},
+	}
+
+	data_ = &GrantPromotionalEntitlementsGroupResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ImportCustomer.
+const ImportCustomer_Operation = `
+mutation ImportCustomer ($input: ImportCustomerInput!) {
+	importOneCustomer(input: $input) {
+		... Customer
+	}
+}
+fragment Customer on Customer {
+	id
+	customerId
+	refId
+	name
+	email
+	createdAt
+	updatedAt
+	billingId
+	additionalMetaData
+	awsMarketplaceCustomerId
+}
+`
+
+func ImportCustomer(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ImportCustomerInput,
+) (data_ *ImportCustomerResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ImportCustomer",
+		Query:  ImportCustomer_Operation,
+		Variables: &__ImportCustomerInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ImportCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ImportCustomerBulk.
+const ImportCustomerBulk_Operation = `
+mutation ImportCustomerBulk ($input: ImportCustomerBulkInput!) {
+	importCustomersBulk(input: $input)
+}
+`
+
+func ImportCustomerBulk(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ImportCustomerBulkInput,
+) (data_ *ImportCustomerBulkResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ImportCustomerBulk",
+		Query:  ImportCustomerBulk_Operation,
+		Variables: &__ImportCustomerBulkInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ImportCustomerBulkResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by ImportSubscriptionsBulk.
+const ImportSubscriptionsBulk_Operation = `
+mutation ImportSubscriptionsBulk ($input: ImportSubscriptionsBulkInput!) {
+	importSubscriptionsBulk(input: $input)
+}
+`
+
+func ImportSubscriptionsBulk(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input ImportSubscriptionsBulkInput,
+) (data_ *ImportSubscriptionsBulkResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "ImportSubscriptionsBulk",
+		Query:  ImportSubscriptionsBulk_Operation,
+		Variables: &__ImportSubscriptionsBulkInput{
+			Input: input,
+		},
+	}
+
+	data_ = &ImportSubscriptionsBulkResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by MigrateSubscriptionToLatest.
+const MigrateSubscriptionToLatest_Operation = `
+mutation MigrateSubscriptionToLatest ($input: SubscriptionMigrationInput!) {
+	migrateSubscriptionToLatest(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func MigrateSubscriptionToLatest(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input SubscriptionMigrationInput,
+) (data_ *MigrateSubscriptionToLatestResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "MigrateSubscriptionToLatest",
+		Query:  MigrateSubscriptionToLatest_Operation,
+		Variables: &__MigrateSubscriptionToLatestInput{
+			Input: input,
+		},
+	}
+
+	data_ = &MigrateSubscriptionToLatestResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -15427,6 +17265,172 @@ func OnUsageUpdatedV2ForwardData(interfaceChan interface{}, jsonRawMsg json.RawM
 	}
 	dataChan_ <- wsResp
 	return nil
+}
+
+// The mutation executed by PreviewNextInvoice.
+const PreviewNextInvoice_Operation = `
+mutation PreviewNextInvoice ($input: PreviewNextInvoiceInput!) {
+	previewNextInvoice(input: $input) {
+		... InvoicePreview
+	}
+}
+fragment InvoicePreview on SubscriptionInvoicePreview {
+	amountDue {
+		... Money
+	}
+	minimumSpendAdjustment {
+		... Money
+	}
+	total {
+		... Money
+	}
+	totalExcludingTax {
+		... Money
+	}
+	subTotal {
+		... Money
+	}
+	subTotalExcludingTax {
+		... Money
+	}
+	tax {
+		... Money
+	}
+	taxDetails {
+		displayName
+		percentage
+		inclusive
+	}
+	discount {
+		... Money
+	}
+	discountDetails {
+		name
+		type
+		value
+		durationType
+		durationInMonths
+	}
+	credits {
+		initial {
+			... Money
+		}
+		used {
+			... Money
+		}
+		remaining {
+			... Money
+		}
+	}
+	lastUpdatedAt
+	lines {
+		type
+		description
+		costDescription
+		amount {
+			... Money
+		}
+		unitPrice {
+			... Money
+		}
+		quantity
+		proration
+		price {
+			... Price
+		}
+		usageLimit
+		period {
+			start
+			end
+		}
+		hasSoftLimit
+		lines {
+			type
+			description
+			costDescription
+			quantity
+			proration
+			usageLimit
+			hasSoftLimit
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+// A mutation by declaration only: it changes nothing.
+func PreviewNextInvoice(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input PreviewNextInvoiceInput,
+) (data_ *PreviewNextInvoiceResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "PreviewNextInvoice",
+		Query:  PreviewNextInvoice_Operation,
+		Variables: &__PreviewNextInvoiceInput{
+			Input: input,
+		},
+	}
+
+	data_ = &PreviewNextInvoiceResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
 }
 
 // The mutation executed by PreviewSubscription.
@@ -16214,6 +18218,63 @@ func RevokePromotionalEntitlement(
 	return data_, err_
 }
 
+// The mutation executed by RevokePromotionalEntitlementsGroup.
+const RevokePromotionalEntitlementsGroup_Operation = `
+mutation RevokePromotionalEntitlementsGroup ($input: RevokePromotionalEntitlementsGroupInput!) {
+	revokePromotionalEntitlementsGroup(input: $input) {
+		... PromotionalEntitlement
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func RevokePromotionalEntitlementsGroup(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input RevokePromotionalEntitlementsGroupInput,
+) (data_ *RevokePromotionalEntitlementsGroupResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "RevokePromotionalEntitlementsGroup",
+		Query:  RevokePromotionalEntitlementsGroup_Operation,
+		Variables: &__RevokePromotionalEntitlementsGroupInput{
+			Input: input,
+		},
+	}
+
+	data_ = &RevokePromotionalEntitlementsGroupResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by SaveAutomaticRechargeConfiguration.
 const SaveAutomaticRechargeConfiguration_Operation = `
 mutation SaveAutomaticRechargeConfiguration ($input: SaveAutoRechargeSettingsInput!) {
@@ -16261,6 +18322,328 @@ func SaveAutomaticRechargeConfiguration(
 	return data_, err_
 }
 
+// The mutation executed by TransferSubscription.
+const TransferSubscription_Operation = `
+mutation TransferSubscription ($input: TransferSubscriptionInput!) {
+	transferSubscription(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func TransferSubscription(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input TransferSubscriptionInput,
+) (data_ *TransferSubscriptionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "TransferSubscription",
+		Query:  TransferSubscription_Operation,
+		Variables: &__TransferSubscriptionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &TransferSubscriptionResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by TransferSubscriptionToResource.
+const TransferSubscriptionToResource_Operation = `
+mutation TransferSubscriptionToResource ($input: TransferSubscriptionToResourceInput!) {
+	transferSubscriptionToResource(input: $input) {
+		... Subscription
+	}
+}
+fragment Subscription on CustomerSubscription {
+	id
+	subscriptionId
+	refId
+	status
+	additionalMetaData
+	billingId
+	billingLinkUrl
+	effectiveEndDate
+	cancellationDate
+	currentBillingPeriodEnd
+	pricingType
+	latestInvoice {
+		... SubscriptionInvoice
+	}
+	paymentCollection
+	billingSyncError
+	resource {
+		resourceId
+	}
+	experimentInfo {
+		id
+		name
+		groupType
+		groupName
+	}
+	prices {
+		usageLimit
+		price {
+			... Price
+		}
+	}
+	totalPrice {
+		subTotal {
+			... Money
+		}
+		total {
+			... Money
+		}
+	}
+	plan {
+		id
+		refId
+	}
+	addons {
+		quantity
+		addon {
+			id
+			refId
+		}
+	}
+	customer {
+		id
+		refId
+	}
+}
+fragment SubscriptionInvoice on SubscriptionInvoice {
+	billingId
+	status
+	createdAt
+	dueDate
+	updatedAt
+	errorMessage
+	requiresAction
+	paymentSecret
+	paymentUrl
+	pdfUrl
+	billingReason
+	currency
+	subTotal
+	subTotalExcludingTax
+	total
+	totalExcludingTax
+	tax
+	amountDue
+	attemptCount
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment Money on Money {
+	amount
+	currency
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
+	}
+}
+`
+
+func TransferSubscriptionToResource(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input TransferSubscriptionToResourceInput,
+) (data_ *TransferSubscriptionToResourceResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "TransferSubscriptionToResource",
+		Query:  TransferSubscriptionToResource_Operation,
+		Variables: &__TransferSubscriptionToResourceInput{
+			Input: input,
+		},
+	}
+
+	data_ = &TransferSubscriptionToResourceResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by UnarchiveCustomer.
 const UnarchiveCustomer_Operation = `
 mutation UnarchiveCustomer ($input: UnarchiveCustomerInput!) {
@@ -16296,6 +18679,63 @@ func UnarchiveCustomer(
 	}
 
 	data_ = &UnarchiveCustomerResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by UnlinkPromotionalEntitlementsGroup.
+const UnlinkPromotionalEntitlementsGroup_Operation = `
+mutation UnlinkPromotionalEntitlementsGroup ($input: UnlinkPromotionalEntitlementsGroupInput!) {
+	unlinkPromotionalEntitlementsGroup(input: $input) {
+		... PromotionalEntitlement
+	}
+}
+fragment PromotionalEntitlement on PromotionalEntitlement {
+	status
+	featureId
+	usageLimit
+	hasUnlimitedUsage
+	hasSoftLimit
+	resetPeriod
+	endDate
+	isVisible
+	feature {
+		... PackageFeature
+	}
+}
+fragment PackageFeature on Feature {
+	refId
+	displayName
+	description
+	featureType
+	meterType
+	featureUnits
+	featureUnitsPlural
+	additionalMetaData
+}
+`
+
+func UnlinkPromotionalEntitlementsGroup(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input UnlinkPromotionalEntitlementsGroupInput,
+) (data_ *UnlinkPromotionalEntitlementsGroupResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "UnlinkPromotionalEntitlementsGroup",
+		Query:  UnlinkPromotionalEntitlementsGroup_Operation,
+		Variables: &__UnlinkPromotionalEntitlementsGroupInput{
+			Input: input,
+		},
+	}
+
+	data_ = &UnlinkPromotionalEntitlementsGroupResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
