@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/entcache/entcache"
@@ -44,7 +43,7 @@ func BenchmarkDrain(b *testing.B) {
 				}
 			}
 			if st := client.Meter.Stats(); st.SetAside > 0 || st.Sent != st.Accepted {
-				b.Fatal(fmt.Sprintf("%+v", st))
+				b.Fatalf("%+v", st)
 			}
 			b.ReportMetric(float64(records*b.N)/b.Elapsed().Seconds(), "records/s")
 		})
