@@ -155,14 +155,7 @@ var services = map[string]service{
 	"Credits.Grant": {"GrantCredits", "createCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
 		return discard(c.Credits.Grant(ctx, entcache.CreditGrantInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, DisplayName: "x", GrantType: entcache.GrantPromotional}))
 	}},
-	"Credits.Void": {"VoidCreditGrant", "voidCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, _ string) error {
-		id := "credit-grant"
-		for g, err := range c.Credits.Grants(ctx, entcache.CreditGrantsInput{CustomerId: "acme"}) {
-			if err == nil {
-				id = g.GrantId
-			}
-			break
-		}
+	"Credits.Void": {"VoidCreditGrant", "voidCreditGrant", false, false, func(ctx context.Context, c *entcache.Client, id string) error {
 		return discard(c.Credits.Void(ctx, id))
 	}},
 	"Credits.Balance": {"GetCreditBalance", "creditBalanceSummary", true, true, func(ctx context.Context, c *entcache.Client, _ string) error {
