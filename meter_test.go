@@ -230,6 +230,7 @@ func TestUsageThatStiggRefusesIsLogged(t *testing.T) {
 		w := started(t, entcache.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), entcache.WithSetAside(1, nil))
 		w.report(entcache.UsageReport{CustomerId: "acme", FeatureId: "no-such-feature", Value: 2})
 		w.flush()
+		w.client.Close() // nobody logs any more
 		for _, want := range []string{"set aside", "feature=no-such-feature", "value=2", "customer=acme"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log lacks %q:\n%s", want, &log)

@@ -145,8 +145,11 @@ func TestHTTPClientProxyAndTLSHoldForBothTransports(t *testing.T) {
 func TestTLSConfigIsUsed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
+		var mu sync.Mutex
 		var hello []string
 		serverTLS := &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			hello = append(hello, h.ServerName)
 			return nil, errors.New("not today")
 		}}
@@ -164,6 +167,8 @@ func TestTLSConfigIsUsed(t *testing.T) {
 		defer cancel()
 		c.Start(ctx)
 		c.Reload(ctx, entcache.Key{CustomerID: "a"})
+		mu.Lock()
+		defer mu.Unlock()
 		if len(hello) < 2 || strings.Trim(strings.Join(hello, ""), "pined.ts") != "" || hello[0] != "pinned.test" {
 			t.Errorf("server names %q, want pinned.test from HTTP and WebSocket", hello)
 		}
