@@ -144,6 +144,7 @@ func BenchmarkFloorParallel(b *testing.B) {
 	c := newFloor(b, customers, features)
 	cust, feat := customers[0], features[13]
 	b.ReportAllocs()
+	b.ResetTimer() // what came before would end the first round, on a slow machine
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			q := entcache.Query{CustomerID: cust, FeatureID: feat, RequestedUsage: 1}
@@ -161,6 +162,7 @@ func BenchmarkGetEntitlementParallelNoAlloc(b *testing.B) {
 	ctx := context.Background()
 	cust, feat := customers[0], features[13]
 	b.ReportAllocs()
+	b.ResetTimer() // what came before would end the first round, on a slow machine
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			q := entcache.Query{CustomerID: cust, FeatureID: feat, RequestedUsage: 1}

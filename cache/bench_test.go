@@ -61,6 +61,7 @@ func BenchmarkRistrettoGet(b *testing.B) {
 func BenchmarkLookupParallelNoAlloc(b *testing.B) {
 	c, keys := benchCache(b)
 	b.ReportAllocs()
+	b.ResetTimer() // what came before would end the first round, on a slow machine
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			k := &keys[i%benchKeys]
