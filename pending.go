@@ -251,6 +251,14 @@ func (p *pending) count(key Key, s *entitlements.Snapshot, anew bool) *entitleme
 	return s
 }
 
+// seen is a snapshot as a read sees it. One that the read has held for longer than its account goes on counting what it counted.
+func (p *pending) seen(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
+	if p.account(key) == nil {
+		return s
+	}
+	return p.count(key, s, false)
+}
+
 // counted is a belief whose snapshot counts what is pending; the same one when it does already.
 func (p *pending) counted(key Key, b *entitlements.Belief, anew bool) *entitlements.Belief {
 	s := p.count(key, b.Snapshot, anew)

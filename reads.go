@@ -109,7 +109,7 @@ func (c *Client) getSlow(ctx context.Context, e *engine, q Query, b *entitlement
 // decide answers q from a belief that is at hand.
 func (c *Client) decide(e *engine, b *entitlements.Belief, origin Origin, q Query) (Decision, error) {
 	now := e.clock.load()
-	d := entitlements.Decide(c.pending.count(q.Key(), b.Snapshot, false), &q, now) // of a set that memory has no room for, too
+	d := entitlements.Decide(c.pending.seen(q.Key(), b.Snapshot), &q, now) // of a set that memory has no room for, too
 	if !d.HasAccess && unanswerable(&d, &q) {
 		reason, ent := d.AccessDeniedReason, d.Entitlement
 		d, _ = c.fallback(q, nil)

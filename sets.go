@@ -78,7 +78,7 @@ func (e *engine) set(b *entitlements.Belief, origin Origin) Set {
 	if b.Suspect {
 		origin = Stale // fetched, and under question all the same
 	}
-	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: e.store.pending.count(b.Snapshot.Key(), b.Snapshot, false), now: now}
+	s := Set{Origin: origin, AsOf: b.ConfirmedAt, AccessDeniedReason: b.Snapshot.Reason(), snapshot: e.store.pending.seen(b.Snapshot.Key(), b.Snapshot), now: now}
 	if origin != Fetched {
 		s.AsOf, _ = e.fresh(b, now)
 	}
