@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/entcache/entcache/emulator"
+	"github.com/entcache/entcache/entitlements"
 )
 
 // TestNothingIsKeptOfStrangers: of customers who are not in memory, once their usage is counted, or nothing could be reserved.
@@ -54,4 +55,26 @@ func TestNothingIsKeptOfStrangers(t *testing.T) {
 			t.Errorf("%d accounts are kept of customers who are not in memory", n)
 		}
 	})
+}
+
+// TestAReadThatWaitedGoesOnCounting: its customer left memory meanwhile, and the account with it; what it holds shows what it showed.
+func TestAReadThatWaitedGoesOnCounting(t *testing.T) {
+	p, key, ref := newPending(), Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	held := entitlements.NewSnapshot(key, "", []entitlements.Grant{{
+		ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true, UsageLimit: 100,
+	}})
+	p.add(key, ref, 5)
+	held = p.count(key, held, true)
+	a := p.account(key)
+	a.meters[0].open = 0 // answered, and forgotten
+	if !p.forget(key) {
+		t.Fatal("the account is not forgotten")
+	}
+	shown := func(s *entitlements.Snapshot) float64 { e, _ := s.Find(ref, 0); return e.PendingUsage() }
+	if got := shown(p.seen(key, held)); got != 5 {
+		t.Errorf("a read that holds the set from before sees %v pending, want 5", got)
+	}
+	if got := shown(p.count(key, held, true)); got != 0 {
+		t.Errorf("a set that enters memory counts %v of an account that is gone", got)
+	}
 }
