@@ -26,6 +26,7 @@ type Config struct {
 // Cache holds beliefs. Use New.
 type Cache struct {
 	gate     gate
+	hits     tally
 	index    *ristretto.Cache[uint64, *cell]
 	registry registry
 	onEvict  func(entitlements.Key, *entitlements.Belief)
@@ -78,30 +79,27 @@ func New(cfg Config) (*Cache, error) {
 // It never waits. now is the reader's coarse clock, and marks the key as read; first reports whether this is the first read of
 // the key at that tick, so that a reader with something slow to say about the key can say it once a tick.
 func (c *Cache) Lookup(customerID, resourceID string, now entitlements.Instant) (b *entitlements.Belief, first bool) {
-	s := c.gate.enter()
-	if s == nil {
+	h := hash(customerID, resourceID)
+	cl := c.registry.table.find(h)
+	if cl == nil || !cl.is(customerID, resourceID) {
+		c.report(h)
 		return nil, false
 	}
-	cl, ok := c.index.Get(hash(customerID, resourceID))
-	if !ok || !cl.is(customerID, resourceID) {
-		return c.lookupWaiting(s, customerID, resourceID, now)
+	c.hits.add()
+	if first = cl.touch(now); first {
+		c.report(h)
 	}
-	s.n.Add(leaveHit)
-	return cl.belief.Load(), cl.touch(now)
+	return cl.belief.Load(), first
 }
 
-// lookupWaiting is Lookup for what ristretto, which now knows that it is read, does not hold. It is a function of its own, and
-// hashes once more, to keep the path of a hit short.
+// report tells ristretto that a key was read, or asked for. It is a function of its own to keep the path of a hit short.
 //
 //go:noinline
-func (c *Cache) lookupWaiting(s *stripe, customerID, resourceID string, now entitlements.Instant) (b *entitlements.Belief, first bool) {
-	cl := c.registry.table.find(hash(customerID, resourceID))
-	if cl == nil || !cl.is(customerID, resourceID) {
-		s.n.Add(leaveNoHit)
-		return nil, false
+func (c *Cache) report(hash uint64) {
+	if s := c.gate.enter(); s != nil {
+		c.index.Get(hash)
+		s.leave()
 	}
-	s.n.Add(leaveHit)
-	return cl.belief.Load(), cl.touch(now)
 }
 
 // Peek looks at a resident key without marking it as read: not for eviction either.
@@ -213,7 +211,7 @@ func (c *Cache) Stats() Stats {
 	n, waiting, bytes := c.registry.size()
 	return Stats{
 		Resident: n, Waiting: waiting, Bytes: bytes, MaxBytes: c.maxBytes,
-		Hits: c.gate.hits(), Evicted: c.evicted.Load(), Refused: c.refused.Load(),
+		Hits: c.hits.sum(), Evicted: c.evicted.Load(), Refused: c.refused.Load(),
 	}
 }
 

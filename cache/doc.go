@@ -1,10 +1,20 @@
 // Package cache knows who is resident and what we believe of them, readable without locks.
 //
-// It is an index over ristretto, and its only importer. Ristretto decides who stays, never which value is current: its Set only
+// It is built over ristretto, and its only importer. Ristretto decides who stays, never which value is current: its Set only
 // ever inserts a cell, and every later change is a compare-and-swap inside that cell ([Cache.Update]). So none of the ways in
 // which ristretto loses or reorders values (a second Set before the first is applied, Del against a queued insert, an update of a
 // key being evicted) can lose or reorder a belief. Ristretto's TTL, Clear and per-hit metrics are not used, and Del only to have a
 // cell that grew past the bound apply again.
+//
+// # Where a read finds its cell
+//
+// Question: where does [Cache.Lookup] look? Choices: in ristretto, and in the registry's table for what waits; in the table alone,
+// which lists all that is resident. **Decision**: in the table, a hash and one pointer of a chain to follow; ristretto's Get is a
+// lock, a map and a lossy buffer, and was more than half of a hit (53 of 93 ns). Ristretto hears of a key when it is asked for and
+// not resident, and of one that is resident at its first read in each tick of the readers' clock: its counters go to 15, and a key
+// that is read in every tick gets there as fast as one that is read a thousand times in each. What is lost: which of two keys that
+// are both read in nearly every tick is read more. The hit ratio is the same within its noise (BenchmarkHitRatio, which has a
+// hundred reads in a tick).
 //
 // What it is not: it does not know which of two beliefs is newer, when one is too old, or how to get another. That is package
 // syncer, which supplies the function that [Cache.Update] applies.
@@ -36,7 +46,8 @@
 //
 // # Close against readers
 //
-// Ristretto panics when Get meets Close. Readers are not ours to join, so each announces itself in its striped counter before
-// it calls Get, and Close waits until those already inside have left. Alternatives that lost: recovering from the panic (the
-// race detector rightly objects to a send that meets a close), and never closing (two goroutines stay behind).
+// Ristretto panics when Get meets Close. Readers are not ours to join, so each announces itself in a striped counter before it
+// calls Get, and Close waits until those already inside have left. A read that has nothing to tell ristretto does not get there.
+// Alternatives that lost: recovering from the panic (the race detector rightly objects to a send that meets a close), and never
+// closing (two goroutines stay behind).
 package cache
