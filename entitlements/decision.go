@@ -41,12 +41,13 @@ func Decide(s *Snapshot, q *Query, now Instant) (d Decision) {
 
 // DecideInto is [Decide] for a path on which copying the answer would be noticed: it fills d, which must be the zero Decision.
 func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
-	if s.reason != "" {
-		d.AccessDeniedReason = s.reason
+	sh := s.shape
+	if sh.reason != "" {
+		d.AccessDeniedReason = sh.reason
 		return
 	}
 	ref := q.Ref()
-	i := s.find(ref)
+	i := sh.find(ref)
 	if i < 0 {
 		d.AccessDeniedReason = NoFeatureEntitlementInSubscription
 		if ref.Kind == KindCredit {
@@ -63,7 +64,7 @@ func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
 	switch {
 	case q.Type != TypeUnspecified && q.Type != r.typ:
 		reason = FeatureTypeMismatch
-	case r.flags&flagDenied != 0 || r.wallet >= 0:
+	case r.reason != 0 || r.wallet >= 0:
 		reason = s.denyPaid(r, i, q, d.Entitlement.pending, now)
 	default:
 		reason = s.deny(r, i, q, d.Entitlement.pending, now)
@@ -101,7 +102,7 @@ func (s *Snapshot) deny(r *record, i int, q *Query, pending float64, now Instant
 		return RequestedUsageExceedingLimit
 	case TypeEnum:
 		for _, v := range q.RequestedValues {
-			if !slices.Contains(s.grants.items[i].enumValues, v) {
+			if !slices.Contains(s.shape.defs[i].enumValues, v) {
 				return RequestedValuesMismatch
 			}
 		}
@@ -138,12 +139,11 @@ func withPending(current, pending float64) float64 {
 // reason. Both follow the Node SDK 3.95 on a balance update; the comparison of stamps is ours, so that an older balance clears
 // nothing.
 func (s *Snapshot) denyPaid(r *record, i int, q *Query, pending float64, now Instant) Reason {
-	it := &s.grants.items[i]
-	reason := it.reason
+	reason := s.reasonAt(i)
 	if r.wallet >= 0 {
 		w := &s.records[r.wallet]
-		if reason == "" || (reason == InsufficientCredits && w.updatedAt > it.updatedAt) {
-			reason = w.walletDenies(q.RequestedUsage*it.creditRate, s.pendingAt(int(r.wallet)))
+		if reason == "" || (reason == InsufficientCredits && w.updatedAt > s.stampsAt(i).updatedAt) {
+			reason = w.walletDenies(q.RequestedUsage*s.shape.defs[i].creditRate, s.pendingAt(int(r.wallet)))
 		}
 	}
 	if reason != "" {

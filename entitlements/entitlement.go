@@ -18,15 +18,23 @@ type Entitlement struct {
 func (e Entitlement) Exists() bool { return e.snapshot != nil }
 
 var (
-	noItem   item
-	noRecord = record{wallet: -1}
+	noDefinition definition
+	noStamps     stamps
+	noRecord     = record{wallet: -1}
 )
 
-func (e Entitlement) item() *item {
+func (e Entitlement) definition() *definition {
 	if e.snapshot == nil {
-		return &noItem
+		return &noDefinition
 	}
-	return &e.snapshot.grants.items[e.index]
+	return e.snapshot.shape.defs[e.index]
+}
+
+func (e Entitlement) stamps() *stamps {
+	if e.snapshot == nil {
+		return &noStamps
+	}
+	return e.snapshot.stampsAt(int(e.index))
 }
 
 func (e Entitlement) record() *record {
@@ -40,9 +48,8 @@ func (e Entitlement) record() *record {
 func (e Entitlement) usage() record {
 	r := *e.record()
 	if r.periodOver(e.now) {
-		it := e.item()
 		r.current = 0
-		r.periodStart, r.periodEnd, _ = PeriodAt(it.anchor, it.resetPeriod, e.now)
+		r.periodStart, r.periodEnd, _ = PeriodAt(e.stamps().anchor, e.definition().resetPeriod, e.now)
 	}
 	return r
 }
@@ -55,7 +62,7 @@ func (r *record) periodOver(now Instant) bool {
 }
 
 // Ref names the entitlement within its set.
-func (e Entitlement) Ref() Ref { return e.record().ref() }
+func (e Entitlement) Ref() Ref { return e.definition().ref }
 
 // FeatureID returns the feature's refId; empty for a wallet.
 func (e Entitlement) FeatureID() string {
@@ -77,20 +84,20 @@ func (e Entitlement) CurrencyID() string {
 func (e Entitlement) Type() Type { return e.record().typ }
 
 // FeatureType returns the server's word for the kind of feature.
-func (e Entitlement) FeatureType() FeatureType { return e.item().featureType }
+func (e Entitlement) FeatureType() FeatureType { return e.definition().featureType }
 
 // MeterType returns the server's word for how usage is counted; empty when it sent none.
-func (e Entitlement) MeterType() MeterType { return e.item().meterType }
+func (e Entitlement) MeterType() MeterType { return e.definition().meterType }
 
 // DisplayName is the name shown to people.
-func (e Entitlement) DisplayName() string { return e.item().displayName }
+func (e Entitlement) DisplayName() string { return e.definition().displayName }
 
 // Description is the text shown to people.
-func (e Entitlement) Description() string { return e.item().description }
+func (e Entitlement) Description() string { return e.definition().description }
 
 // Units returns the names of one unit and of several ("seat", "seats").
 func (e Entitlement) Units() (singular, plural string) {
-	it := e.item()
+	it := e.definition()
 	return it.units, it.unitsPlural
 }
 
@@ -98,7 +105,12 @@ func (e Entitlement) Units() (singular, plural string) {
 func (e Entitlement) IsGranted() bool { return e.record().flags&flagGranted != 0 }
 
 // AccessDeniedReason is the server's reason for denying the entitlement as a whole; empty when it has none.
-func (e Entitlement) AccessDeniedReason() Reason { return e.item().reason }
+func (e Entitlement) AccessDeniedReason() Reason {
+	if e.snapshot == nil {
+		return ""
+	}
+	return e.snapshot.reasonAt(int(e.index))
+}
 
 // UsageLimit returns the limit in the feature's units: the value of a numeric feature, the total granted of a wallet. It is
 // false when the server set none; check [Entitlement.HasUnlimitedUsage] for what that means.
@@ -132,10 +144,10 @@ func (e Entitlement) Remaining() (remaining float64, ok bool) {
 }
 
 // ResetPeriod returns how often usage starts again.
-func (e Entitlement) ResetPeriod() ResetPeriod { return e.item().resetPeriod }
+func (e Entitlement) ResetPeriod() ResetPeriod { return e.definition().resetPeriod }
 
 // UsagePeriodAnchor returns the moment that usage periods are counted from; zero when unknown.
-func (e Entitlement) UsagePeriodAnchor() time.Time { return e.item().anchor.Time() }
+func (e Entitlement) UsagePeriodAnchor() time.Time { return e.stamps().anchor.Time() }
 
 // UsagePeriod returns the bounds of the period that holds the moment of the decision; zero times when unknown.
 func (e Entitlement) UsagePeriod() (start, end time.Time) {
@@ -144,22 +156,24 @@ func (e Entitlement) UsagePeriod() (start, end time.Time) {
 }
 
 // EnumValues returns the values an enum feature grants, in a slice of the caller's own.
-func (e Entitlement) EnumValues() []string { return slices.Clone(e.item().enumValues) }
+func (e Entitlement) EnumValues() []string { return slices.Clone(e.definition().enumValues) }
 
 // HasEnumValue reports whether an enum feature grants v. It does not allocate.
-func (e Entitlement) HasEnumValue(v string) bool { return slices.Contains(e.item().enumValues, v) }
+func (e Entitlement) HasEnumValue(v string) bool {
+	return slices.Contains(e.definition().enumValues, v)
+}
 
 // CreditRate returns what one unit of the feature costs and in which currency; ok is false when no wallet pays for it.
 func (e Entitlement) CreditRate() (amount float64, currencyID string, ok bool) {
-	it := e.item()
+	it := e.definition()
 	return it.creditRate, it.creditCurrencyID, it.creditCurrencyID != ""
 }
 
 // EntitlementUpdatedAt returns the server's stamp of the grant; the zero time when it sent none.
-func (e Entitlement) EntitlementUpdatedAt() time.Time { return e.item().updatedAt.Time() }
+func (e Entitlement) EntitlementUpdatedAt() time.Time { return e.stamps().updatedAt.Time() }
 
 // UsageUpdatedAt returns the server's stamp of the usage; the zero time when it sent none.
 func (e Entitlement) UsageUpdatedAt() time.Time { return e.usage().updatedAt.Time() }
 
 // ValidUntil returns when the server wants this entitlement recalculated; the zero time when it named no moment.
-func (e Entitlement) ValidUntil() time.Time { return e.item().validUntil.Time() }
+func (e Entitlement) ValidUntil() time.Time { return e.stamps().validUntil.Time() }

@@ -6,8 +6,7 @@ import (
 )
 
 // index finds an entitlement by name in a set that never changes: an open-addressed table of positions, at most half full, so
-// that a lookup is one hash over at most sixteen bytes and, nearly always, one comparison of strings. Sets of the usual size
-// have it in one cache line, beside nothing else.
+// that a lookup is one hash and, nearly always, one comparison of strings. Sets of the usual size have it in one cache line.
 //
 // Alternative that lost: binary search over the sorted names, at 20 entitlements four to five string comparisons and
 // mispredicted branches.
@@ -24,12 +23,12 @@ const (
 	maxLarge = 1 << 14
 )
 
-func newIndex(records []record) (x index) {
-	n := len(records)
+func newIndex(refs []Ref) (x index) {
+	n := len(refs)
 	switch {
 	case n <= maxSmall:
-		for i := range records {
-			at := hashRef(records[i].ref()) >> smallShift
+		for i := range refs {
+			at := hashRef(refs[i]) >> smallShift
 			for x.small[at%smallSlots] != 0 {
 				at++
 			}
@@ -38,8 +37,8 @@ func newIndex(records []record) (x index) {
 	case n <= maxLarge:
 		x.large = make([]uint16, 1<<bits.Len(uint(2*n-1)))
 		mask := uint64(len(x.large) - 1)
-		for i := range records {
-			at := hashRef(records[i].ref())
+		for i := range refs {
+			at := hashRef(refs[i])
 			for x.large[at&mask] != 0 {
 				at++
 			}
@@ -50,26 +49,25 @@ func newIndex(records []record) (x index) {
 }
 
 // find returns the position of ref in the set, or -1.
-func (s *Snapshot) find(ref Ref) int {
-	if len(s.records) > maxSmall {
-		return s.findLarge(ref)
+func (sh *shape) find(ref Ref) int {
+	if len(sh.refs) > maxSmall {
+		return sh.findLarge(ref)
 	}
-	small := &s.grants.index.small
 	for at := hashRef(ref) >> smallShift; ; at++ {
-		n := int(small[at%smallSlots]) - 1
+		n := int(sh.index.small[at%smallSlots]) - 1
 		if n < 0 {
 			return -1
 		}
-		if r := &s.records[n]; r.id == ref.ID && r.kind == ref.Kind {
+		if r := &sh.refs[n]; r.ID == ref.ID && r.Kind == ref.Kind {
 			return n
 		}
 	}
 }
 
-func (s *Snapshot) findLarge(ref Ref) int {
-	large := s.grants.index.large
+func (sh *shape) findLarge(ref Ref) int {
+	large := sh.index.large
 	if large == nil {
-		return s.search(ref)
+		return sh.search(ref)
 	}
 	mask := uint64(len(large) - 1)
 	for at := hashRef(ref); ; at++ {
@@ -77,15 +75,15 @@ func (s *Snapshot) findLarge(ref Ref) int {
 		if n < 0 {
 			return -1
 		}
-		if s.records[n].ref() == ref {
+		if sh.refs[n] == ref {
 			return n
 		}
 	}
 }
 
 // search serves sets larger than maxLarge.
-func (s *Snapshot) search(ref Ref) int {
-	i, ok := slices.BinarySearchFunc(s.records, ref, func(r record, ref Ref) int { return compareRef(r.ref(), ref) })
+func (sh *shape) search(ref Ref) int {
+	i, ok := slices.BinarySearchFunc(sh.refs, ref, compareRef)
 	if !ok {
 		return -1
 	}

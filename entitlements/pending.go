@@ -35,7 +35,7 @@ func (s *Snapshot) pendingAt(i int) (pending float64) {
 		case int(c.index) == i:
 			pending += total - c.shown
 		case int(s.records[c.index].wallet) == i:
-			pending += (total - c.shown) * s.grants.items[c.index].creditRate
+			pending += (total - c.shown) * s.shape.defs[c.index].creditRate
 		}
 	}
 	return pending
@@ -44,7 +44,7 @@ func (s *Snapshot) pendingAt(i int) (pending float64) {
 // Counts returns how much of which tally the usage of an entitlement shows; nil when none is counted with it.
 func (s *Snapshot) Counts(ref Ref) (tally *Tally, shown float64) {
 	for _, c := range s.counting {
-		if s.records[c.index].ref() == ref {
+		if s.shape.refs[c.index] == ref {
 			return c.tally, c.shown
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Snapshot) Counts(ref Ref) (tally *Tally, shown float64) {
 // WithTally returns a snapshot in which a tally counts with the usage of an entitlement, as far as it is above shown. It returns s
 // itself when the set does not hold that entitlement, or counts so already.
 func (s *Snapshot) WithTally(ref Ref, tally *Tally, shown float64) *Snapshot {
-	i := s.find(ref)
+	i := s.shape.find(ref)
 	if i < 0 {
 		return s
 	}
@@ -86,7 +86,7 @@ func (s *Snapshot) Uncounted() *Snapshot {
 // countAs makes a new set count what held counts.
 func (s *Snapshot) countAs(held *Snapshot) {
 	for _, c := range held.counting {
-		if i := s.find(held.records[c.index].ref()); i >= 0 {
+		if i := s.shape.find(held.shape.refs[c.index]); i >= 0 {
 			s.counting = append(s.counting, counting{int32(i), c.shown, c.tally})
 		}
 	}

@@ -9,150 +9,155 @@ import (
 
 // Snapshot is everything Stigg said about one [Key]: the full set of entitlements, or the reason why there is none. It is
 // immutable. "No such customer" is a snapshot with a reason, not an error: absence is data, and is cached like any other.
+//
+// What customers of one plan have in common is in memory once: see shape. A snapshot of its own has the figures and the moments.
 type Snapshot struct {
-	key    Key
-	reason Reason
-	grants *grants
-	// records and seqs are parallel to grants.items. They are apart because usage changes far more often than what is granted: a
-	// usage event copies these two and shares the rest.
+	key   Key
+	shape *shape
+	// records are by position in the shape. A usage event copies them and nothing else.
 	records []record
-	seqs    []uint64 // see Usage.Seq
+	// stamps are the moments of the grants: different ones only, and record.stamps says which; or, of a set in which most differ, one
+	// for each position.
+	stamps     []stamps
+	validUntil Instant // earliest moment at which the set must be asked for again
+	sharing    int     // bytes of what is shared that are put down to this snapshot
 	// counting is what this process has reported for some of them; nil when it has nothing.
 	counting []counting
 }
 
-// record is all that a decision reads of one entitlement, in one cache line.
+// record is one entitlement of one customer: all that a decision reads but its name, in one cache line.
 type record struct {
-	id          string
 	limit       float64
 	current     float64
 	periodStart Instant
 	periodEnd   Instant
 	updatedAt   Instant // of the usage
+	seq         uint64  // see Usage.Seq
 	wallet      int32   // position of the wallet that pays for this feature; -1 when the set holds none
-	kind        Kind
+	stamps      uint8   // see Snapshot.stamps
 	typ         Type
 	flags       uint8
+	reason      uint8 // the server's, see reasonCode
 }
-
-func (r *record) ref() Ref { return Ref{r.kind, r.id} }
 
 const (
 	flagGranted = 1 << iota
 	flagHasLimit
 	flagUnlimited
 	flagSoftLimit
-	flagDenied    // the server gave a reason; it is in the item
 	flagUncounted // a number without a meter to count against its limit
 )
 
-// grants is the part of a snapshot that only a new set replaces.
-type grants struct {
-	index      index // finds a position by name
-	items      []item
-	updatedAt  Instant // newest entitlementUpdatedAt
-	validUntil Instant // earliest moment at which the set must be asked for again
+// stamps are the moments of a grant. Most entitlements of a customer have the same.
+type stamps struct {
+	anchor     Instant // what usage periods are counted from
+	updatedAt  Instant
+	validUntil Instant
 }
 
-// item is the rest of one entitlement: what is read when somebody asks for details.
-type item struct {
-	featureType FeatureType
-	meterType   MeterType
-	resetPeriod ResetPeriod
-	reason      Reason
-	enumValues  []string
-	anchor      Instant
-	updatedAt   Instant // of the grant
-	validUntil  Instant
-
-	creditRate       float64
-	creditCurrencyID string
-
-	displayName, description, units, unitsPlural string
-}
+// fewStamps is how many different ones a set has at most, unless it has one for each entitlement.
+const fewStamps = 16
 
 // NewSnapshot packs what the server said about key. A reason that is not empty denies everything, whatever the grants. When
 // two grants name the same entitlement the one updated last is kept, and of two equally old ones the first. NewSnapshot keeps
 // no reference to the slice, but does to the strings and enum values in it: do not change those afterwards.
 func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
-	s := &Snapshot{key: key, reason: reason, grants: &grants{}}
-	if len(list) == 0 {
+	var few [32]*definition
+	came := few[:0]
+	if len(list) > len(few) {
+		came = make([]*definition, 0, len(list))
+	}
+	for i := range list {
+		came = append(came, define(&list[i]))
+	}
+	sh, order := arrange(key, reason, list, came)
+	s := &Snapshot{key: key, shape: sh, sharing: sh.share()}
+	if len(order) == 0 {
 		return s
 	}
-	order := make([]int32, len(list))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortStableFunc(order, func(a, b int32) int {
-		if c := compareRef(list[a].Ref(), list[b].Ref()); c != 0 {
-			return c
+	s.records = make([]record, len(order))
+	var different [fewStamps]stamps
+	n, latest := 0, 0
+	for at, i := range order {
+		g, r := &list[i], &s.records[at]
+		r.set(g)
+		if sh.wallets != nil {
+			r.wallet = sh.wallets[at]
 		}
-		// Newest first, so that the first of equal names is the one to keep.
-		switch x, y := list[a].EntitlementUpdatedAt, list[b].EntitlementUpdatedAt; {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
+		s.validUntil = earlier(s.validUntil, g.ValidUntil)
+		if g.Kind == KindCredit {
+			// What a wallet holds after its period ended cannot be computed here: the server has to be asked.
+			s.validUntil = earlier(s.validUntil, g.UsagePeriodEnd)
 		}
-		return 0
-	})
-	g := s.grants
-	g.items = make([]item, 0, len(list))
-	s.records = make([]record, 0, len(list))
-	for n, i := range order {
-		src := &list[i]
-		if n > 0 && src.Ref() == list[order[n-1]].Ref() {
+		if n > fewStamps {
 			continue
 		}
-		g.items = append(g.items, newItem(src))
-		s.records = append(s.records, newRecord(src))
-		g.updatedAt = max(g.updatedAt, src.EntitlementUpdatedAt)
-		g.validUntil = earlier(g.validUntil, src.ValidUntil)
-		if src.Kind == KindCredit {
-			// What a wallet holds after its period ended cannot be computed here: the server has to be asked.
-			g.validUntil = earlier(g.validUntil, src.UsagePeriodEnd)
+		if t := stampsOf(g); n == 0 || t != different[latest] {
+			if latest = slices.Index(different[:n], t); latest < 0 {
+				if latest = n; n < fewStamps {
+					different[n] = t
+				}
+				n++
+			}
 		}
+		r.stamps = uint8(latest)
 	}
-	s.seqs = make([]uint64, len(s.records))
-	g.index = newIndex(s.records)
-	for i := range g.items {
-		if it := &g.items[i]; it.creditCurrencyID != "" {
-			s.records[i].wallet = int32(s.find(Currency(it.creditCurrencyID)))
-		}
+	if n <= fewStamps {
+		s.stamps = slices.Clone(different[:n])
+		return s
+	}
+	s.stamps = make([]stamps, len(order))
+	for at, i := range order {
+		s.stamps[at] = stampsOf(&list[i])
 	}
 	return s
 }
 
-func newItem(g *Grant) item {
-	return item{
-		featureType: g.FeatureType, meterType: g.MeterType,
-		resetPeriod: g.ResetPeriod, reason: g.AccessDeniedReason, enumValues: g.EnumValues,
-		anchor: g.UsagePeriodAnchor, updatedAt: g.EntitlementUpdatedAt, validUntil: g.ValidUntil,
-		creditRate: g.CreditRate, creditCurrencyID: g.CreditCurrencyID,
-		displayName: g.DisplayName, description: g.Description, units: g.Units, unitsPlural: g.UnitsPlural,
+func stampsOf(g *Grant) stamps {
+	return stamps{g.UsagePeriodAnchor, g.EntitlementUpdatedAt, g.ValidUntil}
+}
+
+func (s *Snapshot) stampsAt(i int) *stamps {
+	if len(s.stamps) == len(s.records) { // one for each, be it because all differ
+		return &s.stamps[i]
+	}
+	return &s.stamps[s.records[i].stamps]
+}
+
+// set fills the zero record.
+func (r *record) set(g *Grant) {
+	*r = record{
+		typ: g.Type(), wallet: -1, reason: reasonCode(g.AccessDeniedReason),
+		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
+	}
+	if g.IsGranted {
+		r.flags |= flagGranted
+	}
+	if g.HasUsageLimit {
+		r.flags |= flagHasLimit
+		r.limit = g.UsageLimit
+	}
+	if g.HasUnlimitedUsage {
+		r.flags |= flagUnlimited
+	}
+	if g.HasSoftLimit {
+		r.flags |= flagSoftLimit
+	}
+	if g.FeatureType == FeatureNumber && g.MeterType == MeterNone {
+		r.flags |= flagUncounted
 	}
 }
 
-func newRecord(g *Grant) record {
-	r := record{
-		id: g.ID, kind: g.Kind, typ: g.Type(), wallet: -1,
-		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
+// reasonAt is the server's own reason for denying the entitlement at position i; empty when it has none.
+func (s *Snapshot) reasonAt(i int) Reason {
+	switch code := s.records[i].reason; code {
+	case 0:
+		return ""
+	case reasonOther:
+		return s.shape.defs[i].reason
+	default:
+		return reasons[code-1]
 	}
-	set := func(flag uint8, on bool) {
-		if on {
-			r.flags |= flag
-		}
-	}
-	set(flagGranted, g.IsGranted)
-	set(flagHasLimit, g.HasUsageLimit)
-	set(flagUnlimited, g.HasUnlimitedUsage)
-	set(flagSoftLimit, g.HasSoftLimit)
-	set(flagDenied, g.AccessDeniedReason != "")
-	set(flagUncounted, g.FeatureType == FeatureNumber && g.MeterType == MeterNone)
-	if g.HasUsageLimit {
-		r.limit = g.UsageLimit
-	}
-	return r
 }
 
 // Type returns which of the typed questions the grant answers. A number with a meter this package does not know is Metered:
@@ -186,17 +191,22 @@ func earlier(a, b Instant) Instant {
 func (s *Snapshot) Key() Key { return s.key }
 
 // Reason is why the whole set is denied (no such customer, archived, no active subscription); empty when it is not.
-func (s *Snapshot) Reason() Reason { return s.reason }
+func (s *Snapshot) Reason() Reason { return s.shape.reason }
 
 // Len returns how many entitlements the set holds.
 func (s *Snapshot) Len() int { return len(s.records) }
 
 // EntitlementUpdatedAt returns the newest entitlementUpdatedAt in the set; zero for a set without stamps.
-func (s *Snapshot) EntitlementUpdatedAt() Instant { return s.grants.updatedAt }
+func (s *Snapshot) EntitlementUpdatedAt() (newest Instant) {
+	for i := range s.stamps {
+		newest = max(newest, s.stamps[i].updatedAt)
+	}
+	return newest
+}
 
 // ValidUntil returns when the server wants the set recalculated: the earliest validUntil, or a wallet's end of period. Zero
 // when it named no moment.
-func (s *Snapshot) ValidUntil() Instant { return s.grants.validUntil }
+func (s *Snapshot) ValidUntil() Instant { return s.validUntil }
 
 // All yields every entitlement as it reads at the moment now, features first, by id.
 func (s *Snapshot) All(now Instant) iter.Seq[Entitlement] {
@@ -211,7 +221,7 @@ func (s *Snapshot) All(now Instant) iter.Seq[Entitlement] {
 
 // Find returns one entitlement as it reads at the moment now.
 func (s *Snapshot) Find(ref Ref, now Instant) (Entitlement, bool) {
-	i := s.find(ref)
+	i := s.shape.find(ref)
 	if i < 0 {
 		return Entitlement{}, false
 	}
@@ -225,32 +235,21 @@ func (s *Snapshot) entitlement(i int, now Instant) Entitlement {
 // SameGrants reports whether o says the same as s, usage apart: the same reason and the same entitlements with the same
 // content and stamps.
 func (s *Snapshot) SameGrants(o *Snapshot) bool {
-	if s.reason != o.reason {
+	if !s.shape.same(o.shape) {
 		return false
 	}
-	if s.grants == o.grants {
-		return true
+	for i := range s.records {
+		a, b := &s.records[i], &o.records[i]
+		if a.limit != b.limit || a.flags != b.flags || a.typ != b.typ || a.reason != b.reason || *s.stampsAt(i) != *o.stampsAt(i) {
+			return false
+		}
 	}
-	return slices.EqualFunc(s.records, o.records, sameGrant) && slices.EqualFunc(s.grants.items, o.grants.items, sameItem)
-}
-
-// sameGrant compares the parts of a record that are not usage.
-func sameGrant(a, b record) bool {
-	return a.id == b.id && a.kind == b.kind && a.typ == b.typ && a.flags == b.flags && a.limit == b.limit && a.wallet == b.wallet
-}
-
-func sameItem(a, b item) bool {
-	return a.featureType == b.featureType && a.meterType == b.meterType &&
-		a.resetPeriod == b.resetPeriod && a.reason == b.reason &&
-		a.anchor == b.anchor && a.updatedAt == b.updatedAt && a.validUntil == b.validUntil &&
-		a.creditRate == b.creditRate && a.creditCurrencyID == b.creditCurrencyID &&
-		a.displayName == b.displayName && a.description == b.description && a.units == b.units && a.unitsPlural == b.unitsPlural &&
-		slices.Equal(a.enumValues, b.enumValues)
+	return true
 }
 
 // Usage returns what is held for one entitlement, as the server said it (no period rolled over).
 func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
-	i := s.find(ref)
+	i := s.shape.find(ref)
 	if i < 0 {
 		return Usage{}, false
 	}
@@ -259,13 +258,13 @@ func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
 
 func (s *Snapshot) usageAt(i int) Usage {
 	r := &s.records[i]
-	return Usage{Ref: r.ref(), Current: r.current, UpdatedAt: r.updatedAt, PeriodStart: r.periodStart, PeriodEnd: r.periodEnd, Seq: s.seqs[i]}
+	return Usage{Ref: s.shape.refs[i], Current: r.current, UpdatedAt: r.updatedAt, PeriodStart: r.periodStart, PeriodEnd: r.periodEnd, Seq: r.seq}
 }
 
 // WithUsage returns a snapshot that differs from s in the usage of one entitlement. It returns s itself when the set does not
 // hold that entitlement. Period bounds that u leaves out keep their value.
 func (s *Snapshot) WithUsage(u Usage) *Snapshot {
-	i := s.find(u.Ref)
+	i := s.shape.find(u.Ref)
 	if i < 0 {
 		return s
 	}
@@ -282,14 +281,13 @@ func (s *Snapshot) WithUsage(u Usage) *Snapshot {
 
 func (s *Snapshot) cloneUsage() *Snapshot {
 	next := *s
-	next.records, next.seqs = slices.Clone(s.records), slices.Clone(s.seqs)
+	next.records = slices.Clone(s.records)
 	return &next
 }
 
 func (s *Snapshot) setUsage(i int, u Usage) {
 	r := &s.records[i]
-	r.current, r.updatedAt, r.periodStart, r.periodEnd = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd
-	s.seqs[i] = u.Seq
+	r.current, r.updatedAt, r.periodStart, r.periodEnd, r.seq = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd, u.Seq
 }
 
 // MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
@@ -304,39 +302,33 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 		var h Usage
 		j := -1
 		if held != nil {
-			if j = held.find(next.records[i].ref()); j >= 0 {
-				h = held.usageAt(j)
+			if j = i; held.shape != s.shape {
+				j = held.shape.find(s.shape.refs[i])
 			}
+		}
+		if j >= 0 {
+			h = held.usageAt(j)
 		}
 		next.setUsage(i, choose(s.usageAt(i), h, j >= 0))
 	}
 	return next
 }
 
-// Size estimates the bytes the snapshot keeps alive, strings included. Strings that snapshots share are counted in each.
+// Size estimates the bytes the snapshot keeps alive, strings included. Of what it shares with others it counts a part.
 func (s *Snapshot) Size() int {
-	const perSnapshot = int(unsafe.Sizeof(Snapshot{}) + unsafe.Sizeof(grants{}))
-	const perEntitlement = int(unsafe.Sizeof(record{}) + unsafe.Sizeof(item{}) + unsafe.Sizeof(uint64(0)))
-	n := perSnapshot + len(s.key.CustomerID) + len(s.key.ResourceID) + len(s.records)*perEntitlement + len(s.grants.index.large)*2
-	for i := range s.records {
-		it := &s.grants.items[i]
-		n += len(s.records[i].id) + len(it.displayName) + len(it.description) + len(it.units) + len(it.unitsPlural) + len(it.creditCurrencyID)
-		for _, v := range it.enumValues {
-			n += int(unsafe.Sizeof(v)) + len(v)
-		}
-	}
-	return n
+	return int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.sharing +
+		len(s.records)*int(unsafe.Sizeof(record{})) + len(s.stamps)*int(unsafe.Sizeof(stamps{}))
 }
 
 // String is for messages: the key, the reason if any, and the names of the entitlements.
 func (s *Snapshot) String() string {
 	var b strings.Builder
 	b.WriteString(s.key.String())
-	if s.reason != "" {
-		b.WriteString(" denied " + string(s.reason))
+	if r := s.Reason(); r != "" {
+		b.WriteString(" denied " + string(r))
 	}
-	for i := range s.records {
-		b.WriteString(", " + s.records[i].ref().String())
+	for _, ref := range s.shape.refs {
+		b.WriteString(", " + ref.String())
 	}
 	return b.String()
 }

@@ -1,0 +1,131 @@
+package entitlements
+
+import (
+	"slices"
+	"sync/atomic"
+	"unsafe"
+)
+
+// shape is what the sets of customers have in common who have the same entitlements: their definitions, sorted, and how one is found
+// by its name. It is immutable but for what it remembers to be quick, and shared: customers of one plan have one shape.
+type shape struct {
+	index   index // finds a position by name
+	refs    []Ref // the names, by position
+	defs    []*definition
+	wallets []int32 // of a feature, the position of the wallet that pays for it; -1 when the set holds none. Nil when none does.
+	reason  Reason  // why the whole set is denied; empty when it is not
+
+	size   int
+	last   atomic.Pointer[arrangement]
+	first  Key         // whose set had this shape first
+	shared atomic.Bool // with another key's
+}
+
+// arrangement is an order in which a set came, and where each of its elements goes: the server tells them in much the same order each
+// time, and sorting them is half the work of packing a set.
+type arrangement struct {
+	came  []*definition
+	order []int32 // by position, which of them
+}
+
+// shapes are those in use, of all snapshots.
+var shapes pool[shape]
+
+// arrange returns the shape of a set with its elements as they came, and by position which of them is there. Of two that name the same
+// entitlement the one updated last is, and of two equally old ones the first.
+func arrange(key Key, reason Reason, list []Grant, came []*definition) (*shape, []int32) {
+	h := hashRef(Ref{ID: string(reason)})
+	for _, d := range came {
+		h += d.hash * 0x9e3779b97f4a7c15 // in any order
+	}
+	var order []int32
+	sh := shapes.find(h, func(sh *shape) bool {
+		if sh.reason != reason {
+			return false
+		}
+		if a := sh.last.Load(); a != nil && slices.Equal(a.came, came) {
+			order = a.order
+			return true
+		}
+		if order == nil {
+			order = sorted(list)
+		}
+		return slices.EqualFunc(sh.defs, order, func(d *definition, i int32) bool { return d == came[i] })
+	})
+	if sh == nil {
+		if order == nil {
+			order = sorted(list)
+		}
+		sh = newShape(reason, came, order)
+		sh.first = key
+		shapes.add(h, sh)
+	} else if !sh.shared.Load() && sh.first != key {
+		sh.shared.Store(true)
+	}
+	if len(order) == len(came) { // each is there once, whatever the figures are
+		if a := sh.last.Load(); a == nil || !slices.Equal(a.came, came) {
+			sh.last.Store(&arrangement{slices.Clone(came), order})
+		}
+	}
+	return sh, order
+}
+
+// sorted returns which elements of a list are kept, by name.
+func sorted(list []Grant) []int32 {
+	order := make([]int32, len(list))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int {
+		if c := compareRef(list[a].Ref(), list[b].Ref()); c != 0 {
+			return c
+		}
+		// Newest first, so that the first of equal names is the one to keep.
+		switch x, y := list[a].EntitlementUpdatedAt, list[b].EntitlementUpdatedAt; {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(order, func(a, b int32) bool { return list[a].Ref() == list[b].Ref() })
+}
+
+func newShape(reason Reason, came []*definition, order []int32) *shape {
+	sh := &shape{reason: reason, refs: make([]Ref, len(order)), defs: make([]*definition, len(order))}
+	sh.size = int(unsafe.Sizeof(*sh)) + len(reason)
+	for at, i := range order {
+		sh.defs[at], sh.refs[at] = came[i], came[i].ref
+		sh.size += int(unsafe.Sizeof(sh.defs[at])+unsafe.Sizeof(sh.refs[at])) + sh.defs[at].size()
+	}
+	sh.index = newIndex(sh.refs)
+	sh.size += len(sh.index.large) * int(unsafe.Sizeof(uint16(0)))
+	for at, d := range sh.defs {
+		if d.creditCurrencyID == "" {
+			continue
+		}
+		if sh.wallets == nil {
+			sh.wallets = slices.Repeat([]int32{-1}, len(order))
+			sh.size += len(order) * int(unsafe.Sizeof(int32(0)))
+		}
+		sh.wallets[at] = int32(sh.find(Currency(d.creditCurrencyID)))
+	}
+	return sh
+}
+
+// share estimates what one of those who have the shape adds to memory by it: all of it as long as nobody is known to share it.
+func (sh *shape) share() int {
+	if sh.shared.Load() {
+		return sh.size / shapeSharers
+	}
+	return sh.size
+}
+
+// shapeSharers is how many are taken to share a shape that is shared at all.
+const shapeSharers = 16
+
+// same reports whether the sets of two shapes have the same entitlements, figures and moments apart.
+func (sh *shape) same(o *shape) bool {
+	return sh == o || sh.reason == o.reason && slices.EqualFunc(sh.defs, o.defs, (*definition).same)
+}
