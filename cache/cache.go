@@ -44,7 +44,7 @@ type Cache struct {
 const (
 	cellOverhead = 128 + 172 + 16 + 128 // the cell, ristretto's item and policy entry (measured), the registry's slot, the belief
 	// A typical customer's set, for the size of ristretto's frequency sketch: ten counters for each that fits.
-	typicalBytes = 4 << 10
+	typicalBytes = 2 << 10
 )
 
 // New returns an empty cache. It starts ristretto's two goroutines, which [Cache.Close] ends.

@@ -26,7 +26,8 @@ func customer(n int) entitlements.Key {
 // belief is a belief about key that takes about size bytes more than the least.
 func belief(key entitlements.Key, size int) *entitlements.Belief {
 	return &entitlements.Belief{
-		Snapshot: entitlements.NewSnapshot(key, "", []entitlements.Grant{{ID: "seats", DisplayName: strings.Repeat("x", size)}}),
+		// Like no other key's, so that nothing is shared, and the cost is the same each time.
+		Snapshot: entitlements.NewSnapshot(key, "", []entitlements.Grant{{ID: "seats", DisplayName: key.String() + strings.Repeat("x", size)}}),
 	}
 }
 
