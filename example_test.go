@@ -111,6 +111,43 @@ func ExampleClient_GetEntitlement() {
 	// "": 401 who are you?
 }
 
+// A question that is asked for each item of a long job: bound once, and as live as ever.
+func ExampleClient_Bind() {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stigg.Close()
+	if err := errors.Join(stigg.Start(), stigg.Provision("acme", "", "free")); err != nil {
+		log.Fatal(err)
+	}
+	client, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	ctx := context.Background()
+	if err := client.Start(ctx); err != nil {
+		log.Print(err) // usable all the same: it keeps trying
+	}
+	seat := client.Bind(entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
+	for _, user := range []string{"ada", "grace", "edsger"} {
+		d := seat.Check()
+		if !d.HasAccess {
+			fmt.Printf("%s: %s\n", user, d.AccessDeniedReason)
+			continue
+		}
+		if err := client.Meter.Report(ctx, entcache.UsageReport{CustomerId: "acme", FeatureId: "seats", Value: 1}); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: a seat\n", user)
+	}
+	// Output:
+	// ada: a seat
+	// grace: a seat
+	// edsger: RequestedUsageExceedingLimit
+}
+
 func ExampleClient_Entitlements() {
 	client, err := entcache.New("", entcache.WithOffline())
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -206,6 +207,30 @@ func BenchmarkGetEntitlementRandomNoAlloc(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		p := &walk[i&(len(walk)-1)]
 		if d, _ := c.GetEntitlement(ctx, entcache.Query{CustomerID: p[0], FeatureID: p[1], RequestedUsage: 1}); !d.HasAccess {
+			b.Fatal(d)
+		}
+	}
+}
+
+// BenchmarkFloorBound is the least that finds a value which others replace: a load of a pointer, and an index.
+func BenchmarkFloorBound(b *testing.B) {
+	var set atomic.Pointer[[]float64]
+	set.Store(&[]float64{13: 1000})
+	b.ReportAllocs()
+	for b.Loop() {
+		if limit := (*set.Load())[13]; limit < 1 {
+			b.Fatal(limit)
+		}
+	}
+}
+
+func BenchmarkBoundCheckNoAlloc(b *testing.B) {
+	customers, features := names("customer", 1), names("feature", 20)
+	c := resident(b, customers, features)
+	bound := c.Bind(entcache.Query{CustomerID: customers[0], FeatureID: features[13], RequestedUsage: 1})
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := bound.Check(); !d.HasAccess || d.Origin != entcache.Live {
 			b.Fatal(d)
 		}
 	}

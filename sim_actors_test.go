@@ -43,6 +43,7 @@ type sighting struct {
 
 // Readers beside those of the crowd of actors, who are 0, 1 and 2.
 const (
+	theBound   = 1 // of the crowd, who asks with bound questions
 	theWriter  = 8 // looks at what this client wrote
 	theWatcher = 9 // looks at what a healed network tells
 )
@@ -117,6 +118,12 @@ func ask(k entcache.Key, feature string) entcache.Query {
 	return entcache.Query{CustomerID: k.CustomerID, ResourceID: k.ResourceID, FeatureID: feature}
 }
 
+// bound asks with a question that is bound once, and asked from then on by whoever has it.
+func (s *sim) bound(ctx context.Context, q entcache.Query) (entcache.Decision, error) {
+	b, _ := s.bounds.LoadOrStore(fmt.Sprint(q), s.client.Bind(q))
+	return b.(*entcache.Bound).CheckContext(ctx)
+}
+
 // see asks, and writes down the answer, which must not be behind what this client wrote.
 func (s *sim) see(reader int, q entcache.Query, leastGrant, leastUsage int, mustNotWait bool) entcache.Decision {
 	return s.seeWithin(context.Background(), reader, q, leastGrant, leastUsage, mustNotWait)
@@ -126,7 +133,11 @@ func (s *sim) see(reader int, q entcache.Query, leastGrant, leastUsage int, must
 func (s *sim) seeWithin(ctx context.Context, reader int, q entcache.Query, leastGrant, leastUsage int, mustNotWait bool) entcache.Decision {
 	k := q.Key()
 	began, dark, shut := time.Now(), s.isDark(), s.isShut()
-	d, err := s.client.GetEntitlement(ctx, q)
+	ask := s.client.GetEntitlement
+	if reader == theBound {
+		ask = s.bound
+	}
+	d, err := ask(ctx, q)
 	now := time.Now()
 	if end, ok := ctx.Deadline(); ok && now.After(end) && now.After(began) {
 		s.fail("a check of %v ended %v after its ctx", k, now.Sub(end))

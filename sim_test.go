@@ -116,6 +116,7 @@ type sim struct {
 	*world
 	traits
 	seed     uint64
+	bounds   sync.Map // *entcache.Bound, by what it asks
 	keys     []entcache.Key
 	mine     string // the customer that this client writes to; nobody else does
 	features []string

@@ -19,6 +19,7 @@ type cell struct {
 	// written at most once per tick, so a hot cell's cache line stays shared between the processors.
 	lastRead atomic.Int64
 	reads    atomic.Uint32
+	gone     atomic.Bool // struck off the list, for ever
 
 	seen uint32 // reads when it began to wait; guarded by registry.mu
 	cost atomic.Int64
@@ -29,7 +30,7 @@ type cell struct {
 	waiting      bool  // is in the room; guarded by registry.mu
 	admitted     bool  // ristretto has held it; guarded by the key's insert lock
 
-	_ [16]byte // to 128 bytes, so that what a hit touches is one cache line
+	_ [8]byte // to 128 bytes, so that what a hit touches is one cache line
 }
 
 func newCell(key entitlements.Key, hash uint64, b *entitlements.Belief) *cell {

@@ -60,6 +60,7 @@ func (r *registry) removeLocked(c *cell) bool {
 	r.cells[last] = nil
 	r.cells = r.cells[:last]
 	c.slot = -1
+	c.gone.Store(true)
 	r.bytes -= c.cost.Load()
 	r.table.remove(c)
 	if c.key.ResourceID != "" {

@@ -8,13 +8,19 @@ import (
 
 // Tally is the running total of what a process has reported, or reserved, for one entitlement. One goroutine at a time may write it;
 // any number may read it, through the snapshots that it is part of. The zero value is a total of 0.
-type Tally struct{ total atomic.Uint64 } // the bits of a float64
+type Tally struct {
+	total   atomic.Uint64 // the bits of a float64
+	changes atomic.Uint64 // how often it was set: a total may come back to what it was
+}
 
 // Total returns the total.
 func (t *Tally) Total() float64 { return math.Float64frombits(t.total.Load()) }
 
 // Set replaces the total.
-func (t *Tally) Set(total float64) { t.total.Store(math.Float64bits(total)) }
+func (t *Tally) Set(total float64) {
+	t.total.Store(math.Float64bits(total))
+	t.changes.Add(1) // after it, so that who read the change before the total sees one more
+}
 
 // counting says how much of a tally the usage of one entitlement shows. What is beyond that is pending: reported, and not shown by
 // what the server said last. The tally grows under the readers' eyes; shown changes only together with the usage, in the next
@@ -39,6 +45,34 @@ func (s *Snapshot) pendingAt(i int) (pending float64) {
 		}
 	}
 	return pending
+}
+
+// Reading is how often the tallies of a snapshot had changed at a moment.
+type Reading struct {
+	counting []counting
+	changes  []uint64
+}
+
+// Reading notes the tallies; nil when the snapshot has none. A decision that is made after it holds as long as the reading stands.
+func (s *Snapshot) Reading() *Reading {
+	if s.counting == nil {
+		return nil
+	}
+	r := &Reading{s.counting, make([]uint64, len(s.counting))}
+	for i := range r.changes {
+		r.changes[i] = s.counting[i].tally.changes.Load()
+	}
+	return r
+}
+
+// Stands reports whether no tally has changed since.
+func (r *Reading) Stands() bool {
+	for i := range r.counting {
+		if r.counting[i].tally.changes.Load() != r.changes[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // Counts returns how much of which tally the usage of an entitlement shows; nil when none is counted with it.

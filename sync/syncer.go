@@ -215,6 +215,10 @@ func (s *Syncer) Fresh(b *entitlements.Belief, now entitlements.Instant) (asOf e
 	return max(b.ConfirmedAt, entitlements.Instant(s.lastFrame.Load())), true
 }
 
+// Stream returns which stream is followed, 0 when none is: a belief that was Live stays so, within a tick of the reader's clock, for as
+// long as this and the belief are the same.
+func (s *Syncer) Stream() uint64 { return s.live.Load() }
+
 // lastLive is as of when a belief that is not Live is confirmed: to the end of the stream that followed it, if that was the last
 // one, and nothing has questioned it since.
 func (s *Syncer) lastLive(b *entitlements.Belief) entitlements.Instant {

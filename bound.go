@@ -1,0 +1,103 @@
+package entcache
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"github.com/entcache/entcache/cache"
+	"github.com/entcache/entcache/entitlements"
+)
+
+// Bound is a question that is asked again and again: of a loop over a customer's work, a connection that lives for hours, a worker for
+// one tenant. Make one with [Client.Bind]. Its answers are those that [Client.GetEntitlement] would give, as live and as fresh, for a
+// fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads and a copy.
+//
+// A Bound holds no resources: forget it when it is not needed. All methods may be called from any number of goroutines.
+type Bound struct {
+	c     *Client
+	query Query
+	last  atomic.Pointer[resolved]
+}
+
+// resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
+type resolved struct {
+	engine  *engine
+	now     entitlements.Instant // the tick of the readers' clock
+	stream  uint64               // that was followed, as of the syncer
+	place   cache.Place
+	belief  *entitlements.Belief
+	pending *entitlements.Reading // nil when nothing is counted
+	d       Decision
+}
+
+// Bind prepares a question that will be asked often. It asks nothing yet, keeps no reference to q.RequestedValues, and does not look at
+// whether q can be answered: the checks do.
+func (c *Client) Bind(q Query) *Bound {
+	q.RequestedValues = slices.Clone(q.RequestedValues)
+	return &Bound{c: c, query: q}
+}
+
+// Query returns what is asked.
+func (b *Bound) Query() Query {
+	q := b.query
+	q.RequestedValues = slices.Clone(q.RequestedValues)
+	return q
+}
+
+// Check answers like [Client.GetEntitlement]. It has no context: should the customer not be in memory, at the first check or after an
+// eviction, it waits for Stigg for as long as [WithEntitlementTimeout] allows. [Bound.CheckContext] waits as its caller says, and
+// explains a Fallback.
+//
+// In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
+func (b *Bound) Check() (d Decision) {
+	// Small enough to be inlined, like GetEntitlement: the answer is copied once, to where the caller reads it.
+	b.check(&d)
+	return d
+}
+
+// CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
+func (b *Bound) CheckContext(ctx context.Context) (d Decision, err error) {
+	if r := b.last.Load(); r != nil && r.stands(b.c) {
+		return r.d, nil
+	}
+	err = b.resolve(ctx, &d)
+	return d, err
+}
+
+func (b *Bound) check(d *Decision) {
+	if r := b.last.Load(); r != nil && r.stands(b.c) {
+		*d = r.d
+		return
+	}
+	_ = b.resolve(context.Background(), d)
+}
+
+// stands reports whether nothing has changed of what the answer was made of.
+func (r *resolved) stands(c *Client) bool {
+	e := r.engine
+	return c.running.Load() == e && e.clock.load() == r.now && e.sync.Stream() == r.stream && r.place.Belief() == r.belief &&
+		(r.pending == nil || r.pending.Stands())
+}
+
+// resolve answers the question anew, and keeps the answer.
+func (b *Bound) resolve(ctx context.Context, d *Decision) error {
+	e := b.c.running.Load()
+	if e == nil {
+		return b.c.get(ctx, &b.query, d)
+	}
+	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
+	r := &resolved{engine: e, now: e.clock.load(), stream: e.sync.Stream()}
+	if place, held := e.cache.Place(b.query.Key()); held {
+		r.place, r.belief = place, place.Belief()
+	}
+	if r.belief != nil {
+		r.pending = r.belief.Snapshot.Reading()
+	}
+	err := b.c.get(ctx, &b.query, d)
+	if err == nil && r.belief != nil { // an answer that had to be fetched is made of another belief, and does not stand
+		r.d = *d
+		b.last.Store(r)
+	}
+	return err
+}
