@@ -12,12 +12,32 @@ type ledger struct {
 	// resources counts the flights of each customer's resources, so that an event of a customer costs no walk over all flights.
 	resources map[string]int
 
+	taking *taking // what take is at
+
 	// tap is told of each step before it is taken, in order. It is nil outside of tests.
 	tap func(step)
 }
 
 func newLedger(store Store) ledger {
-	return ledger{store: store, stamps: newStamps(), flights: make(map[entitlements.Key]*flight), resources: make(map[string]int)}
+	return ledger{
+		store: store, stamps: newStamps(), flights: make(map[entitlements.Key]*flight), resources: make(map[string]int), taking: newTaking(),
+	}
+}
+
+// taking is one arrival while it is applied. It is made once, and used again for each, so that an event costs no closure.
+type taking struct {
+	in    input
+	v     verdict
+	apply func(*entitlements.Belief) *entitlements.Belief
+}
+
+func newTaking() *taking {
+	t := &taking{}
+	t.apply = func(held *entitlements.Belief) (next *entitlements.Belief) {
+		next, t.v = t.in.next(held)
+		return next
+	}
+	return t
 }
 
 // step is one of a ledger's methods together with what it was called with.
@@ -40,21 +60,16 @@ const (
 	stepGone                    // a key was evicted
 )
 
-func (l *ledger) note(s step) {
-	if l.tap != nil {
-		l.tap(s)
-	}
-}
-
 // take applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
 // resident belief that stands, nil when there is none, and the verdict on it.
 func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v verdict) {
-	l.note(step{kind: stepTook, key: key, input: in})
-	b = l.store.Update(key, func(held *entitlements.Belief) *entitlements.Belief {
-		var next *entitlements.Belief
-		next, v = in.next(held)
-		return next
-	})
+	if l.tap != nil {
+		l.tap(step{kind: stepTook, key: key, input: in})
+	}
+	l.taking.in, l.taking.v = in, unchanged
+	b = l.store.Update(key, l.taking.apply)
+	v = l.taking.v
+	l.taking.in = input{} // holds on to nothing
 	f := l.flights[key]
 	if f == nil {
 		return b, v
@@ -80,7 +95,9 @@ const maxPending = 32
 
 // takeOff registers a flight. It begins with what is held now, which may be evicted before it lands.
 func (l *ledger) takeOff(key entitlements.Key) *flight {
-	l.note(step{kind: stepTookOff, key: key})
+	if l.tap != nil {
+		l.tap(step{kind: stepTookOff, key: key})
+	}
 	f := &flight{key: key, done: make(chan struct{})}
 	if r, ok := l.store.Peek(key); ok {
 		f.held = r.Belief
@@ -125,26 +142,34 @@ func (l *ledger) flyingResources(customerID string) []entitlements.Key {
 
 // begin notes that an attempt begins at the place seq of the local order.
 func (l *ledger) begin(f *flight, seq uint64) {
-	l.note(step{kind: stepBegan, key: f.key, at: arrival{seq: seq}})
+	if l.tap != nil {
+		l.tap(step{kind: stepBegan, key: f.key, at: arrival{seq: seq}})
+	}
 	f.began = seq
 }
 
 // crash ends a flight that brought nothing.
 func (l *ledger) crash(f *flight) {
-	l.note(step{kind: stepCrashed, key: f.key})
+	if l.tap != nil {
+		l.tap(step{kind: stepCrashed, key: f.key})
+	}
 	l.ended(f.key)
 }
 
 // evicted remembers the stamps of a key that is no longer resident. Unlike the rest it may be called by anybody at any time.
 func (l *ledger) evicted(key entitlements.Key, b *entitlements.Belief) {
-	l.note(step{kind: stepGone, key: key})
+	if l.tap != nil {
+		l.tap(step{kind: stepGone, key: key})
+	}
 	l.stamps.note(key, b.Newest, b.LearnedAt)
 }
 
 // land ends a flight with an answer: it is ordered against what is resident, or becomes it. It returns what is believed now,
 // the verdict on the answer, and whether the key is resident.
 func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *entitlements.Belief, v verdict, resident bool) {
-	l.note(step{kind: stepLanded, key: f.key, set: answer, at: at})
+	if l.tap != nil {
+		l.tap(step{kind: stepLanded, key: f.key, set: answer, at: at})
+	}
 	l.ended(f.key)
 	for {
 		b = l.store.Update(f.key, func(held *entitlements.Belief) *entitlements.Belief {
