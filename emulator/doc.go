@@ -143,7 +143,8 @@
 //     as what is scheduled by then leaves it, what is charged once for what is new then, and what was used in this period, by the
 //     billing period whatever the periods of the usage; a level is charged as it is now. A customer's own subscription is charged for
 //     its resources that have none of the product, too. The minimum spend counts all of it but what is charged once; then come
-//     coupon and tax. A plan change within a period has no line.
+//     coupon and tax. A plan change within a period has no line. The portal shows that invoice of each subscription, and none where
+//     nothing on it has a price: a free plan, a custom one, a trial that nothing follows.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.
