@@ -215,6 +215,7 @@ func (s *Customers) Statistics(ctx context.Context, customerID string) (*Custome
 //
 // CustomerId is required; there is no such customer: [ErrNotFound]. Without ResourceId the portal is that of the customer itself, not
 // of its resources; ProductId narrows it to the subscriptions of a product. Amounts are in units of their currency, such as dollars.
+// PreviewNextInvoice of a subscription is what [Subscriptions].PreviewNextInvoice answers; it is nil where nothing is to be charged.
 func (s *Customers) Portal(ctx context.Context, in CustomerPortalInput) (*CustomerPortal, error) {
 	if err := required("get customer portal", "CustomerId", in.CustomerId); err != nil {
 		return nil, err

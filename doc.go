@@ -22,11 +22,23 @@
 //
 // # Calls to Stigg
 //
-// The services ([Client].Customers, Subscriptions, Usage, Promotions, Coupons) take and return Stigg's own types, generated from its
-// schema, with its names: CustomerId there, CustomerID in what is ours. In an input a nil pointer or list is left out, which Stigg
-// takes for "as it is" or "the default"; new("acme") sets a value, and [Null] and [NullList] send null, which clears. JSON, such as
-// dimensions and metadata, is new(json.RawMessage(`{"region":"eu"}`)), a moment DateTime{Time: t}. Package gql has the fields,
-// and the types within them that have no name here: gql.Address, say.
+// The services ([Client].Customers, Subscriptions, Usage, Credits, Promotions, Coupons, Catalog, Checkout) take and return
+// Stigg's own types, generated from its schema, with its names: CustomerId there, CustomerID in what is ours. In an input a nil
+// pointer or list is left out, which Stigg takes for "as it is" or "the default"; new("acme") sets a value, and [Null] and
+// [NullList] send null, which clears. JSON, such as dimensions and metadata, is new(json.RawMessage(`{"region":"eu"}`)), a
+// moment DateTime{Time: t}. Package gql has the fields, and the types within them that have no name here: gql.Address, say.
+// EnvironmentId can be left out everywhere: the API key decides.
+//
+// Money is in units of its currency with decimals, 9.99 and not 999 (a float64, so round before comparing sums); percentages
+// are 20 for 20 %; usage is in units of its feature and credits in credits, both possibly fractions. Moments are sent and read
+// in UTC; where the periods they bound begin is Stigg's to say. What a nil field stands for is told with its type here where
+// Stigg documents it or its clients show it; of the rest https://docs.stigg.io is the authority, and what it does not say is
+// best named.
+//
+// A call that fails returns an error that says why to errors.Is: [ErrBadInput] (also before anything is sent, naming the
+// field), [ErrNotFound], [ErrConflict], [ErrUnauthenticated], [ErrForbidden], [ErrRateLimited], [ErrMalformed], [ErrOffline],
+// [ErrClosed]. Those of Stigg are an [APIError], with Stigg's own code, and OutcomeUnknown where nobody knows whether a write
+// arrived. What is not there is [ErrNotFound] from every call that names it, unless the call says otherwise.
 //
 // # What an answer is worth
 //

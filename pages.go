@@ -6,6 +6,9 @@ import (
 	"github.com/entcache/entcache/gql"
 )
 
+// pageSize is how many a list asks for at once. It is what the official clients ask for, and so what Stigg certainly grants.
+const pageSize = 25
+
 // pages yields what a list has, page after page, as fetch answers them: it asks for a page when the loop comes to it. An error is
 // yielded once, and is the last.
 func pages[T any](call string, fetch func(*gql.CursorPaging) ([]T, gql.PageInfo, error)) iter.Seq2[T, error] {

@@ -202,9 +202,6 @@ func activeInput(call, customerID string, resourceIDs []string) (in gql.GetActiv
 	return gql.GetActiveSubscriptionsInput{CustomerId: customerID, ResourceIds: resourceIDs}, nil
 }
 
-// pageSize is how many a list asks for at once. It is what the official clients ask for, and so what Stigg certainly grants.
-const pageSize = 25
-
 // List yields the subscriptions that filter lets through, ended ones included, page after page, in the order of sorting. A nil
 // filter lets all through; no sorting is Stigg's own order. It asks for a page when the loop comes to it. An error is yielded
 // once, and is the last.
@@ -216,33 +213,18 @@ const pageSize = 25
 //		…
 //	}
 func (s *Subscriptions) List(ctx context.Context, filter *SubscriptionFilter, sorting ...SubscriptionSort) iter.Seq2[ListedSubscription, error] {
-	return func(yield func(ListedSubscription, error) bool) {
-		paging := &gql.CursorPaging{First: new(pageSize)}
-		for {
-			reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetSubscriptionsResponse, error) {
-				return gql.GetSubscriptions(ctx, s.c.api, filter, paging, sorting)
-			})
-			if err != nil {
-				yield(ListedSubscription{}, err)
-				return
-			}
-			page := &reply.Subscriptions
-			for _, e := range page.Edges {
-				if !yield(e.Node, nil) {
-					return
-				}
-			}
-			if page.PageInfo.HasNextPage == nil || !*page.PageInfo.HasNextPage {
-				return
-			}
-			next := deref(page.PageInfo.EndCursor)
-			if next == "" || next == deref(paging.After) {
-				yield(ListedSubscription{}, endless("list subscriptions", "says that there are more, and gives no cursor to go on from"))
-				return
-			}
-			paging = &gql.CursorPaging{First: new(pageSize), After: &next}
+	return pages("list subscriptions", func(paging *gql.CursorPaging) (list []ListedSubscription, info gql.PageInfo, err error) {
+		reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetSubscriptionsResponse, error) {
+			return gql.GetSubscriptions(ctx, s.c.api, filter, paging, sorting)
+		})
+		if err != nil {
+			return nil, info, err
 		}
-	}
+		for _, e := range reply.Subscriptions.Edges {
+			list = append(list, e.Node)
+		}
+		return list, reply.Subscriptions.PageInfo, nil
+	})
 }
 
 // Estimate says what a subscription would cost, with coupon and tax, in the currency of the customer. Nothing changes. Amounts

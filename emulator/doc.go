@@ -120,6 +120,8 @@
 //   - Periods count from the start of the oldest source of a feature; promotions and overrides do not move them.
 //   - A subscription is cancelled at the end of its billing period, a trial at once, unless the request says otherwise.
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
+//   - A customer is eligible for a trial of a product (eligibleForTrial) while some plan of it has one that the customer has not begun
+//     yet, whether that is still running or over: each plan's trial is had once.
 //   - An order for a paid plan waits for a payment method only where the catalog has billing; trials never do. Ordering again
 //     replaces the open checkout for that product and resource. Only provisionSubscription opens one: the other ways to the
 //     plan answer PaymentMethodNotFoundError.
@@ -136,6 +138,8 @@
 //     already a subscription can be given again, to no effect.
 //   - A delegated subscription keeps its resource's id with the other customer, and the payer's own coupon goes on to apply. Delegated
 //     on, it has the same payer; delegated to nobody, the payer has it back.
+//   - A promotion is visible unless isVisible says otherwise. An amount without a currency is in that of the price it overrides, or
+//     else in US dollars, and a subscription without a paymentCollectionMethod is charged.
 //   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's
 //     features have to be named. One of them cannot be granted, or revoked, alone before the group is unlinked. Granted again, the
 //     group takes the place of what it was; a feature that another group granted is refused.
@@ -143,7 +147,8 @@
 //     as what is scheduled by then leaves it, what is charged once for what is new then, and what was used in this period, by the
 //     billing period whatever the periods of the usage; a level is charged as it is now. A customer's own subscription is charged for
 //     its resources that have none of the product, too. The minimum spend counts all of it but what is charged once; then come
-//     coupon and tax. A plan change within a period has no line.
+//     coupon and tax. A plan change within a period has no line. The portal shows that invoice of each subscription, and none where
+//     nothing on it has a price: a free plan, a custom one, a trial that nothing follows.
 //   - A usage report has at most 1e15 units.
 //   - Events are told apart by customer, resource, name, idempotency key and timestamp, and one without a timestamp has that of
 //     its arrival. They are counted after [Config].EventDelay, and an event of an earlier period changes its history alone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -294,6 +295,11 @@ func (p *Price) reached(units float64) []wire.SubscriptionInvoicePreviewLineItem
 		from = to
 	}
 	return list
+}
+
+// charges reports whether the invoice has anything on it that has a price, be it that nothing was used yet.
+func (x *invoice) charges() bool {
+	return slices.ContainsFunc(x.lines, func(l invoiceLine) bool { return l.kind != wire.InvoiceLineItemTypeZeroAmountBaseCharge })
 }
 
 // whole is a quantity as the API says it: none when it is not a whole number, or too large for one.

@@ -103,6 +103,9 @@ func (e *Emulator) portalSubscription(c *customer, s *subscription, usage *scope
 			w.Pricing.UsageBasedEstimatedBill = new(bill.InexactFloat64())
 		}
 	}
+	if x, err := e.nextInvoice(c, s); err == nil && x.charges() { // an error: its price is nowhere to be found
+		w.PreviewNextInvoice = x.preview()
+	}
 	return w
 }
 

@@ -2,10 +2,13 @@ package emulator
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/graph-gophers/graphql-go/ast"
 )
 
 func TestPortalShowsWhatASubscriptionIsAndCosts(t *testing.T) {
@@ -52,6 +55,54 @@ func TestPortalShowsWhatASubscriptionIsAndCosts(t *testing.T) {
 		if got := portal(`subscriptions{planId pricing{unitQuantity feature{refId} usageBasedEstimatedBill} totalPrice{total{amount}}}`); got !=
 			`{subscriptions:[{planId:seats,pricing:{feature:{refId:seats},unitQuantity:8,usageBasedEstimatedBill:null},totalPrice:{total:{amount:32}}}]}` {
 			t.Errorf("by the seat: %s", got)
+		}
+	})
+}
+
+// The next invoice in the portal is what previewNextInvoice answers, where there is anything to be charged.
+func TestPortalShowsTheNextInvoice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newInvoices(t, "billing: {tax: {name: VAT, percent: 20}}")
+		types := l.schema.AST()
+		all := selection(types.Types["SubscriptionInvoicePreview"].(ast.Type), everyDepth, "")
+		portal := func(customer string) map[string]any {
+			shown := map[string]any{}
+			subs := l.must(`{customerPortal(input:{customerId:"`+customer+`"}){subscriptions{subscriptionId previewNextInvoice`+all+`}}}`, nil)
+			for _, v := range subs["customerPortal"].(map[string]any)["subscriptions"].([]any) {
+				sub := v.(map[string]any)
+				shown[sub["subscriptionId"].(string)] = sub["previewNextInvoice"]
+			}
+			return shown
+		}
+		l.provision("c1", "", "")
+		l.check(l.SetPaymentMethod("c1", true))
+		l.buy(`customerId:"c1",planId:"team",subscriptionId:"s",billableFeatures:[{featureId:"seats",quantity:12}],appliedCoupon:{couponId:"tenth"}`)
+		l.report("c1", "", "exports", 150)
+		l.until(10 * lifeDay)
+		l.report("c1", "", "calls", 12000)
+		got, want := portal("c1")["s"], any(l.write("previewNextInvoice", `subscriptionId:"s"`, all))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("the portal shows %v\nwant %v", got, want)
+		}
+		if due := want.(map[string]any)["amountDue"].(map[string]any)["amount"]; due != 167.4 {
+			t.Errorf("due are %v, want 167.4: 142 in advance, 1 for exports and 12 for calls, less a tenth, with tax", due)
+		}
+		l.write("cancelSubscription", `subscriptionRefId:"s"`, `{id}`) // what was used is still to be paid
+		if got, want := portal("c1")["s"], any(l.write("previewNextInvoice", `subscriptionId:"s"`, all)); got == nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("cancelled, the portal shows %v\nwant %v", got, want)
+		}
+		for plan, why := range map[string]string{"free": "costs nothing", "custom": "has a price that is nowhere to be found"} {
+			l.provision(plan, "", plan)
+			for id, got := range portal(plan) {
+				if got != nil {
+					t.Errorf("the plan %s: %s has %v, and %s", plan, id, got, why)
+				}
+			}
+		}
+		l.buy(`customerId:"free",planId:"pro",subscriptionId:"trial",resourceId:"r",cancellationDate:"` + l.on(20*lifeDay) + `"`)
+		if got := l.must(`{customerPortal(input:{customerId:"free",resourceId:"r"}){subscriptions{previewNextInvoice{lastUpdatedAt}}}}`, nil); !reflect.DeepEqual(got,
+			map[string]any{"customerPortal": map[string]any{"subscriptions": []any{map[string]any{"previewNextInvoice": nil}}}}) {
+			t.Errorf("a trial that nothing follows: %v", got)
 		}
 	})
 }

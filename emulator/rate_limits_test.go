@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,57 @@ func TestRateLimitsAreByOperationAndKey(t *testing.T) {
 }
 
 func first[A, B any](a A, _ B) A { return a }
+
+// documented are the limits that Stigg publishes: how many requests a minute, for what is asked for. Names on one line share theirs.
+var documented = map[string]int{
+	"entitlementsState entitlementV2 entitlement cachedEntitlements getActiveSubscriptions edge": 6000,
+
+	"reportUsage": 3000, "getSubscription": 3000, "getCustomerByRefId": 3000, "paywall": 3000,
+	"estimateSubscription estimateSubscriptionUpdate previewSubscription previewNextInvoice": 3000,
+
+	"subscriptions": 1500, "customerPortal": 1500, "creditGrants": 1500,
+	"reportUsageBulk": 600,
+	"coupons":         500, "revokePromotionalEntitlement": 500, "creditsLedger": 500, "creditUsage": 500, "creditBalanceSummary": 500, "voidCreditGrant": 500,
+	"provisionCustomer": 250, "updateOneCustomer": 250, "archiveCustomer": 250, "provisionSubscriptionV2": 250, "applySubscription": 250,
+	"updateOneSubscription": 250, "cancelSubscription": 250, "migrateSubscriptionToLatest": 250, "usageHistoryV2": 250, "createCreditGrant": 250,
+}
+
+// TestRateLimitsAreThoseThatStiggDocuments asks for each as often as it may be, and once more. Whatever is not documented has no limit.
+func TestRateLimitsAreThoseThatStiggDocuments(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	limited := map[string]bool{}
+	for fields, limit := range documented {
+		var l rateLimiter
+		names := strings.Fields(fields)
+		for i := range limit {
+			if wait := l.check("key", names[i%len(names):][:1], nil, false, now); wait != 0 {
+				t.Errorf("%s: request %d has to wait %v, of %d that are allowed", fields, i+1, wait, limit)
+				break
+			}
+		}
+		for _, name := range names {
+			limited[name] = true
+			if wait := l.check("key", []string{name}, nil, false, now.Add(20*time.Second)); wait != 40*time.Second {
+				t.Errorf("%s: after %d requests for %s one more waits %v, want 40s", name, limit, fields, wait)
+			}
+		}
+	}
+	var l rateLimiter
+	for _, name := range slices.Concat(wire.QueryFields, wire.MutationFields, []string{"edge"}) {
+		if limited[name] || name == "reportEvent" { // by the second, as its own test shows
+			continue
+		}
+		for range 6001 {
+			if wait := l.check("key", []string{name}, nil, false, now); wait != 0 {
+				t.Errorf("%s has a limit, and none is documented", name)
+				break
+			}
+		}
+	}
+	if eventsPerSecond != 1000 || mutationsPerEntity != 30 {
+		t.Errorf("%d events a second, %d mutations of an entity a minute; 1,000 and 30 are documented", eventsPerSecond, mutationsPerEntity)
+	}
+}
 
 func TestRateLimitsAreByEntityForMutations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -5604,38 +5604,6 @@ func (v *PortalFeature) GetFeatureUnits() *string { return v.FeatureUnits }
 // GetFeatureUnitsPlural returns PortalFeature.FeatureUnitsPlural, and is useful for accessing the field via an interface.
 func (v *PortalFeature) GetFeatureUnitsPlural() *string { return v.FeatureUnitsPlural }
 
-// PortalInvoicePreview includes the requested fields of the GraphQL type SubscriptionInvoicePreview.
-type PortalInvoicePreview struct {
-	AmountDue         Money           `json:"amountDue"`
-	SubTotal          Money           `json:"subTotal"`
-	Discount          *Money          `json:"discount"`
-	Tax               *Money          `json:"tax"`
-	Total             Money           `json:"total"`
-	TotalExcludingTax Money           `json:"totalExcludingTax"`
-	LastUpdatedAt     scalar.DateTime `json:"lastUpdatedAt"`
-}
-
-// GetAmountDue returns PortalInvoicePreview.AmountDue, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetAmountDue() Money { return v.AmountDue }
-
-// GetSubTotal returns PortalInvoicePreview.SubTotal, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetSubTotal() Money { return v.SubTotal }
-
-// GetDiscount returns PortalInvoicePreview.Discount, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetDiscount() *Money { return v.Discount }
-
-// GetTax returns PortalInvoicePreview.Tax, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetTax() *Money { return v.Tax }
-
-// GetTotal returns PortalInvoicePreview.Total, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetTotal() Money { return v.Total }
-
-// GetTotalExcludingTax returns PortalInvoicePreview.TotalExcludingTax, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetTotalExcludingTax() Money { return v.TotalExcludingTax }
-
-// GetLastUpdatedAt returns PortalInvoicePreview.LastUpdatedAt, and is useful for accessing the field via an interface.
-func (v *PortalInvoicePreview) GetLastUpdatedAt() scalar.DateTime { return v.LastUpdatedAt }
-
 // PortalPalette includes the requested fields of the GraphQL type CustomerPortalColorsPalette.
 type PortalPalette struct {
 	Primary                *string `json:"primary"`
@@ -5766,19 +5734,19 @@ func (v *PortalPromotion) GetEndDate() *scalar.DateTime { return v.EndDate }
 
 // PortalSubscription includes the GraphQL fields of CustomerPortalSubscription requested by the fragment PortalSubscription.
 type PortalSubscription struct {
-	SubscriptionId     string                `json:"subscriptionId"`
-	PlanId             string                `json:"planId"`
-	PlanName           string                `json:"planName"`
-	Status             SubscriptionStatus    `json:"status"`
-	PricingType        PricingType           `json:"pricingType"`
-	TrialRemainingDays *int                  `json:"trialRemainingDays"`
-	BillingPeriodRange *DateRange            `json:"billingPeriodRange"`
-	Pricing            PortalPricing         `json:"pricing"`
-	Prices             []PortalPrice         `json:"prices"`
-	TotalPrice         *PortalTotalPrice     `json:"totalPrice"`
-	Addons             []PortalAddon         `json:"addons"`
-	ScheduledUpdates   []ScheduledUpdate     `json:"scheduledUpdates"`
-	PreviewNextInvoice *PortalInvoicePreview `json:"previewNextInvoice"`
+	SubscriptionId     string             `json:"subscriptionId"`
+	PlanId             string             `json:"planId"`
+	PlanName           string             `json:"planName"`
+	Status             SubscriptionStatus `json:"status"`
+	PricingType        PricingType        `json:"pricingType"`
+	TrialRemainingDays *int               `json:"trialRemainingDays"`
+	BillingPeriodRange *DateRange         `json:"billingPeriodRange"`
+	Pricing            PortalPricing      `json:"pricing"`
+	Prices             []PortalPrice      `json:"prices"`
+	TotalPrice         *PortalTotalPrice  `json:"totalPrice"`
+	Addons             []PortalAddon      `json:"addons"`
+	ScheduledUpdates   []ScheduledUpdate  `json:"scheduledUpdates"`
+	PreviewNextInvoice *InvoicePreview    `json:"previewNextInvoice"`
 }
 
 // GetSubscriptionId returns PortalSubscription.SubscriptionId, and is useful for accessing the field via an interface.
@@ -5818,9 +5786,7 @@ func (v *PortalSubscription) GetAddons() []PortalAddon { return v.Addons }
 func (v *PortalSubscription) GetScheduledUpdates() []ScheduledUpdate { return v.ScheduledUpdates }
 
 // GetPreviewNextInvoice returns PortalSubscription.PreviewNextInvoice, and is useful for accessing the field via an interface.
-func (v *PortalSubscription) GetPreviewNextInvoice() *PortalInvoicePreview {
-	return v.PreviewNextInvoice
-}
+func (v *PortalSubscription) GetPreviewNextInvoice() *InvoicePreview { return v.PreviewNextInvoice }
 
 // PortalTotalPrice includes the requested fields of the GraphQL type CustomerSubscriptionTotalPrice.
 type PortalTotalPrice struct {
@@ -14577,25 +14543,7 @@ fragment PortalSubscription on CustomerPortalSubscription {
 		... ScheduledUpdate
 	}
 	previewNextInvoice {
-		amountDue {
-			... Money
-		}
-		subTotal {
-			... Money
-		}
-		discount {
-			... Money
-		}
-		tax {
-			... Money
-		}
-		total {
-			... Money
-		}
-		totalExcludingTax {
-			... Money
-		}
-		lastUpdatedAt
+		... InvoicePreview
 	}
 }
 fragment PortalEntitlement on Entitlement {
@@ -14706,6 +14654,87 @@ fragment ScheduledUpdate on SubscriptionScheduledUpdate {
 		... ScheduleVariables
 	}
 }
+fragment InvoicePreview on SubscriptionInvoicePreview {
+	amountDue {
+		... Money
+	}
+	minimumSpendAdjustment {
+		... Money
+	}
+	total {
+		... Money
+	}
+	totalExcludingTax {
+		... Money
+	}
+	subTotal {
+		... Money
+	}
+	subTotalExcludingTax {
+		... Money
+	}
+	tax {
+		... Money
+	}
+	taxDetails {
+		displayName
+		percentage
+		inclusive
+	}
+	discount {
+		... Money
+	}
+	discountDetails {
+		name
+		type
+		value
+		durationType
+		durationInMonths
+	}
+	credits {
+		initial {
+			... Money
+		}
+		used {
+			... Money
+		}
+		remaining {
+			... Money
+		}
+	}
+	lastUpdatedAt
+	lines {
+		type
+		description
+		costDescription
+		amount {
+			... Money
+		}
+		unitPrice {
+			... Money
+		}
+		quantity
+		proration
+		price {
+			... Price
+		}
+		usageLimit
+		period {
+			start
+			end
+		}
+		hasSoftLimit
+		lines {
+			type
+			description
+			costDescription
+			quantity
+			proration
+			usageLimit
+			hasSoftLimit
+		}
+	}
+}
 fragment ShownFeature on EntitlementFeature {
 	refId
 	displayName
@@ -14775,6 +14804,52 @@ fragment ScheduleVariables on ScheduleVariables {
 	... on UnitAmountChangeVariables {
 		featureId
 		newUnitAmount
+	}
+}
+fragment Price on Price {
+	billingModel
+	billingPeriod
+	billingCadence
+	billingId
+	minUnitQuantity
+	maxUnitQuantity
+	billingCountryCode
+	price {
+		... Money
+	}
+	creditRate {
+		amount
+		currencyId
+		customCurrencyId
+	}
+	tiersMode
+	tiers {
+		... PriceTier
+	}
+	feature {
+		refId
+		featureUnits
+		featureUnitsPlural
+		displayName
+		description
+	}
+	blockSize
+	topUpCustomCurrencyId
+	customCurrency {
+		displayName
+		units {
+			singular
+			plural
+		}
+	}
+}
+fragment PriceTier on PriceTier {
+	upTo
+	unitPrice {
+		... Money
+	}
+	flatPrice {
+		... Money
 	}
 }
 `

@@ -25,6 +25,7 @@ var (
 	// server is the process that all tests share. Nil when this machine has none to offer; absent says why.
 	server *process
 	absent error
+	node   string // the command
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(withServer{m}) }
@@ -33,7 +34,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(withServer{m}) }
 type withServer struct{ *testing.M }
 
 func (w withServer) Run() int {
-	node, err := findNode()
+	var err error
+	node, err = findNode()
 	switch {
 	case err == nil:
 	case os.Getenv("CI") != "":
