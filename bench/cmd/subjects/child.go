@@ -118,7 +118,7 @@ func feed(server *raw.Server, data measure.Data, rates <-chan int) {
 				batch = append(batch, raw.Update{
 					Customer: data.Customers[next%len(data.Customers)],
 					Feature:  data.Features[next/len(data.Customers)%len(data.Features)],
-					Usage:    raw.Used + next%100,
+					Usage:    next % (raw.Limit - 100),
 				})
 				next++
 			}

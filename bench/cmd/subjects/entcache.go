@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/bench/internal/measure"
@@ -72,20 +73,34 @@ type inMemory struct {
 }
 
 func (s inMemory) Fetch(_ context.Context, key entcache.Key) (*entitlements.Snapshot, error) {
-	return snapshot(key, s.features, 1), nil
+	return snapshot(key, s.features, began), nil
 }
+
+// began is when the sets that are loaded came about.
+var began = time.Now().Add(-time.Hour)
 
 func (s inMemory) Subscribe(context.Context, func(entcache.Key) bool) (entcache.Stream, error) {
 	return &subscribed{Stream: s.updates}, nil
 }
 
-// snapshot is a customer's set as of a moment.
-func snapshot(key entcache.Key, features []string, at entitlements.Instant) *entitlements.Snapshot {
+// snapshot is a customer's set as of a moment. Everybody is on the same plan; what was used, when, and in which month is everybody's own.
+func snapshot(key entcache.Key, features []string, at time.Time) *entitlements.Snapshot {
+	own := 0
+	for i := range len(key.CustomerID) {
+		own = (own*31 + int(key.CustomerID[i])) % 10_007
+	}
+	now := entitlements.InstantOf(at)
+	month := entitlements.InstantOf(began) - entitlements.Instant(24+own)*entitlements.Instant(time.Minute)
 	grants := make([]entcache.Grant, len(features))
 	for i, id := range features {
 		grants[i] = entcache.Grant{
 			ID: id, FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true,
-			UsageLimit: 1000, HasUsageLimit: true, CurrentUsage: float64(i % 500), EntitlementUpdatedAt: at, UsageUpdatedAt: at,
+			DisplayName: "Calls of the service", Description: "How often it may be called in a month", Units: "call", UnitsPlural: "calls",
+			UsageLimit: 1000, HasUsageLimit: true, CurrentUsage: float64((own + 13*i) % 900), ResetPeriod: entitlements.ResetMonth,
+			UsagePeriodAnchor: month, UsagePeriodStart: month, UsagePeriodEnd: month + entitlements.Instant(30*24*time.Hour),
+			// By the plan, by an addon, and by hand; and used at a moment of its own.
+			EntitlementUpdatedAt: now - entitlements.Instant(i%3)*entitlements.Instant(time.Second),
+			UsageUpdatedAt:       now - entitlements.Instant(own+i)*entitlements.Instant(time.Microsecond),
 		}
 	}
 	return entitlements.NewSnapshot(key, "", grants)

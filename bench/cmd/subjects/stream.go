@@ -50,7 +50,7 @@ func eventToReader(o measure.Options) (map[string]measure.Values, error) {
 			if i%len(data.Customers) == 0 {
 				full = !full
 			}
-			u := raw.Update{Customer: data.Customers[i%len(data.Customers)], Usage: raw.Used}
+			u := raw.Update{Customer: data.Customers[i%len(data.Customers)], Usage: 1}
 			if full {
 				u.Usage = raw.Limit
 			}

@@ -69,7 +69,7 @@ func (s *storm) Next(ctx context.Context) (entitlements.Event, error) {
 	}
 	key := entcache.Key{CustomerID: s.data.Customers[s.next%len(s.data.Customers)]}
 	s.next++
-	set := snapshot(key, s.data.Features, entitlements.Instant(time.Now().UnixNano()))
+	set := snapshot(key, s.data.Features, time.Now())
 	return entitlements.Event{Kind: entitlements.EventEntitlements, Key: key, Snapshot: set}, nil
 }
 
