@@ -16,7 +16,7 @@ import (
 // draw writes the charts that a run has the figures for.
 func draw(dir string, r *report.Run, progress io.Writer) error {
 	pictures := map[string]string{}
-	note := fmt.Sprintf("%d CPUs, %s, %s, %s", r.Machine.CPUs, r.Machine.Model, r.Machine.Go, r.Date.Format("2 January 2006"))
+	note := fmt.Sprintf("%d CPUs, %s, %s, %s", r.Machine.CPUs, r.Machine.Model, r.Machine.Toolchain, r.Date.Format("2 January 2006"))
 	for shape, title := range map[string]string{
 		"hot": "One check, the same one again and again", "random": "One check, of 10,000 customers × 20 features at random",
 	} {

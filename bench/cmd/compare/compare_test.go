@@ -32,22 +32,22 @@ func TestDisturbedRoundsAreRepeated(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		others    []float64
-		quick     bool
+		patience  int
 		kept      float64
 		calls     int
 		disturbed bool
 	}{
-		{"quiet", []float64{0.02}, false, 1, 1, false},
-		{"at the bound", []float64{tolerated}, false, 1, 1, false},
-		{"quiet at the third", []float64{0.5, 0.3, 0.1}, false, 3, 3, false},
-		{"never quiet: the best is kept, and says so", []float64{0.9, 0.3, 0.4, 0.5}, false, 2, tries, true},
-		{"nobody can tell", []float64{-1}, false, 1, 1, false},
-		{"quick takes what comes", []float64{0.9}, true, 1, 1, false},
+		{"quiet", []float64{0.02}, 3, 1, 1, false},
+		{"at the bound", []float64{tolerated}, 3, 1, 1, false},
+		{"quiet at the third", []float64{0.5, 0.3, 0.1}, 3, 3, 3, false},
+		{"never quiet: the best is kept, and says so", []float64{0.9, 0.3, 0.4, 0.5}, 3, 2, 4, true},
+		{"nobody can tell", []float64{-1}, 3, 1, 1, false},
+		{"no patience", []float64{0.9}, 0, 1, 1, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // it waits between two tries
 				run, calls := script(row.others...)
-				s := settings{rounds: 1, quick: row.quick}
+				s := settings{rounds: 1, patience: row.patience}
 				samples, thrown, err := rounds(t.Context(), s, []step{{name: "a"}}, run, io.Discard)
 				if err != nil || len(samples) != 1 {
 					t.Fatalf("%v (%v), want one sample", samples, err)
@@ -128,6 +128,7 @@ func TestTheCommandLine(t *testing.T) {
 	for _, row := range []struct{ args, want string }{
 		{"-rounds 0", "-rounds"},
 		{"-time -1s", "-time"},
+		{"-patience -1", "-patience"},
 		{"-only (", "-only"},
 		{"-quick -curves", "choose one"},
 		{"-from x.json -quick", "-from"},
@@ -140,10 +141,10 @@ func TestTheCommandLine(t *testing.T) {
 		}
 	}
 	s, err := parse(strings.Fields("-quick -rounds 2"), io.Discard)
-	if err != nil || s.rounds != 2 || s.time != quickTime || s.dir != "" {
+	if err != nil || s.rounds != 2 || s.time != quickTime || s.patience != 0 || s.dir != "" {
 		t.Errorf("%+v (%v): what is given goes first, and a quick run writes nothing", s, err)
 	}
-	if s, err = parse(nil, io.Discard); err != nil || s.rounds != 6 || s.dir == "" {
+	if s, err = parse(nil, io.Discard); err != nil || s.rounds != 6 || s.patience != 3 || s.dir == "" {
 		t.Errorf("%+v (%v): the run for the record has six rounds and is written", s, err)
 	}
 	if s, err = parse(strings.Fields("-only nobody"), io.Discard); err != nil {

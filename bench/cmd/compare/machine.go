@@ -52,7 +52,7 @@ func thisMachine(ctx context.Context, root string) report.Machine {
 		return strings.Join(list[:min(words, len(list))], " ")
 	}
 	m := report.Machine{
-		CPUs: runtime.NumCPU(), Model: runtime.GOARCH, System: runtime.GOOS, Go: runtime.Version(), Commit: "unknown", Load: "unknown",
+		CPUs: runtime.NumCPU(), Model: runtime.GOARCH, System: runtime.GOOS, Toolchain: runtime.Version(), Commit: "unknown", Load: "unknown",
 	}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if found := modelName.FindSubmatch(text); found != nil {

@@ -31,14 +31,15 @@ func main() {
 
 // settings are the command line.
 type settings struct {
-	rounds int
-	time   time.Duration
-	only   *regexp.Regexp
-	quick  bool
-	curves bool
-	dir    string // empty: write nothing
-	gate   []report.Target
-	from   string
+	rounds   int
+	time     time.Duration
+	patience int // how often a step is repeated in a round when it was disturbed
+	only     *regexp.Regexp
+	quick    bool
+	curves   bool
+	dir      string // empty: write nothing
+	gate     []report.Target
+	from     string
 }
 
 const quickRounds, quickTime = 5, 100 * time.Millisecond
@@ -49,8 +50,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	flags.IntVar(&s.rounds, "rounds", 6, fmt.Sprintf("how often each subject runs (%d with -quick)", quickRounds))
 	flags.DurationVar(&s.time, "time", 500*time.Millisecond, fmt.Sprintf("how long each shape is timed (%v with -quick)", quickTime))
+	flags.IntVar(&s.patience, "patience", 3, "how often a round is repeated in which other processes were busy (0 with -quick)")
 	only := flags.String("only", "", "run the subjects whose names match this regular expression")
-	flags.BoolVar(&s.quick, "quick", false, "short rounds, of what a gate needs; disturbed rounds are kept, since a gate takes the best of all")
+	flags.BoolVar(&s.quick, "quick", false, "short rounds, of what a gate needs; a gate takes the best of all, so none is repeated")
 	flags.BoolVar(&s.curves, "curves", false, "measure how it scales, instead of the comparison")
 	flags.StringVar(&s.dir, "dir", filepath.Join("bench", "results"), "where results and charts are written")
 	gate := flags.String("gate", "", "a file of targets, each of which must be met by the best of all rounds")
@@ -66,6 +68,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if s.quick && !given["time"] {
 		s.time = quickTime
 	}
+	if s.quick && !given["patience"] {
+		s.patience = 0
+	}
 	if (s.quick || *only != "") && !given["dir"] {
 		s.dir = ""
 	}
@@ -75,6 +80,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, fmt.Errorf("%q is not understood: everything is a flag", flags.Arg(0))
 	case s.rounds < 1 || s.time <= 0:
 		return s, errors.New("-rounds and -time must be positive")
+	case s.patience < 0:
+		return s, errors.New("-patience must not be negative: 0 keeps every round")
 	case s.quick && s.curves:
 		return s, errors.New("-quick and -curves: choose one, there are no quick curves")
 	case s.from != "" && (s.quick || s.curves || *only != ""):

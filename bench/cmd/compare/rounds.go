@@ -13,9 +13,6 @@ import (
 	"github.com/entcache/entcache/bench/internal/report"
 )
 
-// tries is how often a step is run in a round at most, for one that is not disturbed.
-const tries = 4
-
 // outcome is what one process found.
 type outcome struct {
 	samples []measure.Sample
@@ -40,7 +37,7 @@ func rounds(ctx context.Context, s settings, steps []step, run runner, progress 
 			thrown += repeated
 			for _, m := range best.samples {
 				samples = append(samples, report.Sample{
-					Step: st.name, Shape: m.Shape, Round: round, Values: m.Values, Others: best.others, Disturbed: !s.quick && disturbed(best.others),
+					Step: st.name, Shape: m.Shape, Round: round, Values: m.Values, Others: best.others, Disturbed: disturbed(best.others),
 				})
 			}
 		}
@@ -48,8 +45,7 @@ func rounds(ctx context.Context, s settings, steps []step, run runner, progress 
 	return samples, thrown, nil
 }
 
-// undisturbed runs a step until nobody else is busy, a few times at most, and returns the run that was disturbed least. A quick run
-// takes what comes.
+// undisturbed runs a step until nobody else is busy, as often as the settings have patience, and returns the run that was disturbed least.
 func undisturbed(ctx context.Context, s settings, st step, run runner, progress io.Writer) (best outcome, repeated int, err error) {
 	for try := 1; ; try++ {
 		got, err := run(ctx, st)
@@ -59,7 +55,7 @@ func undisturbed(ctx context.Context, s settings, st step, run runner, progress 
 		if try == 1 || got.others < best.others {
 			best = got
 		}
-		if s.quick || !disturbed(got.others) || try == tries {
+		if !disturbed(got.others) || try > s.patience {
 			return best, try - 1, nil
 		}
 		fmt.Fprintf(progress, "  disturbed: others took %.2f processors, %v are tolerated\n", got.others, tolerated)

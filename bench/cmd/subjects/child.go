@@ -43,12 +43,13 @@ func startChild(size measure.Size) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if _, err := fmt.Fprintln(c.stdin, size.Customers, size.Features); err == nil {
+	if _, err = fmt.Fprintln(c.stdin, size.Customers, size.Features); err == nil {
 		c.url, err = bufio.NewReader(out).ReadString('\n')
 	}
-	if c.url = strings.TrimSpace(c.url); c.url == "" {
-		return nil, errors.Join(errors.New("the server did not start"), c.close())
+	if err != nil {
+		return nil, fmt.Errorf("the server did not start: %w", errors.Join(err, c.close()))
 	}
+	c.url = strings.TrimSpace(c.url)
 	return c, nil
 }
 

@@ -13,12 +13,12 @@ import (
 
 // Machine is where and of what a run was made: figures of two machines are not compared.
 type Machine struct {
-	CPUs   int    `json:"cpus"`
-	Model  string `json:"model"`
-	System string `json:"system"`
-	Go     string `json:"go"`
-	Commit string `json:"commit"` // with a word when there were changes on top
-	Load   string `json:"load"`   // the load averages at the start
+	CPUs      int    `json:"cpus"`
+	Model     string `json:"model"`
+	System    string `json:"system"`
+	Toolchain string `json:"go"`
+	Commit    string `json:"commit"` // with a word when there were changes on top
+	Load      string `json:"load"`   // the load averages at the start
 }
 
 // Run is everything that was measured in one go.
@@ -38,7 +38,7 @@ type Sample struct {
 	Values measure.Values `json:"values"`
 	// Others is how many processors' worth of time everybody else took meanwhile; negative when nobody can tell.
 	Others float64 `json:"others"`
-	// Disturbed says that this was too much each time, and that the least disturbed of the repetitions was kept.
+	// Disturbed says that this was too much, and that what was kept is the least disturbed of the repetitions.
 	Disturbed bool `json:"disturbed,omitempty"`
 }
 

@@ -19,7 +19,7 @@ const Floor = "ristretto"
 func (r *Run) Print(w io.Writer, verdicts []Verdict) error {
 	m := r.Machine
 	fmt.Fprintf(w, "date     %s, load %s\nmachine  %d CPUs, %s, %s\ngo       %s\ncommit   %s\ncommand  %s\n",
-		r.Date.UTC().Format("2006-01-02 15:04 UTC"), m.Load, m.CPUs, m.Model, m.System, m.Go, m.Commit, r.Command)
+		r.Date.UTC().Format("2006-01-02 15:04 UTC"), m.Load, m.CPUs, m.Model, m.System, m.Toolchain, m.Commit, r.Command)
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	r.checks(t)
 	if err := t.Flush(); err != nil {
@@ -122,7 +122,7 @@ func (r *Run) disturbances(w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w)
 	for _, name := range kept {
-		_, err = fmt.Fprintf(w, "disturbed each time: %s\n", name)
+		_, err = fmt.Fprintf(w, "disturbed, and kept: %s\n", name)
 	}
 	return err
 }
