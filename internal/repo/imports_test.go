@@ -69,6 +69,10 @@ var parts = []part{
 	{dir: "middleware", may: []string{"entitlements"}, tests: []string{rootPackage, "emulator"}},
 	{dir: "examples", may: []string{rootPackage, "emulator"}},
 	{dir: "bench", may: []string{rootPackage, "entitlements", "emulator"}},
+	// The floors are the stores that a client could be made of, ristretto among them.
+	{dir: "bench/cmd/subjects", may: []string{rootPackage, "entitlements", "bench", ristretto}},
+	// What other libraries answer is measured beside what this one does, in a module that go test work does not download.
+	{dir: "bench/peers", may: []string{"bench"}, any: true},
 	// porcupine for an independent judge of histories: in a module that nobody who uses the library requires.
 	{dir: "bench/internal/linear", tests: []string{rootPackage, "entitlements", "emulator", porcupine}},
 	{dir: "contrib", may: []string{rootPackage, "entitlements", "usage", "emulator"}, tests: []string{"usage/queuetest"}, any: true},
@@ -248,6 +252,10 @@ func TestImportsBite(t *testing.T) {
 		{"", false, "github.com/google/uuid", undecided},
 		{"bench", false, "github.com/google/uuid", undecided},
 		{"bench/internal/linear", true, porcupine, ""},
+		{"bench/cmd/subjects", false, ristretto + "/z", ""},
+		{"bench/cmd/compare", false, ristretto, "cache alone"},
+		{"bench/peers/cmd/subjects", false, "google.golang.org/grpc", ""},
+		{"bench/peers/cmd/subjects", false, module + "/sync", undecided},
 		{"bench/internal/linear", false, porcupine, undecided},
 		{"bench", true, porcupine, undecided},
 		{"sync", true, porcupine, undecided},
