@@ -7,6 +7,7 @@ import (
 
 	"github.com/entcache/entcache/cache"
 	"github.com/entcache/entcache/entitlements"
+	syncer "github.com/entcache/entcache/sync"
 )
 
 // Bound is a question that is asked again and again: of a loop over a customer's work, a connection that lives for hours, a worker for
@@ -23,6 +24,8 @@ type Bound struct {
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
 	engine  *engine
+	clock   *clock // the engine's, as the syncer: a load fewer
+	sync    *syncer.Syncer
 	now     entitlements.Instant // the tick of the readers' clock
 	stream  uint64               // that was followed, as of the syncer
 	place   cache.Place
@@ -50,54 +53,52 @@ func (b *Bound) Query() Query {
 // explains a Fallback.
 //
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
-func (b *Bound) Check() (d Decision) {
-	// Small enough to be inlined, like GetEntitlement: the answer is copied once, to where the caller reads it.
-	b.check(&d)
-	return d
+func (b *Bound) Check() Decision {
+	// Small enough to be inlined, so that the answer is copied once, to where the caller reads it.
+	return *b.check()
+}
+
+// check returns an answer that must not be changed.
+func (b *Bound) check() *Decision {
+	if r := b.last.Load(); r != nil && r.stands(b.c) {
+		return &r.d
+	}
+	d, _ := b.resolve(context.Background())
+	return &d
 }
 
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
-func (b *Bound) CheckContext(ctx context.Context) (d Decision, err error) {
+func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {
 	if r := b.last.Load(); r != nil && r.stands(b.c) {
 		return r.d, nil
 	}
-	err = b.resolve(ctx, &d)
-	return d, err
-}
-
-func (b *Bound) check(d *Decision) {
-	if r := b.last.Load(); r != nil && r.stands(b.c) {
-		*d = r.d
-		return
-	}
-	_ = b.resolve(context.Background(), d)
+	return b.resolve(ctx)
 }
 
 // stands reports whether nothing has changed of what the answer was made of.
 func (r *resolved) stands(c *Client) bool {
-	e := r.engine
-	return c.running.Load() == e && e.clock.load() == r.now && e.sync.Stream() == r.stream && r.place.Belief() == r.belief &&
+	return r.clock.load() == r.now && r.place.Belief() == r.belief && r.sync.Stream() == r.stream && c.running.Load() == r.engine &&
 		(r.pending == nil || r.pending.Stands())
 }
 
 // resolve answers the question anew, and keeps the answer.
-func (b *Bound) resolve(ctx context.Context, d *Decision) error {
+func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 	e := b.c.running.Load()
 	if e == nil {
-		return b.c.get(ctx, &b.query, d)
+		return b.c.GetEntitlement(ctx, b.query)
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
-	r := &resolved{engine: e, now: e.clock.load(), stream: e.sync.Stream()}
+	r := &resolved{engine: e, clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
 	if place, held := e.cache.Place(b.query.Key()); held {
 		r.place, r.belief = place, place.Belief()
 	}
 	if r.belief != nil {
 		r.pending = r.belief.Snapshot.Reading()
 	}
-	err := b.c.get(ctx, &b.query, d)
+	d, err = b.c.GetEntitlement(ctx, b.query)
 	if err == nil && r.belief != nil { // an answer that had to be fetched is made of another belief, and does not stand
-		r.d = *d
+		r.d = d
 		b.last.Store(r)
 	}
-	return err
+	return d, err
 }
