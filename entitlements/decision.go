@@ -55,7 +55,7 @@ func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
 		}
 		return
 	}
-	r := &s.records[i]
+	r := s.at(i)
 	d.Entitlement.snapshot, d.Entitlement.now, d.Entitlement.index = s, now, int32(i)
 	if s.counting != nil {
 		d.Entitlement.pending = s.pendingAt(i)
@@ -141,7 +141,7 @@ func withPending(current, pending float64) float64 {
 func (s *Snapshot) denyPaid(r *record, i int, q *Query, pending float64, now Instant) Reason {
 	reason := s.reasonAt(i)
 	if r.wallet >= 0 {
-		w := &s.records[r.wallet]
+		w := s.at(int(r.wallet))
 		if reason == "" || (reason == InsufficientCredits && w.updatedAt > s.stampsAt(i).updatedAt) {
 			reason = w.walletDenies(q.RequestedUsage*s.shape.defs[i].creditRate, s.pendingAt(int(r.wallet)))
 		}

@@ -41,7 +41,7 @@ func (e Entitlement) record() *record {
 	if e.snapshot == nil {
 		return &noRecord
 	}
-	return &e.snapshot.records[e.index]
+	return e.snapshot.at(int(e.index))
 }
 
 // usage returns the record with the usage of the period that holds e.now.

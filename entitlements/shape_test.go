@@ -128,6 +128,52 @@ func TestEveryGrantIsReadBackAsItWasGiven(t *testing.T) {
 	}
 }
 
+// TestUsageOfManyFeatures: whichever features are used, in whatever order, each shows its latest usage, and older snapshots their own.
+func TestUsageOfManyFeatures(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for range 200 {
+		list := twentyGrants()[:1+r.IntN(20)]
+		s := NewSnapshot(acme, "", list)
+		used := make([]Usage, len(list))
+		for i := range used {
+			used[i], _ = s.Usage(list[i].Ref())
+		}
+		check := func(s *Snapshot, used []Usage) {
+			for i, u := range used {
+				if got, _ := s.Usage(u.Ref); got != u {
+					t.Fatalf("%v shows %+v, want %+v", u.Ref, got, u)
+				}
+				q := Query{FeatureID: u.Ref.ID, RequestedUsage: list[i].UsageLimit - u.Current}
+				if d := Decide(s, &q, noon); !d.HasAccess || d.Entitlement.CurrentUsage() != u.Current {
+					t.Fatalf("%v decides by %v, want %v", u.Ref, d.Entitlement.CurrentUsage(), u.Current)
+				}
+			}
+		}
+		for seq := range uint64(30) {
+			before, was := s, slices.Clone(used)
+			i := r.IntN(len(list))
+			u := Usage{Ref: list[i].Ref(), Current: float64(r.IntN(1000)), UpdatedAt: noon + Instant(seq), Seq: seq + 1}
+			if r.IntN(3) == 0 {
+				u.PeriodStart, u.PeriodEnd = noon-Instant(seq), noon+1_000_000
+			}
+			s = s.WithUsage(u)
+			if u.PeriodStart == 0 { // what it does not say stays
+				u.PeriodStart, u.PeriodEnd = used[i].PeriodStart, used[i].PeriodEnd
+			}
+			used[i] = u
+			check(s, used)
+			check(before, was)
+			if r.IntN(10) == 0 {
+				s = s.MergeUsage(before, func(mine, _ Usage, _ bool) Usage { return mine })
+				check(s, used)
+			}
+			if !s.SameGrants(before) {
+				t.Fatal("usage counts as a change of grants")
+			}
+		}
+	}
+}
+
 var globex = Key{CustomerID: "globex"}
 
 // TestCustomersOfAPlanShareWhatThePlanSays: a set like another's takes as much memory as its figures do.

@@ -14,8 +14,9 @@ import (
 type Snapshot struct {
 	key   Key
 	shape *shape
-	// records are by position in the shape. A usage event copies them and nothing else.
+	// records are by position in the shape. What has been used since is in late, of a few: see at.
 	records []record
+	late    []late
 	// stamps are the moments of the grants: different ones only, and record.stamps says which; or, of a set in which most differ, one
 	// for each position.
 	stamps     []stamps
@@ -47,6 +48,25 @@ const (
 	flagSoftLimit
 	flagUncounted // a number without a meter to count against its limit
 )
+
+// late is a record whose usage is newer than that in records. Usage changes far more often than anything else, and of few features:
+// an event copies these, and only one about yet another feature copies all records.
+type late struct {
+	record
+	index int32
+}
+
+const mostLate = 3
+
+// at is the record at position i, with the usage that is known.
+func (s *Snapshot) at(i int) *record {
+	for k := range s.late {
+		if int(s.late[k].index) == i {
+			return &s.late[k].record
+		}
+	}
+	return &s.records[i]
+}
 
 // stamps are the moments of a grant. Most entitlements of a customer have the same.
 type stamps struct {
@@ -257,7 +277,7 @@ func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
 }
 
 func (s *Snapshot) usageAt(i int) Usage {
-	r := &s.records[i]
+	r := s.at(i)
 	return Usage{Ref: s.shape.refs[i], Current: r.current, UpdatedAt: r.updatedAt, PeriodStart: r.periodStart, PeriodEnd: r.periodEnd, Seq: r.seq}
 }
 
@@ -268,33 +288,50 @@ func (s *Snapshot) WithUsage(u Usage) *Snapshot {
 	if i < 0 {
 		return s
 	}
-	if u.PeriodStart == 0 {
-		u.PeriodStart = s.records[i].periodStart
-	}
-	if u.PeriodEnd == 0 {
-		u.PeriodEnd = s.records[i].periodEnd
-	}
-	next := s.cloneUsage()
-	next.setUsage(i, u)
-	return next
-}
-
-func (s *Snapshot) cloneUsage() *Snapshot {
+	r := *s.at(i)
+	r.setUsage(&u)
 	next := *s
-	next.records = slices.Clone(s.records)
+	at := slices.IndexFunc(s.late, func(l late) bool { return int(l.index) == i })
+	switch {
+	case at >= 0:
+		next.late = slices.Clone(s.late)
+		next.late[at].record = r
+	case len(s.late) < mostLate:
+		next.late = make([]late, len(s.late)+1)
+		next.late[copy(next.late, s.late)] = late{r, int32(i)}
+	default:
+		next.records, next.late = s.allRecords(), nil
+		next.records[i] = r
+	}
 	return &next
 }
 
-func (s *Snapshot) setUsage(i int, u Usage) {
-	r := &s.records[i]
-	r.current, r.updatedAt, r.periodStart, r.periodEnd, r.seq = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd, u.Seq
+// allRecords returns a copy of the records, with the usage that is known.
+func (s *Snapshot) allRecords() []record {
+	records := slices.Clone(s.records)
+	for i := range s.late {
+		records[s.late[i].index] = s.late[i].record
+	}
+	return records
+}
+
+// setUsage leaves the bounds of the period as they are where u has none.
+func (r *record) setUsage(u *Usage) {
+	r.current, r.updatedAt, r.seq = u.Current, u.UpdatedAt, u.Seq
+	if u.PeriodStart != 0 {
+		r.periodStart = u.PeriodStart
+	}
+	if u.PeriodEnd != 0 {
+		r.periodEnd = u.PeriodEnd
+	}
 }
 
 // MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
 // says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
 // second argument and false. What held counts beside its usage counts in the result as well, if s counts nothing.
 func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both bool) Usage) *Snapshot {
-	next := s.cloneUsage()
+	next := new(*s)
+	next.records, next.late = s.allRecords(), nil
 	if held != nil && s.counting == nil {
 		next.countAs(held)
 	}
@@ -309,7 +346,8 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 		if j >= 0 {
 			h = held.usageAt(j)
 		}
-		next.setUsage(i, choose(s.usageAt(i), h, j >= 0))
+		u, r := choose(s.usageAt(i), h, j >= 0), &next.records[i]
+		r.current, r.updatedAt, r.periodStart, r.periodEnd, r.seq = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd, u.Seq
 	}
 	return next
 }
@@ -317,7 +355,8 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 // Size estimates the bytes the snapshot keeps alive, strings included. Of what it shares with others it counts a part.
 func (s *Snapshot) Size() int {
 	return int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.sharing +
-		len(s.records)*int(unsafe.Sizeof(record{})) + len(s.stamps)*int(unsafe.Sizeof(stamps{}))
+		len(s.records)*int(unsafe.Sizeof(record{})) + min(len(s.records), mostLate)*int(unsafe.Sizeof(late{})) + // or soon
+		len(s.stamps)*int(unsafe.Sizeof(stamps{}))
 }
 
 // String is for messages: the key, the reason if any, and the names of the entitlements.
