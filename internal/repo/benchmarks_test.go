@@ -24,6 +24,9 @@ var required = map[string]string{ // by name, the directory
 	"BenchmarkApplyUsage":                     "sync",
 	"BenchmarkDecodeEntitlementsState20":      "gql",
 	"BenchmarkDecodeEntitlementsState20Floor": "gql",
+	"BenchmarkDecodeCustomer20":               "gql",
+	"BenchmarkDecodeCustomer20Floor":          "gql",
+	"BenchmarkCustomer20Event":                "gql",
 	"BenchmarkStreamOfALargeEnvironment":      "",
 }
 

@@ -39,9 +39,16 @@ func draw(dir string, r *report.Run, progress io.Writer) error {
 		for _, subject := range c.subjects {
 			line := chart.Curve{Name: subject}
 			for _, at := range c.places {
-				if s := r.Stats(report.Ref(curveStep(subject, c.along, at) + "/" + c.shape + " ns/op")); s.N > 0 {
-					line.Points = append(line.Points, chart.Point{X: float64(at), Y: s.Median, Low: s.Min, High: s.Max})
+				name := curveStep(subject, c.along, at) + "/" + c.shape
+				s := r.Stats(report.Ref(name + " ns/op"))
+				if s.N == 0 {
+					continue
 				}
+				x := float64(at)
+				if came := r.Stats(report.Ref(name + " updates/s")); came.N > 0 {
+					x = came.Median // what was asked for may be more than this machine can bring
+				}
+				line.Points = append(line.Points, chart.Point{X: x, Y: s.Median, Low: s.Min, High: s.Max})
 			}
 			if line.Name == "updates" {
 				line.Name = "entcache"

@@ -54,7 +54,7 @@ var comparison = []step{
 	check(peers, "Statsig", false),
 	check(peers, "gRPC", false),
 	check(peers, "GraphQL", false),
-	{name: "gql", program: gqlTests, subject: "^Benchmark(DecodeEntitlementsState20|DecodeEntitlementsState20Floor|SkipEvent|DecodeEvent)$", quick: true},
+	{name: "gql", program: gqlTests, subject: "^Benchmark(DecodeCustomer20|DecodeCustomer20Floor|Customer20Event)$", quick: true},
 	{name: "sync", program: syncTests, subject: "^BenchmarkApply(Set|Usage)$", quick: true},
 	{name: "tail", program: ours, subject: "tail"},
 	{name: "tail bundle", program: ours, subject: "tail bundle"},

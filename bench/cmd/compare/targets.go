@@ -12,10 +12,10 @@ var targets = []report.Target{
 	{Name: "random hit, to a ristretto of bundles", Of: "entcache/random ns/op", To: per("ristretto bundle/random ns/op"), AtMost: 1.15},
 	{
 		Name: "decoding a customer of 20, to encoding/json into eight fields",
-		Of:   "gql/DecodeEntitlementsState20 ns/op", To: per("gql/DecodeEntitlementsState20Floor ns/op"), AtMost: 0.5,
+		Of:   "gql/DecodeCustomer20 ns/op", To: per("gql/DecodeCustomer20Floor ns/op"), AtMost: 0.5,
 	},
-	{Name: "decoding a customer of 20, allocations", Of: "gql/DecodeEntitlementsState20 allocs/op", AtMost: 60},
-	{Name: "event for somebody who is not resident, to decoding it", Of: "gql/SkipEvent ns/op", To: per("gql/DecodeEvent ns/op"), AtMost: 0.1},
+	{Name: "decoding a customer of 20, allocations", Of: "gql/DecodeCustomer20 allocs/op", AtMost: 60},
+	{Name: "event for somebody who is not resident, to decoding it", Of: "gql/Customer20Event,skipped ns/op", To: per("gql/Customer20Event,decoded ns/op"), AtMost: 0.1},
 	{Name: "heap of a resident customer of 20, of 10,000", Of: "heap/load B/customer", AtMost: 2200},
 	{Name: "applying a set of 20", Of: "sync/ApplySet ns/op", AtMost: 2000},
 	{Name: "applying a usage", Of: "sync/ApplyUsage ns/op", AtMost: 300},
@@ -26,7 +26,7 @@ var targets = []report.Target{
 	{Name: "usage, from the server's write to a reader, p99", Of: "event/usage p99-us", AtMost: 1000},
 	{
 		Name: "prefetch of 100,000, processor time to decoding and 1.3 bare POSTs", Of: "prefetch/load cpu-ns/customer",
-		To: []report.Term{{Times: 1, Ref: "gql/DecodeEntitlementsState20 ns/op"}, {Times: 1.3, Ref: "bare post/load cpu-ns/customer"}}, AtMost: 1,
+		To: []report.Term{{Times: 1, Ref: "gql/DecodeCustomer20 ns/op"}, {Times: 1.3, Ref: "bare post/load cpu-ns/customer"}}, AtMost: 1,
 	},
 	// What is reachable. The garbage on top of it follows GOGC, whatever the program: heap-peak/resident tells of it.
 	{Name: "prefetch of 100,000, most that is reachable, to what stays", Of: "prefetch/load live-peak/resident", AtMost: 1.3},

@@ -131,7 +131,7 @@ func resident(o measure.Options) (map[string]measure.Values, error) {
 		"s": took.Seconds(), "customers/s": float64(o.Customers) / took.Seconds(), "resident-MB": float64(held) / 1e6,
 		"B/customer": float64(held-names) / float64(o.Customers), "estimate-B": float64(status.MemoryBytes) / float64(o.Customers),
 	}
-	skewed, err := measure.Time(store, data, measure.Skewed, o.Time, 1)
+	skewed, err := measure.Time(store, data, measure.Skewed, 4*o.Time, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func TestTheTableSaysItAll(t *testing.T) {
 	words := strings.Join(strings.Fields(text.String()), " ")
 	for _, want := range []string{
 		"ours 110 [100, 120] 2x", "an event 88.4 p50-us 50 p50-us MISSED", "a hit 2x 2.50x met", "a miss - 1 ns/op not measured",
-		"event/set p50-us 88.4 88.4 88.4 1", "5 rounds were disturbed", "others took 0.77 processors",
+		"event/set p50-us 88.4 88.4 88.4 1", "5 rounds were disturbed", "others took up to 0.77 processors",
 	} {
 		if !strings.Contains(words, want) {
 			t.Errorf("the table lacks %q:\n%s", want, text.String())

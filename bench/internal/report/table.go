@@ -107,13 +107,14 @@ func (r *Run) others(w io.Writer) {
 	}
 }
 
+// disturbances says how far the figures can be trusted.
 func (r *Run) disturbances(w io.Writer) error {
 	unknown := false
-	var kept []string
+	worst, rounds := map[string]float64{}, map[string][]int{}
 	for _, s := range r.Samples {
 		unknown = unknown || s.Others < 0
-		if name := fmt.Sprintf("%s (round %d: others took %.2f processors)", s.Step, s.Round, s.Others); s.Disturbed && !slices.Contains(kept, name) {
-			kept = append(kept, name)
+		if s.Disturbed && !slices.Contains(rounds[s.Step], s.Round) {
+			worst[s.Step], rounds[s.Step] = max(worst[s.Step], s.Others), append(rounds[s.Step], s.Round)
 		}
 	}
 	fmt.Fprintf(w, "\n%d rounds were disturbed, thrown away and repeated", r.Thrown)
@@ -121,8 +122,10 @@ func (r *Run) disturbances(w io.Writer) error {
 		fmt.Fprint(w, "; this system does not say what other processes take")
 	}
 	_, err := fmt.Fprintln(w)
-	for _, name := range kept {
-		_, err = fmt.Fprintf(w, "disturbed, and kept: %s\n", name)
+	for _, step := range r.Steps() {
+		if len(rounds[step]) > 0 {
+			_, err = fmt.Fprintf(w, "disturbed, and kept: %s, in rounds %v: others took up to %.2f processors\n", step, rounds[step], worst[step])
+		}
 	}
 	return err
 }
