@@ -42,6 +42,7 @@ var comparison = []step{
 	check(ours, "entcache", true),
 	check(ours, "ristretto bundle", true),
 	check(ours, "atomic handle", true),
+	check(ours, "entcache bound", true),
 	check(ours, "atomic map", false),
 	check(ours, "atomic maps", false),
 	check(peers, "otter", false),

@@ -10,6 +10,9 @@ var targets = []report.Target{
 	{Name: "hot hit, allocations", Of: "entcache/hot allocs/op", AtMost: 0},
 	{Name: "parallel hit, to ristretto", Of: "entcache/hot-parallel ns/op", To: per("ristretto/hot-parallel ns/op"), AtMost: 1.3},
 	{Name: "random hit, to a ristretto of bundles", Of: "entcache/random ns/op", To: per("ristretto bundle/random ns/op"), AtMost: 1.15},
+	{Name: "bound check", Of: "entcache bound/hot ns/op", AtMost: 10},
+	{Name: "bound check, allocations", Of: "entcache bound/hot allocs/op", AtMost: 0},
+	{Name: "bound check, to an atomic pointer and an index", Of: "entcache bound/hot ns/op", To: per("atomic handle/hot ns/op"), AtMost: 3},
 	{
 		Name: "decoding a customer of 20, to encoding/json into eight fields",
 		Of:   "gql/DecodeCustomer20 ns/op", To: per("gql/DecodeCustomer20Floor ns/op"), AtMost: 0.5,

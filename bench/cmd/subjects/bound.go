@@ -1,13 +1,9 @@
-//go:build bound
-
 package main
 
 import (
 	"github.com/entcache/entcache"
 	"github.com/entcache/entcache/bench/internal/measure"
 )
-
-func init() { subjects["entcache bound"] = measure.Subject{Open: openBound} }
 
 // bound is a question that was prepared: Client.Bind.
 type bound struct {

@@ -18,6 +18,7 @@ import (
 
 var subjects = map[string]measure.Subject{
 	"entcache":         {Open: openEntcache},
+	"entcache bound":   {Open: openBound},
 	"atomic handle":    {Open: openHandles},
 	"atomic map":       {Open: openAtomicMap},
 	"atomic maps":      {Open: openAtomicMaps},

@@ -51,7 +51,7 @@ func TestSubjectsMeasure(t *testing.T) {
 func TestStoresHoldWhatTheyAreAsked(t *testing.T) {
 	data := measure.NewData(measure.Size{Customers: 10, Features: 3})
 	for name, s := range subjects {
-		if s.Open == nil || name == "atomic handle" { // which asks nobody's name
+		if s.Open == nil || name == "atomic handle" || name == "entcache bound" { // which ask by handle, not by name
 			continue
 		}
 		store, err := s.Open(data)
