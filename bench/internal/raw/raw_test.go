@@ -67,6 +67,10 @@ func TestTheClientTakesItForStigg(t *testing.T) {
 				t.Fatalf("%s is allowed still, 10s after the update: %+v %+v", u.Customer, client.Stats(), client.Status())
 			}
 		}
+		d, _ := client.GetEntitlement(ctx, entcache.Query{CustomerID: u.Customer, FeatureID: "feature-b"})
+		if from, _ := d.Entitlement.UsagePeriod(); !from.Equal(figuresOf(variantOf(u.Customer), 1).from.Truncate(time.Millisecond)) {
+			t.Errorf("%s: the event moves the month to %v", u.Customer, from)
+		}
 		if others := allowed(u.Customer, "feature-a"); others != (u.Feature != "") {
 			t.Errorf("after %+v the other feature is allowed: %v", u, others)
 		}

@@ -93,10 +93,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		var m struct {
-			Type    string
-			Payload json.RawMessage
-		}
+		var m struct{ Type string }
 		if json.Unmarshal(text, &m) != nil {
 			return
 		}
@@ -106,11 +103,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 			s.stream = conn
 			_, err = conn.Write(frame(nil, `{"type":"connection_ack"}`))
 		case "ping":
-			pong := `{"type":"pong"}`
-			if payload := bytes.TrimSpace(m.Payload); len(payload) > 0 {
-				pong = `{"type":"pong","payload":` + string(payload) + `}`
-			}
-			_, err = conn.Write(frame(nil, pong))
+			_, err = conn.Write(frame(nil, `{"type":"pong"}`))
 		}
 		s.mu.Unlock()
 		if err != nil {

@@ -47,6 +47,7 @@ func TestVerdicts(t *testing.T) {
 		"ours/hot ns/op":     {100, 220, 300},
 		"floor/hot ns/op":    {100, 200, 100}, // ratios 1, 1.1 and 3
 		"post/load ns":       {100},
+		"twice/load ns":      {100, 400}, // not in the third round
 		"decode/load ns":     {50},
 		"ours/hot allocs/op": {0, 0, 0},
 	})
@@ -60,6 +61,7 @@ func TestVerdicts(t *testing.T) {
 		{"the median of the ratios", Target{Of: "ours/hot ns/op", To: floor, AtMost: 1.2}, 1.1, 1, "met"},
 		{"and not below it", Target{Of: "ours/hot ns/op", To: floor, AtMost: 1.05}, 1.1, 1, "MISSED"},
 		{"a sum", Target{Of: "ours/hot ns/op", To: []Term{{1, "decode/load ns"}, {1.5, "post/load ns"}}, AtMost: 1}, 1.1, 0.5, "MISSED"},
+		{"where all were", Target{Of: "ours/hot ns/op", To: []Term{{1, "floor/hot ns/op"}, {1, "twice/load ns"}}, AtMost: 1}, 220.0 / 600, 0.5, "met"},
 		{"by itself", Target{Of: "ours/hot ns/op", AtMost: 220}, 220, 100, "met"},
 		{"none is none", Target{Of: "ours/hot allocs/op", AtMost: 0}, 0, 0, "met"},
 		{"not there", Target{Of: "theirs/hot ns/op", AtMost: 220}, 0, 0, "not measured"},
