@@ -242,3 +242,20 @@ func TestChartsAreDrawnFromTheFile(t *testing.T) {
 		t.Errorf("the table lacks entcache, or the verdicts:\n%s", out.String())
 	}
 }
+
+func TestTopIsFoundFromBelow(t *testing.T) {
+	root := t.TempDir()
+	below := filepath.Join(root, "bench", "cmd")
+	if err := os.MkdirAll(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := top(below); err == nil || !strings.Contains(err.Error(), "go run ./bench/cmd/compare") {
+		t.Errorf("outside of the repository: %v, want an error that says where to run it", err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "go.work"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := top(below); err != nil || got != root {
+		t.Errorf("top(%s) = %s (%v), want %s", below, got, err, root)
+	}
+}

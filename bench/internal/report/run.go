@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,8 +27,8 @@ type Run struct {
 	Date    time.Time `json:"date"`
 	Command string    `json:"command"`
 	Machine Machine   `json:"machine"`
-	Samples []Sample  `json:"samples"`
 	Thrown  int       `json:"thrown"` // rounds that were disturbed, and were repeated
+	Samples []Sample  `json:"samples,omitempty"`
 }
 
 // Sample is what one process measured in one round, in one shape.
@@ -94,13 +95,26 @@ func (r *Run) Steps() []string {
 	return list
 }
 
-// Save writes the run, for Load.
+// Save writes the run, for Load: a line for each sample, so that two runs can be read beside one another.
 func (r *Run) Save(name string) error {
-	text, err := json.MarshalIndent(r, "", " ")
+	head := *r
+	head.Samples = nil
+	text, err := json.MarshalIndent(head, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, append(text, '\n'), 0o644)
+	text = append(bytes.TrimSuffix(text, []byte("\n}")), ",\n \"samples\": [\n"...)
+	for i, s := range r.Samples {
+		line, err := json.Marshal(s)
+		if err != nil {
+			return fmt.Errorf("%s/%s: %w", s.Step, s.Shape, err)
+		}
+		if text = append(append(text, "  "...), line...); i < len(r.Samples)-1 {
+			text = append(text, ',')
+		}
+		text = append(text, '\n')
+	}
+	return os.WriteFile(name, append(text, " ]\n}\n"...), 0o644)
 }
 
 // Load reads what Save wrote.
