@@ -21,7 +21,7 @@ func draw(dir string, r *report.Run, progress io.Writer) error {
 		"hot": "One check, the same one again and again", "random": "One check, of 10,000 customers × 20 features at random",
 	} {
 		if bars := checks(r, shape); len(bars) > 1 {
-			pictures["check-"+shape] = chart.Bars(title, "median and spread; logarithmic; "+note, bars)
+			pictures["check-"+shape] = chart.Bars(title, "median and spread; logarithmic; "+note, legend, bars)
 		}
 	}
 	for _, c := range []struct {
@@ -77,6 +77,22 @@ func draw(dir string, r *report.Run, progress io.Writer) error {
 	return nil
 }
 
+// legend is what the bars are, in the order of their kinds.
+var legend = []string{"entcache", "a store with nothing around it", "another library, or the network"}
+
+// kind is the position in the legend of a step.
+func kind(step string) int {
+	if strings.HasPrefix(step, "entcache") {
+		return 0
+	}
+	for _, st := range comparison {
+		if st.name == step && (st.program == ours || step == "otter" || step == "xsync") {
+			return 1
+		}
+	}
+	return 2
+}
+
 // checks are the subjects that answer questions, the quickest first.
 func checks(r *report.Run, shape string) []chart.Bar {
 	var bars []chart.Bar
@@ -85,7 +101,7 @@ func checks(r *report.Run, shape string) []chart.Bar {
 		if s.N == 0 || strings.Contains(step, "=") || r.Stats(report.Ref(step+"/hot ns/op")).N == 0 {
 			continue
 		}
-		bars = append(bars, chart.Bar{Name: step, Value: s.Median, Low: s.Min, High: s.Max, Ours: strings.HasPrefix(step, "entcache")})
+		bars = append(bars, chart.Bar{Name: step, Value: s.Median, Low: s.Min, High: s.Max, Kind: kind(step)})
 	}
 	slices.SortStableFunc(bars, func(a, b chart.Bar) int { return cmp.Compare(a.Value, b.Value) })
 	return bars

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"math"
 )
 
@@ -8,13 +9,17 @@ import (
 type Bar struct {
 	Name             string
 	Value, Low, High float64
-	Ours             bool
+	Kind             int // position in the legend; the first is ours
 }
 
-// Bars draws times in ns on a logarithmic scale: each line to its right is ten times as long.
-func Bars(title, note string, bars []Bar) string {
+// kinds are the colours that a legend has.
+const kinds = 3
+
+// Bars draws times in ns on a logarithmic scale: each line to its right is ten times as long. The legend says what the kinds of bars are,
+// up to three.
+func Bars(title, note string, legend []string, bars []Bar) string {
 	const (
-		left, right, top, step = 150.0, 90.0, 64.0, 26.0
+		left, right, top, step = 150.0, 90.0, 92.0, 26.0
 		width                  = 720.0
 	)
 	low, high := math.Inf(1), 0.0
@@ -36,15 +41,18 @@ func Bars(title, note string, bars []Bar) string {
 	c := newCanvas(width, bottom+34, title)
 	c.text(16, 24, "start", "title", title)
 	c.text(16, 43, "start", "note", note)
+	place := 16.0
+	for i, kind := range legend[:min(len(legend), kinds)] {
+		c.rect(place, 56, 10, 10, fmt.Sprintf("bar k%d", i))
+		c.text(place+16, 65, "start", "name", kind)
+		place += 34 + 7*float64(len(kind))
+	}
 	for _, m := range marks {
 		c.line(x(m), top-8, x(m), bottom, "grid")
 		c.text(x(m), bottom+18, "middle", "note num", Nanoseconds(m))
 	}
 	for i, b := range bars {
-		y, class := top+step*float64(i), ""
-		if b.Ours {
-			class = " ours"
-		}
+		y, class := top+step*float64(i), fmt.Sprintf(" k%d", min(max(b.Kind, 0), kinds-1))
 		c.text(left-10, y+13, "end", "name"+class, b.Name)
 		c.rect(left, y+2, max(1, x(b.Value)-left), step-11, "bar"+class)
 		c.line(x(b.Low), y+2+(step-11)/2, x(b.High), y+2+(step-11)/2, "spread")

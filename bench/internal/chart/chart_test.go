@@ -44,28 +44,30 @@ func number(t *testing.T, text string) float64 {
 }
 
 func TestBars(t *testing.T) {
-	svg := Bars("a <hot> check & more", "2 CPUs", []Bar{
-		{"entcache", 55, 50, 70, true}, {"ristretto", 53, 51, 60, false}, {"GraphQL", 77_600, 70_000, 90_000, false},
+	svg := Bars("a <hot> check & more", "2 CPUs", []string{"ours", "stores", "others"}, []Bar{
+		{"entcache", 55, 50, 70, 0}, {"ristretto", 53, 51, 60, 1}, {"GraphQL", 77_600, 70_000, 90_000, 2},
 	})
 	found := wellFormed(t, svg)
-	if len(found["rect"]) != 3 || !strings.Contains(svg, "prefers-color-scheme:dark") {
-		t.Errorf("%d bars, want 3, in light and dark:\n%s", len(found["rect"]), svg)
+	if len(found["rect"]) != 6 || !strings.Contains(svg, "prefers-color-scheme:dark") {
+		t.Errorf("%d bars and keys, want 3 of each, in light and dark:\n%s", len(found["rect"]), svg)
 	}
-	width := func(i int) float64 { return number(t, found["rect"][i]["width"]) }
+	width := func(i int) float64 { return number(t, found["rect"][3+i]["width"]) }
 	// 77600/53 is three decades and a bit, on a scale from 10 ns to 100 µs.
 	if ratio := (width(2) - width(1)) / (480.0 / 4); ratio < 3.1 || ratio > 3.25 {
 		t.Errorf("the bars differ by %.2f decades, want 3.17", ratio)
 	}
-	if found["rect"][0]["class"] != "bar ours" || found["rect"][1]["class"] != "bar" {
-		t.Errorf("classes are %q and %q", found["rect"][0]["class"], found["rect"][1]["class"])
+	for i := range 3 {
+		if key, bar := found["rect"][i]["class"], found["rect"][3+i]["class"]; key != bar {
+			t.Errorf("a bar is %q, and its key %q", bar, key)
+		}
 	}
 	for _, want := range []string{"a &lt;hot&gt; check &amp; more", "77.6 µs", "55 ns"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the chart lacks %q", want)
 		}
 	}
-	for _, bars := range [][]Bar{nil, {{"one", 1, 1, 1, true}}, {{"zero", 0, 0, 0, true}}} {
-		wellFormed(t, Bars("few", "", bars))
+	for _, bars := range [][]Bar{nil, {{"one", 1, 1, 1, 0}}, {{"zero", 0, 0, 0, 7}}} {
+		wellFormed(t, Bars("few", "", nil, bars))
 	}
 }
 

@@ -9,14 +9,14 @@ import (
 
 // style is the colours by their use. The page shows through: no background is painted.
 const style = `text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2328}
-.title{font-size:15px;font-weight:600}.note{fill:#59636e}.num{font-variant-numeric:tabular-nums}.ours{font-weight:600}
+.title{font-size:15px;font-weight:600}.note{fill:#59636e}.num{font-variant-numeric:tabular-nums}text.k0{font-weight:600}
 .grid{stroke:#d1d9e0;stroke-width:1}.spread{stroke:#59636e;stroke-width:1.5}
-.bar{fill:#8c959f}.bar.ours{fill:#0969da}
+.bar.k0{fill:#0969da}.bar.k1{fill:#8c959f}.bar.k2{fill:#d4a72c}
 .line{fill:none;stroke-width:2;stroke-linejoin:round}
 .c0{stroke:#0969da}.c1{stroke:#bc4c00}.c2{stroke:#1a7f37}.c3{stroke:#8250df}
 .d0{fill:#0969da}.d1{fill:#bc4c00}.d2{fill:#1a7f37}.d3{fill:#8250df}
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.note{fill:#9198a1}.grid{stroke:#3d444d}.spread{stroke:#9198a1}
-.bar{fill:#656c76}.bar.ours{fill:#4493f8}
+.bar.k0{fill:#4493f8}.bar.k1{fill:#656c76}.bar.k2{fill:#9e6a03}
 .c0{stroke:#4493f8}.c1{stroke:#db6d28}.c2{stroke:#3fb950}.c3{stroke:#ab7df8}
 .d0{fill:#4493f8}.d1{fill:#db6d28}.d2{fill:#3fb950}.d3{fill:#ab7df8}}`
 
