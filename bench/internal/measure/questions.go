@@ -57,12 +57,16 @@ func (d Data) Random() []Question {
 const skew = 1.1
 
 // Skewed is a fixed walk on which few customers are asked about often, and most hardly ever. It is long enough to meet many of
-// a million. Who is popular has nothing to do with who was loaded first.
+// a million, and shorter for no more than a thousand. Who is popular has nothing to do with who was loaded first.
 func (d Data) Skewed() []Question {
 	r := rand.New(rand.NewPCG(1, 2))
 	popular := rand.NewZipf(r, skew, 1, uint64(len(d.Customers)-1))
 	who := r.Perm(len(d.Customers))
-	walk := make([]Question, 1<<20)
+	length := 1 << 20
+	if len(d.Customers) <= 1000 {
+		length = 1 << 14
+	}
+	walk := make([]Question, length)
 	for i := range walk {
 		walk[i] = d.question(who[popular.Uint64()], r.IntN(len(d.Features)))
 	}
