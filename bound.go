@@ -23,11 +23,10 @@ type Bound struct {
 
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
-	engine  *engine
-	clock   *clock // the engine's, as the syncer: a load fewer
+	clock   *clock
 	sync    *syncer.Syncer
 	now     entitlements.Instant // the tick of the readers' clock
-	stream  uint64               // that was followed, as of the syncer
+	stream  uint64               // that was followed
 	place   cache.Place
 	belief  *entitlements.Belief
 	pending *entitlements.Reading // nil when nothing is counted
@@ -60,7 +59,7 @@ func (b *Bound) Check() Decision {
 
 // check returns an answer that must not be changed.
 func (b *Bound) check() *Decision {
-	if r := b.last.Load(); r != nil && r.stands(b.c) {
+	if r := b.last.Load(); r != nil && r.stands() {
 		return &r.d
 	}
 	d, _ := b.resolve(context.Background())
@@ -69,16 +68,16 @@ func (b *Bound) check() *Decision {
 
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
 func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {
-	if r := b.last.Load(); r != nil && r.stands(b.c) {
+	if r := b.last.Load(); r != nil && r.stands() {
 		return r.d, nil
 	}
 	return b.resolve(ctx)
 }
 
-// stands reports whether nothing has changed of what the answer was made of.
-func (r *resolved) stands(c *Client) bool {
-	return r.clock.load() == r.now && r.place.Belief() == r.belief && r.sync.Stream() == r.stream && c.running.Load() == r.engine &&
-		(r.pending == nil || r.pending.Stands())
+// stands reports whether nothing has changed of what the answer was made of. That a client is closed shows in the stream, which it
+// follows no more.
+func (r *resolved) stands() bool {
+	return r.clock.load() == r.now && r.place.Holds(r.belief) && r.sync.Stream() == r.stream && (r.pending == nil || r.pending.Stands())
 }
 
 // resolve answers the question anew, and keeps the answer.
@@ -88,7 +87,7 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 		return b.c.GetEntitlement(ctx, b.query)
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
-	r := &resolved{engine: e, clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
+	r := &resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
 	if place, held := e.cache.Place(b.query.Key()); held {
 		r.place, r.belief = place, place.Belief()
 	}
@@ -96,7 +95,8 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 		r.pending = r.belief.Snapshot.Reading()
 	}
 	d, err = b.c.GetEntitlement(ctx, b.query)
-	if err == nil && r.belief != nil { // an answer that had to be fetched is made of another belief, and does not stand
+	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
+	if d.Origin == Live && r.belief != nil {
 		r.d = d
 		b.last.Store(r)
 	}

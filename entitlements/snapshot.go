@@ -13,7 +13,7 @@ import (
 // What customers of one plan have in common is in memory once: see shape. A snapshot of its own has the figures and the moments.
 type Snapshot struct {
 	key   Key
-	shape *shape
+	shape *Shape
 	// records are by position in the shape. What has been used since is in late, of a few: see at.
 	records []record
 	late    []late
@@ -21,7 +21,6 @@ type Snapshot struct {
 	// for each position.
 	stamps     []stamps
 	validUntil Instant // earliest moment at which the set must be asked for again
-	sharing    int     // bytes of what is shared that are put down to this snapshot
 	// counting is what this process has reported for some of them; nil when it has nothing.
 	counting []counting
 }
@@ -90,8 +89,8 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 	for i := range list {
 		came = append(came, define(&list[i]))
 	}
-	sh, order := arrange(key, reason, list, came)
-	s := &Snapshot{key: key, shape: sh, sharing: sh.share()}
+	sh, order := arrange(reason, list, came)
+	s := &Snapshot{key: key, shape: sh}
 	if len(order) == 0 {
 		return s
 	}
@@ -352,12 +351,26 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 	return next
 }
 
-// Size estimates the bytes the snapshot keeps alive, strings included. Of what it shares with others it counts a part.
+// Shape returns what the snapshot may have in common with others.
+func (s *Snapshot) Shape() *Shape { return s.shape }
+
+// Size estimates the bytes that one more snapshot like this keeps alive, strings included: of its shape all, as long as fewer than
+// sixteen have joined it, and a sixteenth from then on; and of what counts with it, see [Tally], what its owner is likely to keep.
 func (s *Snapshot) Size() int {
-	return int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.sharing +
+	n := int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.shape.share() +
 		len(s.records)*int(unsafe.Sizeof(record{})) + min(len(s.records), mostLate)*int(unsafe.Sizeof(late{})) + // or soon
 		len(s.stamps)*int(unsafe.Sizeof(stamps{}))
+	if len(s.counting) > 0 {
+		n += countingBase + len(s.counting)*(int(unsafe.Sizeof(counting{}))+countingEach)
+	}
+	return n
 }
+
+// What a program keeps of a key for which it counts, and of each tally, measured of the client in package entcache.
+const (
+	countingBase = 320
+	countingEach = 160
+)
 
 // String is for messages: the key, the reason if any, and the names of the entitlements.
 func (s *Snapshot) String() string {
