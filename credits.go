@@ -132,6 +132,9 @@ func checkConsumption(call string, in *ConsumeCreditInput) error {
 	if err := required(call, "CurrencyId", in.CurrencyId); err != nil {
 		return err
 	}
+	if err := checkUTF8(call, "IdempotencyKey", in.IdempotencyKey); err != nil {
+		return err
+	}
 	if !(in.Amount >= 0) || math.IsInf(in.Amount, 0) {
 		return badInput(call, fmt.Sprintf("Amount is %v: give a finite number of credits, zero or more", in.Amount))
 	}
