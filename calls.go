@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/entcache/entcache/gql"
 	"github.com/entcache/entcache/internal/retry"
@@ -122,12 +123,22 @@ func (c *Client) calling(ctx context.Context) (context.Context, context.CancelFu
 
 var errWriteTimeout = fmt.Errorf("write timeout: %w", context.DeadlineExceeded)
 
-// required refuses an input whose field is empty, before anything is sent.
+// required refuses an input whose field is empty, before anything is sent; or not UTF-8, which gql refuses wherever it is, but only when
+// the request is made: after a report was accepted, and in the words of the wire.
 func required(call, field, value string) error {
-	if value != "" {
-		return nil
+	if value == "" {
+		return badInput(call, field+" is empty: give one")
 	}
-	return badInput(call, field+" is empty: give one")
+	return checkUTF8(call, field, value)
+}
+
+// checkUTF8 refuses what is not UTF-8, such as the bytes of a hash: on the way to Stigg two of them may become the same, and then one
+// customer is taken for another, or only one of two reports is counted.
+func checkUTF8(call, field, value string) error {
+	if !utf8.ValidString(value) {
+		return badInput(call, fmt.Sprintf("%s %q is not UTF-8, and cannot be told from others on the way to Stigg", field, value))
+	}
+	return nil
 }
 
 func notFound(call, what, id string) error {

@@ -211,7 +211,7 @@ func (c *Client) newEngine() (*engine, error) {
 	source := c.cfg.source
 	if source == nil {
 		api := &stigg{api: c.api, realtime: c.cfg.realtime}
-		if source = api; c.cfg.edgeURL != "" {
+		if source = api; c.cfg.edgeURL != "" && e.maxStale > entitlements.Instant(syncer.NearBehind) {
 			source = edge{api}
 		}
 	}

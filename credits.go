@@ -132,6 +132,9 @@ func checkConsumption(call string, in *ConsumeCreditInput) error {
 	if err := required(call, "CurrencyId", in.CurrencyId); err != nil {
 		return err
 	}
+	if err := checkUTF8(call, "IdempotencyKey", in.IdempotencyKey); err != nil {
+		return err
+	}
 	if !(in.Amount >= 0) || math.IsInf(in.Amount, 0) {
 		return badInput(call, fmt.Sprintf("Amount is %v: give a finite number of credits, zero or more", in.Amount))
 	}
@@ -216,6 +219,7 @@ func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[Cr
 		if err := required(call, "CustomerId", in.CustomerId); err != nil {
 			return nil, info, err
 		}
+		in := in // of this question: several goroutines may be at it
 		in.Paging = paging
 		reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCreditGrantsResponse, error) {
 			return gql.GetCreditGrants(ctx, s.c.api, in)
@@ -238,6 +242,7 @@ func (s *Credits) Ledger(ctx context.Context, in CreditLedgerInput) iter.Seq2[Cr
 		if err := required(call, "CustomerId", in.CustomerId); err != nil {
 			return nil, info, err
 		}
+		in := in // of this question: several goroutines may be at it
 		in.Paging = paging
 		reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCreditLedgerResponse, error) {
 			return gql.GetCreditLedger(ctx, s.c.api, in)
@@ -252,16 +257,24 @@ func (s *Credits) Ledger(ctx context.Context, in CreditLedgerInput) iter.Seq2[Cr
 	})
 }
 
+// maxUsagePages bounds what Usage gathers: 25,000 series.
+const maxUsagePages = 1000
+
 // Usage returns what was consumed of a wallet over time, as series of points, one series for each feature: all of them, in as many
 // requests as that takes. The time is TimeRange, which ends now, or from StartDate to EndDate. CustomerId is required, and CurrencyId
-// where there are several wallets; Paging is not looked at. PageInfo of the result is that of the last page.
+// where there are several wallets; Paging is not looked at. PageInfo of the result is that of the last page. More than 25,000 series are
+// an error.
 func (s *Credits) Usage(ctx context.Context, in CreditUsageInput) (*CreditUsage, error) {
 	const call = "get credit usage"
 	if err := required(call, "CustomerId", in.CustomerId); err != nil {
 		return nil, err
 	}
 	var all *CreditUsage
+	asked := 0
 	for x, err := range pages(call, func(paging *gql.CursorPaging) ([]gql.CreditUsageSeries, gql.PageInfo, error) {
+		if asked++; asked > maxUsagePages {
+			return nil, gql.PageInfo{}, endless(call, fmt.Sprintf("goes on after %d pages: ask for less time, or one currency", maxUsagePages))
+		}
 		in.Paging = paging
 		reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetCreditUsageResponse, error) {
 			return gql.GetCreditUsage(ctx, s.c.api, in)

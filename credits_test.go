@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,4 +232,55 @@ func TestAWalletIsShown(t *testing.T) {
 			t.Errorf("recharge %+v, %v", recharge, err)
 		}
 	})
+}
+
+// TestOneListCanBeRangedOverByManyAtOnce: each has all of it. (The race detector sees it if they share a question.)
+func TestOneListCanBeRangedOverByManyAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		const grants = 60 // of which a page has 25
+		for range grants {
+			if _, err := w.client.Credits.Grant(t.Context(), gift("acme", 1)); err != nil {
+				t.Fatal(err)
+			}
+			w.after(3 * time.Second) // Stigg takes 30 changes a minute of one customer
+		}
+		given := w.client.Credits.Grants(t.Context(), entcache.CreditGrantsInput{CustomerId: "acme"})
+		happened := w.client.Credits.Ledger(t.Context(), entcache.CreditLedgerInput{CustomerId: "acme"})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				seen := map[string]bool{}
+				for g, err := range given {
+					if err != nil {
+						t.Error(err)
+					}
+					seen[g.GrantId] = true
+				}
+				if n, err := lengthOf(happened); len(seen) != grants || n != grants || err != nil {
+					t.Errorf("%d grants and %d entries, want %d of each (%v)", len(seen), n, grants, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestUsageOfCreditsWithoutEndIsAnError, instead of all the memory there is.
+func TestUsageOfCreditsWithoutEndIsAnError(t *testing.T) {
+	var asked atomic.Int64
+	stigg := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(rw, `{"data":{"creditUsage":{"currency":null,"series":[{"featureId":"f","totalCredits":1,"points":[]}],
+			"pageInfo":{"hasNextPage":true,"endCursor":"%d"}}}}`, asked.Add(1))
+	}))
+	defer stigg.Close()
+	c, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL), entcache.WithProxy(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	usage, err := c.Credits.Usage(t.Context(), entcache.CreditUsageInput{CustomerId: "acme"})
+	if usage != nil || !errors.Is(err, entcache.ErrMalformed) || asked.Load() != 1000 {
+		t.Errorf("asked %d times: %v; want ErrMalformed after 1,000", asked.Load(), err)
+	}
 }

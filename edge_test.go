@@ -139,6 +139,30 @@ func TestEdgeThatIsAwayIsNotWaitedForTwice(t *testing.T) {
 	}
 }
 
+// TestAnswersOfEdgeAreAMinuteOld: so far behind it may be, and no more is claimed for them. Where that is too old, GraphQL is waited for.
+func TestAnswersOfEdgeAreAMinuteOld(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := atEdge(t)
+		w.stigg.Faults().FailOperation("entitlementsState", "OperationTimeout")
+		asked := time.Now()
+		d := w.check("acme", "seats", 2)
+		w.want(d, true, entcache.Stale)
+		if age := asked.Sub(d.AsOf.Time()); age < time.Minute || age > time.Minute+time.Second {
+			t.Errorf("confirmed %v before it was asked, want a minute", age)
+		}
+	})
+	for max, edge := range map[time.Duration]int{time.Minute: 0, time.Minute + 500*time.Millisecond: 1} { // 0: for nothing, it is known before
+		bubble(t, func(t *testing.T) {
+			w := atEdge(t, entcache.WithMaxStale(max))
+			w.stigg.Faults().Delay(time.Second)
+			w.want(w.check("acme", "seats", 2), true, entcache.Fetched)
+			if r := w.stigg.Requests(); r["edge"] != edge || r["entitlementsState"] != 1 {
+				t.Errorf("WithMaxStale(%v): Edge was asked %d times and GraphQL %d; want %d and 1", max, r["edge"], r["entitlementsState"], edge)
+			}
+		})
+	}
+}
+
 // TestIdsInTheAddressesOfEdge: whatever an id holds, Edge answers for it and nobody else.
 func TestIdsInTheAddressesOfEdge(t *testing.T) {
 	bubble(t, func(t *testing.T) {

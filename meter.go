@@ -147,7 +147,7 @@ func (m *Meter) complete(call string, r *usage.Record, at *DateTime, dimensions 
 	if err := checkKey(meterKey(r)); err != nil {
 		return fmt.Errorf("entcache: %s: %w", call, errors.Join(gql.ErrBadInput, err))
 	}
-	if err := checkIdempotencyKey(call, r.Key); err != nil {
+	if err := checkUTF8(call, "IdempotencyKey", r.Key); err != nil {
 		return err
 	}
 	if r.Alone = r.Key != "" || at != nil; r.Key == "" {

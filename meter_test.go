@@ -255,6 +255,7 @@ func TestMeterRefusesBadInput(t *testing.T) {
 			"time is zero":   {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{}},
 			"UTF-8":          {CustomerId: "ac\xff", FeatureId: "seats"},
 			"IdempotencyKey": {CustomerId: "acme", FeatureId: "seats", IdempotencyKey: new("\xff\x01")},
+			"FeatureId \"s":  {CustomerId: "acme", FeatureId: "seats\xff"},
 			"not UTF-8":      {CustomerId: "acme", FeatureId: "seats", Dimensions: &latin},
 			"year":           {CustomerId: "acme", FeatureId: "seats", CreatedAt: &entcache.DateTime{Time: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		} {
@@ -263,7 +264,7 @@ func TestMeterRefusesBadInput(t *testing.T) {
 			}
 		}
 		for says, e := range map[string]entcache.UsageEvent{
-			"CustomerId": {EventName: "signed-in"}, "EventName": {CustomerId: "acme"},
+			"CustomerId": {EventName: "signed-in"}, "EventName": {CustomerId: "acme"}, "EventName \"s": {CustomerId: "acme", EventName: "signed\xff"},
 			"Dimensions":     {CustomerId: "acme", EventName: "signed-in", Dimensions: &sums},
 			"IdempotencyKey": {CustomerId: "acme", EventName: "signed-in", IdempotencyKey: "\xff\x01"},
 		} {

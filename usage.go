@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/entcache/entcache/gql"
 )
@@ -37,7 +36,7 @@ func (s *Usage) Report(ctx context.Context, in ReportUsageInput) (*ReportedUsage
 	if err := checkReport("report usage", in.CustomerId, in.FeatureId, in.Value); err != nil {
 		return nil, err
 	}
-	if err := checkIdempotencyKey("report usage", deref(in.IdempotencyKey)); err != nil {
+	if err := checkUTF8("report usage", "IdempotencyKey", deref(in.IdempotencyKey)); err != nil {
 		return nil, err
 	}
 	if deref(in.IdempotencyKey) == "" {
@@ -76,7 +75,7 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 		if err := checkReport(fmt.Sprintf("%s: report %d", call, i), u.CustomerId, u.FeatureId, u.Value); err != nil {
 			return nil, err
 		}
-		if err := checkIdempotencyKey(fmt.Sprintf("%s: report %d", call, i), deref(u.IdempotencyKey)); err != nil {
+		if err := checkUTF8(fmt.Sprintf("%s: report %d", call, i), "IdempotencyKey", deref(u.IdempotencyKey)); err != nil {
 			return nil, err
 		}
 		if deref(u.IdempotencyKey) == "" {
@@ -130,7 +129,7 @@ func (s *Usage) ReportEvents(ctx context.Context, events []UsageEvent) error {
 		if err := required(fmt.Sprintf("%s: event %d", call, i), "EventName", e.EventName); err != nil {
 			return err
 		}
-		if err := checkIdempotencyKey(fmt.Sprintf("%s: event %d", call, i), e.IdempotencyKey); err != nil {
+		if err := checkUTF8(fmt.Sprintf("%s: event %d", call, i), "IdempotencyKey", e.IdempotencyKey); err != nil {
 			return err
 		}
 		if e.IdempotencyKey == "" {
@@ -246,15 +245,6 @@ func checkReport(call, customerID, featureID string, value float64) error {
 	}
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return badInput(call, fmt.Sprintf("Value is %v: give a finite number", value))
-	}
-	return nil
-}
-
-// checkIdempotencyKey refuses what is not UTF-8, such as the bytes of a hash: on the way to Stigg two of them may become the same, and
-// then only one of the reports would be counted.
-func checkIdempotencyKey(call, key string) error {
-	if !utf8.ValidString(key) {
-		return badInput(call, fmt.Sprintf("IdempotencyKey %q is not UTF-8, and cannot be told from others on the way to Stigg", key))
 	}
 	return nil
 }

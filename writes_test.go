@@ -59,6 +59,37 @@ func TestWritesRefuseBadInputWithoutAsking(t *testing.T) {
 			"a key of an event that is not UTF-8": func() error {
 				return w.client.Usage.ReportEvents(ctx, []entcache.UsageEvent{{CustomerId: "acme", EventName: "login", IdempotencyKey: "\xff"}})
 			},
+			"a key of a consumption that is not UTF-8": func() error {
+				_, err := w.client.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, IdempotencyKey: "\xff"})
+				return err
+			},
+			"a key of a consumption nobody waits for that is not UTF-8": func() error {
+				return w.client.Credits.ConsumeAsync(ctx, []entcache.ConsumeCreditInput{
+					{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 1, IdempotencyKey: "\xff"},
+				})
+			},
+			"a customer that is not UTF-8": func() error {
+				_, err := w.client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{CustomerId: new("acme\xff")})
+				return err
+			},
+			"usage of a customer that is not UTF-8": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme\xff", FeatureId: "seats"})
+				return err
+			},
+			"usage of a resource that is not UTF-8": func() error {
+				_, err := w.client.Usage.Report(ctx, entcache.ReportUsageInput{CustomerId: "acme", ResourceId: new("a\xff"), FeatureId: "seats"})
+				return err
+			},
+			"a consumption of a resource that is not UTF-8": func() error {
+				_, err := w.client.Credits.Consume(ctx, entcache.ConsumeCreditInput{CustomerId: "acme", ResourceId: new("a\xff"), CurrencyId: "ai-credits", Amount: 1})
+				return err
+			},
+			"an add-on that is not UTF-8": func() error {
+				_, err := w.client.Subscriptions.Provision(ctx, entcache.ProvisionSubscriptionInput{
+					CustomerId: "acme", PlanId: "free", Addons: []entcache.SubscriptionAddonInput{{AddonId: "a\xff", Quantity: new(1)}},
+				})
+				return err
+			},
 		} {
 			if err := call(); !errors.Is(err, entcache.ErrBadInput) {
 				t.Errorf("%s: %v, want ErrBadInput", name, err)

@@ -165,9 +165,9 @@ func (w *wallet) usage(groupBy []string, start, end time.Time, step Period) []cr
 		if x.kind != wire.CreditLedgerEventTypeCreditsConsumed || x.at.Before(start) || !x.at.Before(end) {
 			continue
 		}
-		key := x.feature
+		key := joined("", x.feature)
 		for _, name := range groupBy {
-			key += "\x00" + x.dimensions[name]
+			key = joined(key, x.dimensions[name])
 		}
 		if _, ok := by[key]; !ok {
 			by[key] = creditSeries{key, x.feature, map[time.Time]decimal.Decimal{}}

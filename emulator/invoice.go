@@ -229,8 +229,9 @@ func (m *meter) usedSince(start time.Time) decimal.Decimal {
 			if periodEnd.IsZero() {
 				_, periodEnd = m.reset.around(m.anchor, x.at)
 			}
-			for x.at.After(periodEnd) {
-				running, periodEnd = decimal.Zero, m.reset.next(m.anchor, periodEnd)
+			if x.at.After(periodEnd) {
+				running = decimal.Zero
+				_, periodEnd = m.reset.around(m.anchor, x.at.Add(-1)) // its end belongs to it
 			}
 		}
 		before := running

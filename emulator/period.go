@@ -65,7 +65,7 @@ func (r ResetOn) anchor(start time.Time) time.Time {
 func (p Period) at(anchor time.Time, n int) time.Time {
 	switch p {
 	case Hour:
-		return anchor.Add(time.Duration(n) * time.Hour)
+		return anchor.AddDate(0, 0, n/24).Add(time.Duration(n%24) * time.Hour) // a Duration ends after 292 years
 	case Day:
 		return anchor.AddDate(0, 0, n)
 	case Week:
@@ -97,16 +97,18 @@ func (p Period) around(anchor, now time.Time) (start, end time.Time) {
 	return p.at(anchor, n), p.at(anchor, n+1)
 }
 
-// guess is within one of the right count; around corrects it.
+// guess is within one of the right count; around corrects it. It counts in seconds, which reach from any time to any other: time.Sub does
+// not, and around would have to walk the rest, an hour at a time.
 func (p Period) guess(anchor, now time.Time) int {
+	seconds := int(now.Unix() - anchor.Unix())
 	months := (now.Year()-anchor.Year())*12 + int(now.Month()) - int(anchor.Month())
 	switch p {
 	case Hour:
-		return int(now.Sub(anchor) / time.Hour)
+		return seconds / 3600
 	case Day:
-		return int(now.Sub(anchor) / (24 * time.Hour))
+		return seconds / (24 * 3600)
 	case Week:
-		return int(now.Sub(anchor) / (7 * 24 * time.Hour))
+		return seconds / (7 * 24 * 3600)
 	case Month:
 		return months
 	default:

@@ -6,6 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/entcache/entcache/emulator/internal/wire"
 )
 
 // metering is a catalog whose features count events of one name in every way.
@@ -285,6 +289,59 @@ func TestUsageHistoryIsBounded(t *testing.T) {
 	}
 	if n := len(m.measured); n > 2*loggedMeasurements || !m.measured[n-1].at.Equal(at.Add(5*loggedMeasurements-1)) {
 		t.Errorf("%d measurements are kept, want at most %d, the latest", n, 2*loggedMeasurements)
+	}
+}
+
+// TestAReportOfLongAgoDoesNotHang: one of 300 years ago, of a feature that starts again by the hour, had the next history walk for ever,
+// and everybody else wait for it. What was used is worked out without a step for each hour of those years, too.
+func TestAReportOfLongAgoDoesNotHang(t *testing.T) {
+	now := at("2026-01-01T00:00:00Z")
+	for _, long := range []string{"1700-01-01T00:30:00Z", "0001-01-01T00:30:00Z"} {
+		for _, p := range []Period{Hour, Day, Week, Month, Year} {
+			m := &meter{reset: p, anchor: now}
+			m.log(measurement{at: at(long), value: decimal.NewFromInt(5)})
+			m.log(measurement{at: now.Add(-30 * time.Minute), value: decimal.NewFromInt(2)})
+			began := time.Now()
+			shown := m.history(nil, now.Add(-time.Hour), now.Add(time.Nanosecond))[0].points
+			old := m.history(nil, at(long), at(long).Add(time.Minute))[0].points
+			used := m.usedSince(now.Add(-time.Hour))
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("%s, %s: took %v", long, p, took)
+			}
+			if len(old) != 1 || !old[0].value.Equal(decimal.NewFromInt(5)) {
+				t.Errorf("%s, %s: then: %v", long, p, old)
+			}
+			// 2 of a period of its own; and where a period began an hour ago, or begins now, that.
+			want := "23:30 2 false, 00:00 0 true, "
+			if p == Hour {
+				want = "23:00 0 true, " + want
+			}
+			got := ""
+			for _, x := range shown {
+				got += fmt.Sprint(x.at.Format("15:04 "), x.value, " ", x.reset, ", ")
+			}
+			if got != want || !used.Equal(decimal.NewFromInt(2)) {
+				t.Errorf("%s, %s: %swant %s; used %v, want 2", long, p, got, want, used)
+			}
+		}
+	}
+}
+
+// TestGroupsOfAHistoryAreToldApart, whatever the values of their dimensions hold; and so are those of what credits are used for.
+func TestGroupsOfAHistoryAreToldApart(t *testing.T) {
+	now := at("2026-01-01T00:00:00Z")
+	m, w := &meter{}, &wallet{}
+	pairs := [][2]string{{"x\x00", "y"}, {"x", "\x00y"}, {"x", "y"}, {"", "x\x00\x01y"}, {"\x00", ""}, {"", "\x00"}}
+	for _, p := range pairs {
+		of := map[string]string{"a": p[0], "b": p[1]}
+		m.log(measurement{at: now, value: decimal.NewFromInt(1), dimensions: of})
+		w.ledger = append(w.ledger, ledgerEntry{at: now, kind: wire.CreditLedgerEventTypeCreditsConsumed, amount: decimal.NewFromInt(-1), dimensions: of})
+	}
+	if got := m.history([]string{"a", "b"}, now, now); len(got) != len(pairs) {
+		t.Errorf("%d groups of usage, want %d: %v", len(got), len(pairs), got)
+	}
+	if got := w.usage([]string{"a", "b"}, now, now.Add(1), Hour); len(got) != len(pairs) {
+		t.Errorf("%d groups of credits, want %d: %v", len(got), len(pairs), got)
 	}
 }
 

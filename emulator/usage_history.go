@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -60,7 +61,7 @@ func (m *meter) history(groupBy []string, start, end time.Time) []usageSeries {
 		}
 		key := ""
 		for _, t := range tags {
-			key += t[1] + "\x00"
+			key = joined(key, t[1])
 		}
 		if byTags[key] == nil {
 			byTags[key] = &usageSeries{tags: tags}
@@ -80,6 +81,10 @@ func (m *meter) history(groupBy []string, start, end time.Time) []usageSeries {
 				}
 			}
 			periodEnd = m.reset.next(m.anchor, periodEnd)
+			// Of periods that began before start there is nothing to show, and a report may be from long before it.
+			if first, _ := m.reset.around(m.anchor, earlier(start, at)); first.After(periodEnd) {
+				periodEnd = first
+			}
 		}
 	}
 	for i := range m.measured {
@@ -111,6 +116,19 @@ func (m *meter) history(groupBy []string, start, end time.Time) []usageSeries {
 		list = append(list, *byTags[key])
 	}
 	return list
+}
+
+// joined makes a key of one that it made before, or of an empty one, and a word. Keys of different words differ, whatever the words hold,
+// and sort as the words do.
+func joined(key, word string) string {
+	return key + strings.ReplaceAll(word, "\x00", "\x00\x01") + "\x00\x00"
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // next returns when the period that begins at t ends.

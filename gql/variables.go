@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"unicode/utf8"
 )
 
 // nulls holds, for each type that Null was asked for, the pointer that stands for an explicit null.
@@ -46,9 +47,10 @@ func isNull(v reflect.Value) bool {
 
 var marshalerType = reflect.TypeFor[json.Marshaler]()
 
-// appendVariables appends the JSON of a generated variables struct. It differs from encoding/json in one thing: a field that is
-// a nil pointer, list or map is left out. genqlient would send null, which in an update may clear what is stored. What a
-// json.RawMessage holds (the JSON scalar) is the caller's and is sent as it is, nulls included.
+// appendVariables appends the JSON of a generated variables struct. It differs from encoding/json in two things. A field that is
+// a nil pointer, list or map is left out: genqlient would send null, which in an update may clear what is stored. What a
+// json.RawMessage holds (the JSON scalar) is the caller's and is sent as it is, nulls included. And text that is not UTF-8 is an error:
+// encoding/json sends U+FFFD for it, and two ids of different bytes would name the same customer.
 func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() || isNull(v) {
@@ -60,6 +62,8 @@ func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 	case t.Implements(marshalerType), v.CanAddr() && reflect.PointerTo(t).Implements(marshalerType):
 	case v.Kind() == reflect.Struct:
 		return appendObject(buf, v)
+	case v.Kind() == reflect.String && !utf8.ValidString(v.String()):
+		return nil, fmt.Errorf("%q is not UTF-8, and would be sent as something else", v.String())
 	case v.Kind() == reflect.Slice && isNullList(v):
 		return append(buf, "null"...), nil
 	case v.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
@@ -76,6 +80,9 @@ func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 		return append(buf, ']'), nil
 	}
 	data, err := json.Marshal(v.Interface())
+	if err == nil && !utf8.Valid(data) { // a json.RawMessage
+		err = fmt.Errorf("%q is not UTF-8", data)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,8 @@ func TestInputThatCannotBeSaid(t *testing.T) {
 	for _, in := range []ReportUsageInput{
 		{Value: math.NaN()}, {Value: math.Inf(1)}, {CreatedAt: &DateTime{Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		{Dimensions: new(json.RawMessage(`{"broken"`))},
+		{CustomerId: "c1", FeatureId: "f", Dimensions: new(json.RawMessage("{\"a\":\"\xe4\"}"))},
+		{CustomerId: "a\xff", FeatureId: "f"}, {CustomerId: "c1", FeatureId: "f", ResourceId: new("a\xff")},
 	} {
 		_, err := ReportUsage(t.Context(), c, in)
 		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrBadInput) || e.OutcomeUnknown() || e.Retryable() {

@@ -48,8 +48,9 @@
 //
 // # Near answers
 //
-// A [Nearer] may be behind the server, so what it says is a question from the start: it is asked only for a key of which nothing is
-// known, belongs to no generation, and is served as Stale until the fetch that it leads to has decided. See near.go.
+// A [Nearer] may be behind the server, so what it says is a question from the start: it is asked only for a key of which nothing was
+// ever answered, belongs to no generation, confirms what was so [NearBehind] ago, and is served as Stale until the fetch that it leads to
+// has decided. See near.go.
 //
 // # Generations
 //

@@ -123,7 +123,7 @@ func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
 func (s *Syncer) takeOff(key entitlements.Key, awaited, paid, near bool) *flight {
 	f := s.ledger.takeOff(key)
 	f.awaited = awaited
-	f.near = near && f.held == nil && s.near.may(&s.ledger, key)
+	f.near = near && f.held == nil && s.near.may(key)
 	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
 	return f
 }
@@ -231,6 +231,7 @@ func (s *Syncer) land(f *flight, snapshot *entitlements.Snapshot, at arrival) {
 	s.mu.Lock()
 	s.answered(at.seq)
 	at.landed = entitlements.InstantOf(time.Now())
+	s.near.learned(f.key)
 	b, v, resident := s.ledger.land(f, snapshot, at)
 	f.belief, f.overtaken = b, v == overtaken
 	delete(s.failures, f.key)
