@@ -7,7 +7,7 @@
 //
 // # Usage
 //
-//	client, err := entcache.New(apiKey)
+//	client, err := entcache.New(apiKey, entcache.WithLogger(slog.Default()))
 //	if err != nil {
 //		return err
 //	}
