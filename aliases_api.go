@@ -6,7 +6,7 @@ import "github.com/entcache/entcache/gql"
 // filled in, and in what units, under "Calls to Stigg"; what a call does with them stands with the method that takes or returns them.
 type (
 	// DateTime is a moment in an input or a result: DateTime{Time: t} for a time.Time t. It is sent in UTC, with milliseconds; the
-	// zone of t does not matter.
+	// zone of t does not matter. The zero time is [ErrBadInput]: nil is no moment.
 	DateTime = gql.DateTime
 	// Money is an amount in units of a currency, with decimals: 9.99 of USD is nine dollars and 99 cents.
 	Money = gql.Money

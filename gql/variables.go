@@ -48,7 +48,8 @@ var marshalerType = reflect.TypeFor[json.Marshaler]()
 
 // appendVariables appends the JSON of a generated variables struct. It differs from encoding/json in one thing: a field that is
 // a nil pointer, list or map is left out. genqlient would send null, which in an update may clear what is stored. What a
-// json.RawMessage holds (the JSON scalar) is the caller's and is sent as it is, nulls included.
+// json.RawMessage holds (the JSON scalar) is the caller's and is sent as it is, nulls included. What no input can mean is an error that
+// names the field: see unmeant.
 func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() || isNull(v) {
@@ -70,7 +71,7 @@ func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 			}
 			var err error
 			if buf, err = appendVariables(buf, v.Index(i)); err != nil {
-				return nil, fmt.Errorf("[%d]: %w", i, err)
+				return nil, within(fmt.Sprintf("[%d]", i), err)
 			}
 		}
 		return append(buf, ']'), nil
@@ -97,9 +98,12 @@ func appendObject(buf []byte, v reflect.Value) ([]byte, error) {
 		buf = append(buf, '"')
 		buf = append(buf, jsonName(f)...) // a GraphQL name: nothing to escape
 		buf = append(buf, '"', ':')
-		var err error
-		if buf, err = appendVariables(buf, v.Field(i)); err != nil {
-			return nil, fmt.Errorf("%s: %w", jsonName(f), err)
+		err := unmeant(v.Type(), v.Field(i))
+		if err == nil {
+			buf, err = appendVariables(buf, v.Field(i))
+		}
+		if err != nil {
+			return nil, within(f.Name, err)
 		}
 	}
 	return append(buf, '}'), nil
@@ -125,6 +129,7 @@ func requestBody(op, query string, variables any) ([]byte, error) {
 	buf := append(head[:len(head)-1], `,"variables":`...)
 	if v := reflect.Indirect(reflect.ValueOf(variables)); v.Kind() == reflect.Struct {
 		buf, err = appendVariables(buf, v)
+		err = fromInput(err)
 	} else {
 		var data []byte
 		data, err = json.Marshal(variables) // of a program's own operation; not ours to change
