@@ -38,11 +38,14 @@ var (
 	ErrForbidden = gql.ErrForbidden
 	// ErrNotFound: what a write names does not exist. An unknown customer in a check is an answer, not this error.
 	ErrNotFound = gql.ErrNotFound
-	// ErrRateLimited: Stigg asks this API key to slow down.
+	// ErrRateLimited: Stigg asks this API key to slow down. [APIError].RetryAfter says for how long, where Stigg does. A call of a
+	// service waits that long and is sent again, where its ctx and [WithWriteTimeout] leave the time for it, and fails at once where
+	// they do not: bound the wait by either.
 	ErrRateLimited = gql.ErrRateLimited
 	// ErrBadInput: Stigg, or this client, rejects what was asked.
 	ErrBadInput = gql.ErrBadInput
-	// ErrConflict: it exists already, or another request is changing it now.
+	// ErrConflict: it exists already, its state does not allow what was asked (archived, ended, in use), or another request is changing
+	// it now.
 	ErrConflict = gql.ErrConflict
 	// ErrNoStream is what a [Source] without a stream answers to Subscribe: the client polls then.
 	ErrNoStream = syncer.ErrNoStream
