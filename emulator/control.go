@@ -108,14 +108,15 @@ func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // contents is what GET / answers.
 func (c *control) contents() any {
 	type entry struct {
-		Method string   `json:"method"`
-		Path   string   `json:"path"`
-		Takes  []string `json:"takes,omitempty"`
-		What   string   `json:"what"`
+		Method  string          `json:"method"`
+		Path    string          `json:"path"`
+		Takes   []string        `json:"takes,omitempty"`
+		What    string          `json:"what"`
+		Example json.RawMessage `json:"example,omitempty"` // a body, or a path with parameters
 	}
 	list := make([]entry, 0, len(c.routes))
 	for _, r := range c.routes {
-		list = append(list, entry{r.method, r.path, r.takes, r.what})
+		list = append(list, entry{r.method, r.path, r.takes, r.what, controlExamples[r.path]})
 	}
 	return list
 }

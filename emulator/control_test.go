@@ -294,6 +294,54 @@ func TestControlIsListedAndDocumented(t *testing.T) {
 	}
 }
 
+// TestControlExamplesWork, each as GET / shows it, one after the other: whatever takes something has one, but for a whole state, and
+// names most of what it takes.
+func TestControlExamplesWork(t *testing.T) {
+	b := newBench(t, Config{History: 10})
+	b.provision("acme", "", "growth")
+	_, contents := b.command("GET", "/", "")
+	var entries []struct {
+		Method, Path string
+		Takes        []string
+		Example      json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(contents), &entries); err != nil || len(entries) == 0 {
+		t.Fatal(contents, err)
+	}
+	b.do("/provision", `{"customerId":"acme","resourceId":"site","planId":"starter"}`)
+	for _, e := range entries {
+		switch {
+		case e.Path == "/load" || len(e.Takes) == 0 && e.Example == nil:
+			continue
+		case e.Example == nil:
+			t.Errorf("%s takes %v, and has no example", e.Path, e.Takes)
+			continue
+		case len(e.Takes) == 0:
+			t.Errorf("%s takes nothing, and has an example", e.Path)
+		}
+		path, body := e.Path, string(e.Example)
+		if e.Method == "GET" {
+			if err := json.Unmarshal(e.Example, &path); err != nil {
+				t.Errorf("%s: %v", e.Path, err)
+			}
+			body = ""
+		}
+		for _, name := range e.Takes {
+			if !strings.Contains(string(e.Example), name) && name != "until" && name != "currencyId" && name != "checkoutId" { // of two that exclude each other
+				t.Errorf("the example of %s does not show %s", e.Path, name)
+			}
+		}
+		want := http.StatusOK
+		if path == "/checkout/complete" {
+			want = http.StatusUnprocessableEntity // the demo catalog has no billing, and so no checkout is open
+		}
+		if status, answer := b.command(e.Method, path, body); status != want {
+			t.Errorf("%s %s %s = %d %s", e.Method, path, body, status, answer)
+		}
+		b.Faults().Clear()
+	}
+}
+
 func TestControlRefusesWebPages(t *testing.T) {
 	b := newBench(t, Config{})
 	req := httptest.NewRequestWithContext(t.Context(), "POST", "/faults/refuse", strings.NewReader(`{"on":true}`))

@@ -58,7 +58,7 @@
 // # Control
 //
 // [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
-// this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
+// this one does by calling methods. GET / lists what there is, and what each takes, with an example. Reading, with query parameters:
 //
 //	GET  /snapshot /history /requests /checks /sockets /faults /clock
 //
