@@ -284,6 +284,24 @@ func TestUsageThatIsLostIsNeverLostInSilence(t *testing.T) {
 	})
 }
 
+// TestUsageCountsInTheEmulatorsNewMonth: the emulator's clock is moved, and the meter stamps usage by this machine's.
+func TestUsageCountsInTheEmulatorsNewMonth(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.report(calls("acme", 3))
+		if err := w.stigg.AdvanceClock(40 * 24 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.report(calls("acme", 4))
+		w.flush()
+		w.counted("acme", 4+3) // the three at the very moment
+		w.report(calls("acme", 1))
+		w.flush()
+		w.counted("acme", 8)
+	})
+}
+
 func TestMeterRefusesBadInput(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)

@@ -147,7 +147,7 @@ func (c *control) operations() []controlRoute {
 			}
 			return nil, e.UpdateCatalog(in.Catalog, in.Migration)
 		}),
-		post("/clock/advance", "moves the account's time forward by a duration such as \"720h\" and answers what time it is then", func(in struct {
+		post("/clock/advance", "moves the account's time forward by a duration such as \"720h\" and answers what time it is then; usage that clients report as of now counts then", func(in struct {
 			By string `json:"by"`
 		}) (any, error) {
 			d, err := durationOf("by", in.By)

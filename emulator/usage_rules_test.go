@@ -161,7 +161,7 @@ func TestADatedReportCountsInItsPeriod(t *testing.T) {
 		{"set, before it", `featureId:"monthly",value:2,updateBehavior:SET,createdAt:"2000-02-01"`, 7},
 		{"less, before it", `featureId:"monthly",value:-2,createdAt:"2000-02-01"`, 7},
 		{"in a longer period", `featureId:"yearly",value:2,createdAt:"2000-02-01"`, 9},
-		{"before the subscription", `featureId:"yearly",value:2,createdAt:"2000-01-01"`, 7},
+		{"before the subscription", `featureId:"yearly",value:2,createdAt:"1999-12-31"`, 7},
 		{"of what never starts again", `featureId:"level",value:2,createdAt:"1999-01-01"`, 9},
 	} {
 		t.Run(row.what, func(t *testing.T) {
