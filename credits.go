@@ -28,8 +28,9 @@ const maxConsumptions = 1000
 // Consume takes credits out of a wallet, and waits until Stigg has taken them. It is for what is not usage of a feature: a feature that
 // a wallet pays for draws on it by itself when its usage is reported.
 //
-// CustomerId and CurrencyId are required; Amount must be finite and not below zero. Credits that the wallet does not have are consumed
-// all the same, and owed: check first. IdempotencyKey is generated unless given; Stigg takes the credits of one key once, so the call is
+// CustomerId and CurrencyId are required; Amount must be finite and not below zero. There has to be a wallet, from a plan or a grant, be
+// it empty: without one the error is [ErrNotFound] (NoFeatureEntitlementError). Credits that the wallet does not have are consumed all
+// the same, and owed: check first. IdempotencyKey is generated unless given; Stigg takes the credits of one key once, so the call is
 // repeated also when the outcome of the first is unknown, and can be repeated by the caller with the same key. CreatedAt is when it
 // happened, by default now; Dimensions is a JSON object.
 //
@@ -211,8 +212,8 @@ func (s *Credits) Balance(ctx context.Context, in CreditBalanceInput) ([]CreditB
 }
 
 // Grants yields the grants of a customer's wallets, or of those of one of its resources, those that are over among them, page after
-// page, in Stigg's order; of CurrencyId alone when that is given. CustomerId is required, and Paging must be nil: it asks for a page when the
-// loop comes to it. An error is yielded once, and is the last.
+// page, in Stigg's order; of CurrencyId alone when that is given. CustomerId is required, and Paging must be nil: it asks for a
+// page when the loop comes to it. An error is yielded once, and is the last.
 func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[CreditGrant, error] {
 	const call = "list credit grants"
 	given := in.Paging

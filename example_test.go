@@ -130,7 +130,11 @@ func ExampleClient_Bind() {
 	if err := client.Start(ctx); err != nil {
 		log.Print(err) // usable all the same: it keeps trying
 	}
-	seat := client.Bind(entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
+	q := entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1}
+	if err := q.Validate(); err != nil {
+		log.Fatal(err) // Check would answer the fallback, for ever
+	}
+	seat := client.Bind(q)
 	for _, user := range []string{"ada", "grace", "edsger"} {
 		d := seat.Check()
 		if !d.HasAccess {

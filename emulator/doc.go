@@ -112,6 +112,8 @@
 //   - A document that does not parse or validate is answered 400, everything that was executed 200, errors included.
 //   - A change at the level of the customer is pushed once for the customer and once for each resource it has. It has a
 //     resource once something was subscribed or reported under it; reading one does not make it.
+//   - A customer that is archived can be asked for, and the answer does not say that it is; provisioning it again brings it back, an
+//     import refuses it. To bring back one that is not archived does nothing, and is no error.
 //   - Usage over the limit is recorded. Usage never falls below zero. What is reported for an earlier period than the
 //     present one changes no meter that resets.
 //   - The instant a usage period ends still belongs to it, as it does for the official client.
