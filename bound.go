@@ -34,7 +34,8 @@ type resolved struct {
 }
 
 // Bind prepares a question that will be asked often. It asks nothing yet, keeps no reference to q.RequestedValues, and does not look at
-// whether q can be answered: the checks do.
+// whether q can be answered: one that cannot, without a customer, say, is answered with the fallback for ever, and [Bound.Check] does not
+// say why. Call q.Validate first, where q is not written out.
 func (c *Client) Bind(q Query) *Bound {
 	q.RequestedValues = slices.Clone(q.RequestedValues)
 	return &Bound{c: c, query: q}
@@ -48,8 +49,8 @@ func (b *Bound) Query() Query {
 }
 
 // Check answers like [Client.GetEntitlement]. It has no context: should the customer not be in memory, at the first check or after an
-// eviction, it waits for Stigg for as long as [WithEntitlementTimeout] allows. [Bound.CheckContext] waits as its caller says, and
-// explains a Fallback.
+// eviction, it waits for Stigg for as long as [WithEntitlementTimeout] allows. It does not explain a Fallback, nor say that the question
+// can never be answered ([ErrInvalidQuery]); [Bound.CheckContext] does, and waits as its caller says.
 //
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
 func (b *Bound) Check() Decision {
