@@ -96,20 +96,20 @@ func (d delivery) depart(lines []line) flight {
 	if !d.c.cfg.localUsage {
 		return flight{lines: lines}
 	}
-	return d.c.pending.depart(lines, func(key Key, ref Ref) Ref {
+	return d.c.pending.depart(lines, func(key Key, ref Ref) (pays Ref, known bool) {
 		e := d.c.running.Load()
 		if e == nil {
-			return Ref{}
+			return pays, false
 		}
 		held, ok := e.cache.Peek(key)
 		if !ok {
-			return Ref{}
+			return pays, false
 		}
 		ent, _ := held.Belief.Snapshot.Find(ref, e.clock.load())
 		if _, currency, ok := ent.CreditRate(); ok {
-			return entitlements.Currency(currency)
+			pays = entitlements.Currency(currency)
 		}
-		return Ref{}
+		return pays, true
 	})
 }
 

@@ -15,8 +15,8 @@ type flight struct {
 	meters []*meter // of those lines that have one
 }
 
-// depart notes that lines are on their way. Whoever calls it calls landed, too.
-func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
+// depart notes that lines are on their way, and which wallets they draw on, where that is known. Whoever calls it calls landed, too.
+func (p *pending) depart(lines []line, wallet func(Key, Ref) (pays Ref, known bool)) flight {
 	f := flight{lines: lines}
 	for i := range lines {
 		ln := &lines[i]
@@ -25,11 +25,14 @@ func (p *pending) depart(lines []line, wallet func(Key, Ref) Ref) flight {
 		if a == nil {
 			continue
 		}
-		pays := wallet(key, ln.ref)
+		pays, known := wallet(key, ln.ref)
 		a.mu.Lock()
 		if m := a.meter(ln.ref); m != nil {
+			// Who waits for others of its group, or is waited for, stays in it: nobody else would settle what waits.
+			if known && (m.wallet == Ref{} || !m.flying() && m.answeredOpen == 0) {
+				m.wallet = pays
+			}
 			m.out++
-			m.wallet = pays
 			f.meters = append(f.meters, m)
 		}
 		a.mu.Unlock()

@@ -3,6 +3,8 @@ package entcache
 import (
 	"sync"
 	"testing"
+
+	"github.com/entcache/entcache/entitlements"
 )
 
 // unstarted is a client of no Stigg, whose accounts are forgotten as soon as nothing is open.
@@ -43,6 +45,51 @@ func TestReportsThatLandTogether(t *testing.T) {
 		wg.Wait()
 		if n := c.accounts(); n != 0 {
 			t.Fatal("everything is answered, and something is pending")
+		}
+	}
+}
+
+// TestWhoWaitsIsSettledWhereverTheCustomerIs: a consumption of credits that waits for a report of a feature, which draws on the same
+// wallet, is settled when that lands, whether or not the customer has left memory, or changed the plan, when more of the feature is
+// reported.
+func TestWhoWaitsIsSettledWhereverTheCustomerIs(t *testing.T) {
+	wallet := entitlements.Currency("ai-credits")
+	acme := Key{CustomerID: "acme"}
+	for name, later := range map[string]struct {
+		pays  Ref
+		known bool
+	}{"as before": {wallet, true}, "not in memory": {Ref{}, false}, "paid by no wallet any more": {Ref{}, true}} {
+		c := unstarted(t)
+		p := c.pending
+		report := func(id string) line { return directLine("acme", nil, id, 1, nil, id) }
+		consume := creditLine(&ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 5, IdempotencyKey: "c"})
+		leave := func(ln line, pays Ref, known bool) flight {
+			p.add(acme, ln.ref, ln.Deltas)
+			return p.depart([]line{ln}, func(Key, Ref) (Ref, bool) { return pays, known })
+		}
+		d := delivery{c}
+		land := func(f flight) {
+			d.settle(f, acme, f.lines, nil, true)
+			d.landed(f)
+		}
+		first := leave(report("ai-answers"), wallet, true)
+		credits := leave(consume, Ref{}, true)
+		land(credits)                                              // and waits
+		land(leave(report("ai-answers"), later.pays, later.known)) // and waits, too
+		land(first)
+		if n := c.accounts(); n != 0 {
+			t.Errorf("%s: everything has landed, and something is pending", name)
+		}
+
+		first, credits = leave(report("ai-answers"), wallet, true), leave(consume, Ref{}, true)
+		land(first) // and waits
+		land(leave(report("ai-answers"), later.pays, later.known))
+		if m := p.account(acme).meter(entitlements.Feature("ai-answers")); m.open != 2 {
+			t.Errorf("%s: %d of 2 reports wait for the credits, whose answer may show them", name, m.open)
+		}
+		land(credits)
+		if n := c.accounts(); n != 0 {
+			t.Errorf("%s: everything has landed, and something is pending", name)
 		}
 	}
 }
