@@ -6,7 +6,7 @@ import "github.com/entcache/entcache/gql"
 // filled in, and in what units, under "Calls to Stigg"; what a call does with them stands with the method that takes or returns them.
 type (
 	// DateTime is a moment in an input or a result: DateTime{Time: t} for a time.Time t. It is sent in UTC, with milliseconds; the
-	// zone of t does not matter.
+	// zone of t does not matter. The zero time is [ErrBadInput]: nil is no moment.
 	DateTime = gql.DateTime
 	// Money is an amount in units of a currency, with decimals: 9.99 of USD is nine dollars and 99 cents.
 	Money = gql.Money
@@ -68,12 +68,26 @@ type (
 	SlimSubscription = gql.SlimSubscription
 	// ListedSubscription is a subscription as a search finds it.
 	ListedSubscription = gql.ListedSubscription
-	// SubscriptionFilter says which subscriptions a search finds: those that pass each field that is given; Or is a list of
-	// alternatives. Its zero value lets all through, ended ones included.
+	// SubscriptionFilter says which subscriptions a search finds: those that pass each field that is given, such as CustomerId (a
+	// [StringFilter]), Status (a [SubscriptionStatusFilter]) or StartDate (a [DateFilter]); Or is a list of alternatives. Its zero value
+	// lets all through, ended ones included.
 	SubscriptionFilter = gql.SubscriptionQueryFilter
-	// SubscriptionSort says by what field a search is ordered, in which direction, and whether what has nothing there comes first or
-	// last.
+	// SubscriptionSort says by what Field a search is ordered ([SortByStartDate] and its like) and in which Direction, both required, and
+	// by Nulls whether what has nothing there comes first or last ([NullsFirst], [NullsLast]).
 	SubscriptionSort = gql.SubscriptionQuerySort
+	// SubscriptionStatus says whether a subscription is in force.
+	SubscriptionStatus = gql.SubscriptionStatus
+	// PricingType says whether a plan, and so a subscription, is free, paid, or priced by agreement.
+	PricingType = gql.PricingType
+	// StringFilter compares a text, such as an id, in a filter: Eq, In, Like with % for anything, and so on; all that are given have to
+	// hold.
+	StringFilter = gql.StringFieldComparison
+	// DateFilter compares a moment in a filter: Gte, Lt, Between and so on, each a text in RFC 3339, such as 2026-11-28T00:00:00Z.
+	DateFilter = gql.DateFieldComparison
+	// SubscriptionStatusFilter compares a status in a filter: Eq, In, Neq or NotIn.
+	SubscriptionStatusFilter = gql.SubscriptionStatusFilterComparison
+	// PricingTypeFilter compares a pricing type in a filter: Eq, In, Neq or NotIn.
+	PricingTypeFilter = gql.PricingTypeFilterComparison
 	// ProvisionSubscriptionInput names the customer and the plan, which are required. What is nil is as the plan has it, or as
 	// follows.
 	//
@@ -209,9 +223,11 @@ type (
 	// Coupon is a discount that can be applied to subscriptions: PercentOff is in per cent (20 is 20 %), AmountsOff in units of each
 	// currency, for each billing period. DiscountValue is the older of the two, whichever Type says.
 	Coupon = gql.Coupon
-	// CouponFilter says which coupons a list has: those that pass each field that is given; Or is a list of alternatives. A nil
-	// filter has the active ones.
+	// CouponFilter says which coupons a list has: those that pass each field that is given, such as RefId (a [StringFilter]) or Status (a
+	// [CouponStatusFilter]); Or is a list of alternatives. A nil filter has the active ones.
 	CouponFilter = gql.CouponFilter
+	// CouponStatusFilter compares a coupon's status in a filter: Eq, In, Neq or NotIn.
+	CouponStatusFilter = gql.CouponStatusFilterComparison
 	// CreateCouponInput is a coupon that is to be made; RefId, by which it is applied, and Name are required. PercentOff is in per
 	// cent (20 is 20 %); AmountsOff is taken off each billing period, one amount for each currency. DurationInMonths is by default
 	// for ever. Type and DiscountValue are older ways to say the same.
@@ -308,6 +324,45 @@ type (
 const (
 	UsageDelta = gql.UsageUpdateBehaviorDelta // adds Value, which may be negative
 	UsageSet   = gql.UsageUpdateBehaviorSet   // replaces what there was
+)
+
+// Whether a subscription is in force.
+const (
+	SubscriptionActive         = gql.SubscriptionStatusActive
+	SubscriptionInTrial        = gql.SubscriptionStatusInTrial
+	SubscriptionNotStarted     = gql.SubscriptionStatusNotStarted     // StartDate is still to come
+	SubscriptionPaymentPending = gql.SubscriptionStatusPaymentPending // a payment comes first
+	SubscriptionCanceled       = gql.SubscriptionStatusCanceled       // ended because it was cancelled, or replaced
+	SubscriptionExpired        = gql.SubscriptionStatusExpired        // ended of itself, as a trial does
+)
+
+// What a plan costs.
+const (
+	PricingFree   = gql.PricingTypeFree
+	PricingPaid   = gql.PricingTypePaid
+	PricingCustom = gql.PricingTypeCustom // by agreement: its prices are not in the catalog
+)
+
+// What a search for subscriptions is ordered by; all there are begin with gql.SubscriptionQuerySortFields.
+const (
+	SortByCreatedAt        = gql.SubscriptionQuerySortFieldsCreatedat
+	SortByStartDate        = gql.SubscriptionQuerySortFieldsStartdate
+	SortByEndDate          = gql.SubscriptionQuerySortFieldsEnddate
+	SortByCancellationDate = gql.SubscriptionQuerySortFieldsCancellationdate
+	SortByStatus           = gql.SubscriptionQuerySortFieldsStatus
+	SortByPricingType      = gql.SubscriptionQuerySortFieldsPricingtype
+	SortByCustomerID       = gql.SubscriptionQuerySortFieldsCustomerid
+	SortByResourceID       = gql.SubscriptionQuerySortFieldsResourceid
+	SortByProductID        = gql.SubscriptionQuerySortFieldsProductid
+	SortBySubscriptionID   = gql.SubscriptionQuerySortFieldsSubscriptionid
+)
+
+// In which order; a search says where what has nothing to compare comes, such as a subscription without an end, by new(NullsLast).
+const (
+	SortAscending  = gql.SortDirectionAsc
+	SortDescending = gql.SortDirectionDesc
+	NullsFirst     = gql.SortNullsNullsFirst
+	NullsLast      = gql.SortNullsNullsLast
 )
 
 // Whether provisioning a subscription needs a payment first.

@@ -23,11 +23,10 @@ type Bound struct {
 
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
-	engine  *engine
-	clock   *clock // the engine's, as the syncer: a load fewer
+	clock   *clock
 	sync    *syncer.Syncer
 	now     entitlements.Instant // the tick of the readers' clock
-	stream  uint64               // that was followed, as of the syncer
+	stream  uint64               // that was followed
 	place   cache.Place
 	belief  *entitlements.Belief
 	pending *entitlements.Reading // nil when nothing is counted
@@ -35,7 +34,8 @@ type resolved struct {
 }
 
 // Bind prepares a question that will be asked often. It asks nothing yet, keeps no reference to q.RequestedValues, and does not look at
-// whether q can be answered: the checks do.
+// whether q can be answered: one that cannot, without a customer, say, is answered with the fallback for ever, and [Bound.Check] does not
+// say why. Call q.Validate first, where q is not written out.
 func (c *Client) Bind(q Query) *Bound {
 	q.RequestedValues = slices.Clone(q.RequestedValues)
 	return &Bound{c: c, query: q}
@@ -49,8 +49,8 @@ func (b *Bound) Query() Query {
 }
 
 // Check answers like [Client.GetEntitlement]. It has no context: should the customer not be in memory, at the first check or after an
-// eviction, it waits for Stigg for as long as [WithEntitlementTimeout] allows. [Bound.CheckContext] waits as its caller says, and
-// explains a Fallback.
+// eviction, it waits for Stigg for as long as [WithEntitlementTimeout] allows. It does not explain a Fallback, nor say that the question
+// can never be answered ([ErrInvalidQuery]); [Bound.CheckContext] does, and waits as its caller says.
 //
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
 func (b *Bound) Check() Decision {
@@ -60,7 +60,7 @@ func (b *Bound) Check() Decision {
 
 // check returns an answer that must not be changed.
 func (b *Bound) check() *Decision {
-	if r := b.last.Load(); r != nil && r.stands(b.c) {
+	if r := b.last.Load(); r != nil && r.stands() {
 		return &r.d
 	}
 	d, _ := b.resolve(context.Background())
@@ -69,16 +69,16 @@ func (b *Bound) check() *Decision {
 
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
 func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {
-	if r := b.last.Load(); r != nil && r.stands(b.c) {
+	if r := b.last.Load(); r != nil && r.stands() {
 		return r.d, nil
 	}
 	return b.resolve(ctx)
 }
 
-// stands reports whether nothing has changed of what the answer was made of.
-func (r *resolved) stands(c *Client) bool {
-	return r.clock.load() == r.now && r.place.Belief() == r.belief && r.sync.Stream() == r.stream && c.running.Load() == r.engine &&
-		(r.pending == nil || r.pending.Stands())
+// stands reports whether nothing has changed of what the answer was made of. That a client is closed shows in the stream, which it
+// follows no more.
+func (r *resolved) stands() bool {
+	return r.clock.load() == r.now && r.place.Holds(r.belief) && r.sync.Stream() == r.stream && (r.pending == nil || r.pending.Stands())
 }
 
 // resolve answers the question anew, and keeps the answer.
@@ -88,7 +88,7 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 		return b.c.GetEntitlement(ctx, b.query)
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
-	r := &resolved{engine: e, clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
+	r := &resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
 	if place, held := e.cache.Place(b.query.Key()); held {
 		r.place, r.belief = place, place.Belief()
 	}
@@ -96,7 +96,8 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 		r.pending = r.belief.Snapshot.Reading()
 	}
 	d, err = b.c.GetEntitlement(ctx, b.query)
-	if err == nil && r.belief != nil { // an answer that had to be fetched is made of another belief, and does not stand
+	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
+	if d.Origin == Live && r.belief != nil {
 		r.d = d
 		b.last.Store(r)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
 	"github.com/entcache/entcache/entitlements"
 )
 
@@ -65,6 +66,27 @@ func TestABoundCheckIsLive(t *testing.T) {
 		if _, err := b.CheckContext(t.Context()); !errors.Is(err, entcache.ErrClosed) {
 			t.Errorf("after Close: %v, want %v", err, entcache.ErrClosed)
 		}
+	})
+}
+
+// TestABoundCheckWaitsForWhatThisClientWrote, also when another's wait for it was given up a moment before.
+func TestABoundCheckWaitsForWhatThisClientWrote(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		b := w.client.Bind(entcache.Query{CustomerID: "acme", FeatureID: "sso"})
+		w.want(b.Check(), false, entcache.Fetched)
+		w.want(b.Check(), false, entcache.Live)
+		w.stigg.Faults().DropEventsIf(func(emulator.Event) bool { return true })
+		if _, err := w.client.Subscriptions.Create(t.Context(), entcache.CreateSubscriptionInput{CustomerId: "acme", PlanId: "growth"}); err != nil {
+			t.Fatal(err)
+		}
+		w.stigg.Faults().Delay(10 * time.Millisecond) // less than a tick of the clock
+		impatient, cancel := context.WithCancel(t.Context())
+		cancel()
+		if d, err := b.CheckContext(impatient); d.HasAccess || d.Origin != entcache.Stale || err != nil {
+			t.Errorf("who does not wait gets %v, %v, %v; want what is held, Stale", d.HasAccess, d.Origin, err)
+		}
+		w.want(b.Check(), true, entcache.Fetched)
 	})
 }
 

@@ -38,11 +38,14 @@ var (
 	ErrForbidden = gql.ErrForbidden
 	// ErrNotFound: what a write names does not exist. An unknown customer in a check is an answer, not this error.
 	ErrNotFound = gql.ErrNotFound
-	// ErrRateLimited: Stigg asks this API key to slow down.
+	// ErrRateLimited: Stigg asks this API key to slow down. [APIError].RetryAfter says for how long, where Stigg does. A call of a
+	// service waits that long and is sent again, where its ctx and [WithWriteTimeout] leave the time for it, and fails at once where
+	// they do not: bound the wait by either.
 	ErrRateLimited = gql.ErrRateLimited
 	// ErrBadInput: Stigg, or this client, rejects what was asked.
 	ErrBadInput = gql.ErrBadInput
-	// ErrConflict: it exists already, or another request is changing it now.
+	// ErrConflict: it exists already, its state does not allow what was asked (archived, ended, in use), or another request is changing
+	// it now.
 	ErrConflict = gql.ErrConflict
 	// ErrNoStream is what a [Source] without a stream answers to Subscribe: the client polls then.
 	ErrNoStream = syncer.ErrNoStream
@@ -112,7 +115,8 @@ type engine struct {
 }
 
 // New checks the API key and the options and returns a client. It does no I/O and starts no goroutine; until [Client.Start],
-// checks answer the fallback with [ErrNotStarted]. The key is a Stigg server API key (Settings, Account, Environments).
+// checks answer the fallback with [ErrNotStarted]. The services and the meter need no Start: a program that only writes can do without.
+// The key is a Stigg server API key (Settings, Account, Environments).
 func New(apiKey string, opts ...Option) (*Client, error) {
 	cfg, err := newConfig(apiKey, opts)
 	if err != nil {
@@ -149,7 +153,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 
 // Start begins to follow Stigg, and waits for the first synchronization: the API key was accepted and every subscription
 // acknowledged, or, without a stream, the key was accepted. No customer is loaded by it: that happens at a customer's first
-// check, or by [Client.Prefetch].
+// check, or by [Client.Prefetch]. Only checks need it, [Client.Reserve] among them; the services and the meter work without.
 //
 // ctx bounds the wait, nothing else. When it ends first, or Stigg refuses the key, Start returns an error that wraps
 // [ErrNotSynced]; the client is usable all the same, and keeps trying until Close. A second Start is an error.

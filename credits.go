@@ -28,8 +28,9 @@ const maxConsumptions = 1000
 // Consume takes credits out of a wallet, and waits until Stigg has taken them. It is for what is not usage of a feature: a feature that
 // a wallet pays for draws on it by itself when its usage is reported.
 //
-// CustomerId and CurrencyId are required; Amount must be finite and not below zero. Credits that the wallet does not have are consumed
-// all the same, and owed: check first. IdempotencyKey is generated unless given; Stigg takes the credits of one key once, so the call is
+// CustomerId and CurrencyId are required; Amount must be finite and not below zero. There has to be a wallet, from a plan or a grant, be
+// it empty: without one the error is [ErrNotFound] (NoFeatureEntitlementError). Credits that the wallet does not have are consumed all
+// the same, and owed: check first. IdempotencyKey is generated unless given; Stigg takes the credits of one key once, so the call is
 // repeated also when the outcome of the first is unknown, and can be repeated by the caller with the same key. CreatedAt is when it
 // happened, by default now; Dimensions is a JSON object.
 //
@@ -161,6 +162,9 @@ func (s *Credits) Grant(ctx context.Context, in CreditGrantInput) (*CreditGrant,
 	if !(in.Amount > 0) || math.IsInf(in.Amount, 0) {
 		return nil, badInput(call, fmt.Sprintf("Amount is %v: give a finite number of credits above zero", in.Amount))
 	}
+	if in.GrantType != GrantPaid && in.GrantType != GrantPromotional {
+		return nil, badInput(call, fmt.Sprintf("GrantType is %q: give GrantPaid or GrantPromotional", in.GrantType))
+	}
 	keys := []Key{{CustomerID: in.CustomerId, ResourceID: deref(in.ResourceId)}}
 	reply, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.GrantCreditsResponse, error) {
 		return gql.GrantCredits(ctx, s.c.api, in)
@@ -211,12 +215,13 @@ func (s *Credits) Balance(ctx context.Context, in CreditBalanceInput) ([]CreditB
 }
 
 // Grants yields the grants of a customer's wallets, or of those of one of its resources, those that are over among them, page after
-// page, in Stigg's order; of CurrencyId alone when that is given. CustomerId is required, and Paging is not looked at. It asks for a page
-// when the loop comes to it. An error is yielded once, and is the last.
+// page, in Stigg's order; of CurrencyId alone when that is given. CustomerId is required, and Paging must be nil: it asks for a
+// page when the loop comes to it. An error is yielded once, and is the last.
 func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[CreditGrant, error] {
 	const call = "list credit grants"
+	given := in.Paging
 	return pages(call, func(paging *gql.CursorPaging) (list []CreditGrant, info gql.PageInfo, err error) {
-		if err := required(call, "CustomerId", in.CustomerId); err != nil {
+		if err := checkList(call, in.CustomerId, given); err != nil {
 			return nil, info, err
 		}
 		in := in // of this question: several goroutines may be at it
@@ -238,8 +243,9 @@ func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[Cr
 // order; of CurrencyId and of the kinds of EventType alone when those are given. It is otherwise as [Credits.Grants].
 func (s *Credits) Ledger(ctx context.Context, in CreditLedgerInput) iter.Seq2[CreditLedgerEvent, error] {
 	const call = "list credit ledger"
+	given := in.Paging
 	return pages(call, func(paging *gql.CursorPaging) (list []CreditLedgerEvent, info gql.PageInfo, err error) {
-		if err := required(call, "CustomerId", in.CustomerId); err != nil {
+		if err := checkList(call, in.CustomerId, given); err != nil {
 			return nil, info, err
 		}
 		in := in // of this question: several goroutines may be at it
@@ -262,11 +268,11 @@ const maxUsagePages = 1000
 
 // Usage returns what was consumed of a wallet over time, as series of points, one series for each feature: all of them, in as many
 // requests as that takes. The time is TimeRange, which ends now, or from StartDate to EndDate. CustomerId is required, and CurrencyId
-// where there are several wallets; Paging is not looked at. PageInfo of the result is that of the last page. More than 25,000 series are
-// an error.
+// where there are several wallets; Paging must be nil. PageInfo of the result is that of the last page. More than 25,000 series are an
+// error.
 func (s *Credits) Usage(ctx context.Context, in CreditUsageInput) (*CreditUsage, error) {
 	const call = "get credit usage"
-	if err := required(call, "CustomerId", in.CustomerId); err != nil {
+	if err := checkList(call, in.CustomerId, in.Paging); err != nil {
 		return nil, err
 	}
 	var all *CreditUsage
@@ -295,6 +301,14 @@ func (s *Credits) Usage(ctx context.Context, in CreditUsageInput) (*CreditUsage,
 		all.Series = append(all.Series, x)
 	}
 	return all, nil
+}
+
+// checkList refuses a page that the caller asks for: it would be forgotten.
+func checkList(call, customerID string, paging *gql.CursorPaging) error {
+	if paging != nil {
+		return badInput(call, "Paging is set: leave it nil, since all pages are asked for, and end the loop where there is enough")
+	}
+	return required(call, "CustomerId", customerID)
 }
 
 // AutomaticRecharge asks Stigg when and how far a customer's wallet is recharged. Where nothing was saved, IsEnabled is false and

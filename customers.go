@@ -15,7 +15,7 @@ type Customers struct{ c *Client }
 // product's customer journey decides, and with Null[ProvisionCustomerSubscriptionInput]() there is none.
 // SubscriptionDecisionStrategy of the result says which it was. Billing information is passed on and not stored by Stigg.
 //
-// CustomerId is required. When Provision returns, a check by this client sees what it did.
+// CustomerId is required. One that is archived is brought back by it. When Provision returns, a check by this client sees what it did.
 func (s *Customers) Provision(ctx context.Context, in ProvisionCustomerInput) (*ProvisionedCustomer, error) {
 	key := Key{CustomerID: deref(in.CustomerId)}
 	if key.CustomerID == "" {
@@ -63,7 +63,8 @@ func (s *Customers) Update(ctx context.Context, in UpdateCustomerInput) (*Custom
 }
 
 // Get returns a customer with its subscriptions, promotions and coupon, as Stigg has them now: it asks Stigg each time. There
-// is no customer: [ErrNotFound]. For a check, use [Client.GetEntitlement].
+// is no customer: [ErrNotFound]. Of one that is archived the answer does not say so: a check does, with [CustomerIsArchived]. For a
+// check, use [Client.GetEntitlement].
 func (s *Customers) Get(ctx context.Context, customerID string) (*CustomerDetails, error) {
 	const call = "get customer"
 	if err := required(call, "customerID", customerID); err != nil {
@@ -99,7 +100,7 @@ func (s *Customers) Archive(ctx context.Context, customerID string) error {
 }
 
 // Unarchive brings an archived customer back. The next check of the customer, or of one of its resources, waits for what Stigg
-// says then. Unarchive is not repeated when its outcome is unknown.
+// says then. Of one that is not archived it changes nothing, and is no error. Unarchive is not repeated when its outcome is unknown.
 func (s *Customers) Unarchive(ctx context.Context, customerID string) (*Customer, error) {
 	if err := required("unarchive customer", "customerID", customerID); err != nil {
 		return nil, err

@@ -229,8 +229,5 @@ func (d delivery) setAside(s usage.SetAside) {
 		tell(s)
 		return
 	}
-	r := &s.Line.Record
-	d.c.cfg.logger.Error("entcache: usage that Stigg refuses is set aside; see WithSetAside", "records", len(s.Records), "kind", r.Kind.String(),
-		"customer", r.CustomerID, "resource", r.ResourceID, "feature", r.FeatureID, "event", r.EventName, "value", r.Value,
-		"key", r.Key, "at", r.At, "tries", s.Tries, "error", s.Err)
+	usage.LogSetAside(d.c.cfg.lossLogger)(s)
 }

@@ -7,7 +7,7 @@
 //
 // # Usage
 //
-//	client, err := entcache.New(apiKey)
+//	client, err := entcache.New(apiKey, entcache.WithLogger(slog.Default()))
 //	if err != nil {
 //		return err
 //	}
@@ -35,10 +35,11 @@
 // Stigg documents it or its clients show it; of the rest https://docs.stigg.io is the authority, and what it does not say is
 // best named.
 //
-// A call that fails returns an error that says why to errors.Is: [ErrBadInput] (also before anything is sent, naming the
-// field), [ErrNotFound], [ErrConflict], [ErrUnauthenticated], [ErrForbidden], [ErrRateLimited], [ErrMalformed], [ErrOffline],
-// [ErrClosed]. Those of Stigg are an [APIError], with Stigg's own code, and OutcomeUnknown where nobody knows whether a write
-// arrived. What is not there is [ErrNotFound] from every call that names it, unless the call says otherwise.
+// A call that fails returns an error that says why to errors.Is: [ErrBadInput] (also before anything is sent, naming the field: a
+// required text that is empty, however deep in the input, or a DateTime that is zero), [ErrNotFound], [ErrConflict],
+// [ErrUnauthenticated], [ErrForbidden], [ErrRateLimited], [ErrMalformed], [ErrOffline], [ErrClosed]. Those of Stigg are an
+// [APIError], with Stigg's own code, and OutcomeUnknown where nobody knows whether a write arrived; a code that stands for none of
+// the above is an APIError alone. What is not there is [ErrNotFound] from every call that names it, unless the call says otherwise.
 //
 // # What an answer is worth
 //

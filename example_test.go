@@ -130,7 +130,11 @@ func ExampleClient_Bind() {
 	if err := client.Start(ctx); err != nil {
 		log.Print(err) // usable all the same: it keeps trying
 	}
-	seat := client.Bind(entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
+	q := entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1}
+	if err := q.Validate(); err != nil {
+		log.Fatal(err) // Check would answer the fallback, for ever
+	}
+	seat := client.Bind(q)
 	for _, user := range []string{"ada", "grace", "edsger"} {
 		d := seat.Check()
 		if !d.HasAccess {
@@ -146,6 +150,44 @@ func ExampleClient_Bind() {
 	// ada: a seat
 	// grace: a seat
 	// edsger: RequestedUsageExceedingLimit
+}
+
+// The subscriptions of a customer that are in force, trials included: its own first, then those of its resources by their ids.
+func ExampleSubscriptions_List() {
+	stigg, err := emulator.New(emulator.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stigg.Close()
+	if err := errors.Join(stigg.Start(), stigg.Provision("acme", "", "free"), stigg.Provision("acme", "", "starter"),
+		stigg.Provision("acme", "paris", "starter"), stigg.Provision("acme", "berlin", "growth"), stigg.Provision("hooli", "", "starter")); err != nil {
+		log.Fatal(err)
+	}
+	client, err := entcache.New(emulator.DefaultAPIKey, entcache.WithBaseURL(stigg.URL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	inForce := &entcache.SubscriptionFilter{
+		CustomerId: &entcache.StringFilter{Eq: new("acme")},
+		Status:     &entcache.SubscriptionStatusFilter{In: []entcache.SubscriptionStatus{entcache.SubscriptionActive, entcache.SubscriptionInTrial}},
+	}
+	byResource := entcache.SubscriptionSort{Field: entcache.SortByResourceID, Direction: entcache.SortAscending, Nulls: new(entcache.NullsFirst)}
+	for s, err := range client.Subscriptions.List(context.Background(), inForce, byResource) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		of := "itself"
+		if s.Resource != nil {
+			of = s.Resource.ResourceId
+		}
+		fmt.Println(of, s.Plan.RefId, s.Status)
+	}
+	// Output:
+	// itself starter ACTIVE
+	// berlin growth ACTIVE
+	// paris starter ACTIVE
 }
 
 func ExampleClient_Entitlements() {

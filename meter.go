@@ -21,6 +21,9 @@ import (
 // about a second, and is sent again, under the idempotency key that it was accepted with, until Stigg has counted it. It is
 // [Client].Meter; docs/usage.md says what "accepted" guarantees and what happens at each limit.
 //
+// What Stigg refuses, because there is no such customer, say, is no error of Report, Event, Flush or Close: it goes to [WithSetAside],
+// or else is logged as an error, to [WithLogger]'s logger or, without one, to [slog.Default]. [MeterStats].SetAside counts it.
+//
 // [Usage] is the one to take where the caller must know that Stigg has counted, or refused, the report.
 type Meter struct {
 	c        *Client
@@ -51,7 +54,8 @@ func newMeter(c *Client) (*Meter, error) {
 // CreatedAt are generated unless given; a report that has one of its own is merged with no other. With [WithUsageQueue] Report waits
 // for the disk. ctx bounds the wait for room, if that was asked for (see [WithUsageBound]); the delivery does not depend on it.
 //
-// An error says that the report was not accepted: [ErrBadInput], [ErrQueueFull], [ErrClosed], or that of a durable queue.
+// An error says that the report was not accepted: [ErrBadInput], [ErrQueueFull], [ErrClosed], or that of a durable queue. Nil does not
+// say that Stigg has counted it, nor that it will: see [WithSetAside] for what it refuses.
 func (m *Meter) Report(ctx context.Context, in UsageReport) error {
 	const call = "meter report"
 	if err := checkReport(call, in.CustomerId, in.FeatureId, in.Value); err != nil {
@@ -103,7 +107,8 @@ func (m *Meter) Event(ctx context.Context, in UsageEvent) error {
 }
 
 // Flush sends what was accepted before it was called, without waiting for more, and returns when Stigg has counted or refused all of
-// it. When ctx ends first it returns an [*UndeliveredError]; the delivery goes on.
+// it; what Stigg has refused is no error here, see [WithSetAside]. When ctx ends first it returns an [*UndeliveredError]; the delivery
+// goes on.
 func (m *Meter) Flush(ctx context.Context) error {
 	if m.reporter == nil {
 		return m.offline()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log"
 	"log/slog"
 	"math"
 	"runtime"
@@ -236,6 +237,68 @@ func TestUsageThatStiggRefusesIsLogged(t *testing.T) {
 				t.Errorf("the log lacks %q:\n%s", want, &log)
 			}
 		}
+	})
+}
+
+// ownDefault makes h the handler of slog's default logger until the returned function is called.
+func ownDefault(h slog.Handler) func() {
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(h))
+	return func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out) // which slog.SetDefault has redirected, and does not take back
+		log.SetFlags(flags)
+	}
+}
+
+// TestUsageThatIsLostIsNeverLostInSilence: with no option at all, Report and Flush are content and Stats has no error; so what Stigg
+// refuses is in the log of the program, whichever that is by then.
+func TestUsageThatIsLostIsNeverLostInSilence(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		refused := func(opts ...entcache.Option) string {
+			w := started(t, opts...)
+			var log bytes.Buffer
+			defer ownDefault(slog.NewTextHandler(&log, nil))()
+			w.report(entcache.UsageReport{CustomerId: "nobody", FeatureId: "seats", Value: 2})
+			w.flush()
+			if st := w.client.Meter.Stats(); st.SetAside != 1 || st.Err != nil {
+				t.Errorf("%+v", st)
+			}
+			w.client.Close() // nobody logs any more
+			return log.String()
+		}
+		for name, opts := range map[string][]entcache.Option{"no options": nil, "nil ones": {entcache.WithLogger(nil), entcache.WithSetAside(0, nil)}} {
+			got := refused(opts...)
+			for _, want := range []string{"level=ERROR", "set aside", "customer=nobody", "feature=seats", "value=2", "CustomerNotFound"} {
+				if !strings.Contains(got, want) {
+					t.Errorf("with %s, the program's log lacks %q:\n%s", name, want, got)
+				}
+			}
+		}
+		if got := refused(entcache.WithLogger(slog.New(slog.DiscardHandler))); got != "" {
+			t.Errorf("with a logger of the client's own, the program's has\n%s", got)
+		}
+		if got := refused(entcache.WithSetAside(0, func(entcache.SetAside) {})); got != "" {
+			t.Errorf("with somebody who is told, the log has\n%s", got)
+		}
+	})
+}
+
+// TestUsageCountsInTheEmulatorsNewMonth: the emulator's clock is moved, and the meter stamps usage by this machine's.
+func TestUsageCountsInTheEmulatorsNewMonth(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.report(calls("acme", 3))
+		if err := w.stigg.AdvanceClock(40 * 24 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		w.report(calls("acme", 4))
+		w.flush()
+		w.counted("acme", 4+3) // the three at the very moment
+		w.report(calls("acme", 1))
+		w.flush()
+		w.counted("acme", 8)
 	})
 }
 

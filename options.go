@@ -69,6 +69,7 @@ type config struct {
 	offline            bool
 	source             Source
 	logger             *slog.Logger
+	lossLogger         *slog.Logger // is told of usage that is lost; nil: slog.Default
 
 	usage              usage.Config
 	localUsage         bool
@@ -337,7 +338,8 @@ func WithUsageBound(records int, bytes int64, then WhenFull) Option {
 // WithSetAside hands over the usage that Stigg refuses, after it was sent as often as tries says; 0 means [usage.DefaultTries], 3. When
 // tell has returned, the client knows nothing of it any more. tell may be told of the same again after a crash, and of a report and of an
 // event at the same time. While it runs, no more of the kind is delivered, and Close waits for it; it must not call Flush or Close, nor,
-// with [Block], report under a ctx that does not end. Without this option, or with nil, the logger is told, and [Meter.Stats] counts.
+// with [Block], report under a ctx that does not end. Without this option, or with a nil tell, it is logged as an error, to [WithLogger]'s
+// logger or else to [slog.Default], and [Meter.Stats] counts it.
 func WithSetAside(tries int, tell func(SetAside)) Option {
 	return func(c *config) error {
 		if tries < 0 {
@@ -388,14 +390,15 @@ func WithSource(s Source) Option {
 	return func(c *config) error { c.source = s; return nil }
 }
 
-// WithLogger is told of changes of state, a few lines a day; never of a check, and never the API key. Nil, the default, is
-// silent.
+// WithLogger is told of changes of state, a few lines a day; never of a check, and never the API key. Nil, the default, is silent but
+// for one thing: usage that Stigg refuses, and that nobody is told of by [WithSetAside], is an error in the log of [slog.Default], so
+// that nothing which is lost is lost in silence. A logger of [slog.DiscardHandler] silences that too.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
+		c.logger, c.lossLogger = l, l
 		if l == nil {
-			l = slog.New(slog.DiscardHandler)
+			c.logger = slog.New(slog.DiscardHandler)
 		}
-		c.logger = l
 		return nil
 	}
 }

@@ -126,6 +126,9 @@ func (c *Cache) Update(key entitlements.Key, next func(*entitlements.Belief) *en
 			continue
 		}
 		if cl.belief.CompareAndSwap(old, b) {
+			if b.Snapshot.Shape() != old.Snapshot.Shape() {
+				c.registry.join(cl)
+			}
 			if b.Snapshot != old.Snapshot {
 				c.reprice(cl, b)
 			}

@@ -30,7 +30,8 @@ type cell struct {
 	waiting      bool  // is in the room; guarded by registry.mu
 	admitted     bool  // ristretto has held it; guarded by the key's insert lock
 
-	_ [8]byte // to 128 bytes, so that what a hit touches is one cache line
+	shape *entitlements.Shape // that it has joined; guarded by registry.mu
+	// It has 128 bytes, so that what a hit touches is one cache line.
 }
 
 func newCell(key entitlements.Key, hash uint64, b *entitlements.Belief) *cell {

@@ -27,6 +27,7 @@ func (r *registry) add(c *cell, placeable int64) bool {
 	c.slot = len(r.cells)
 	r.cells = append(r.cells, c)
 	r.bytes += c.cost.Load()
+	r.joinLocked(c)
 	if c.key.ResourceID != "" {
 		if r.byCustomer == nil {
 			r.byCustomer = make(map[string][]*cell)
@@ -38,6 +39,24 @@ func (r *registry) add(c *cell, placeable int64) bool {
 		r.room.enter(c)
 	}
 	return c.waiting
+}
+
+// join has a listed cell join the shape of what is believed of it now, and leave the one before.
+func (r *registry) join(c *cell) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.slot >= 0 {
+		r.joinLocked(c)
+	}
+}
+
+func (r *registry) joinLocked(c *cell) {
+	shape := c.belief.Load().Snapshot.Shape()
+	if c.shape != nil {
+		c.shape.Leave()
+	}
+	shape.Join()
+	c.shape = shape
 }
 
 // remove strikes c from the list. It reports false when c is not listed.
@@ -61,6 +80,7 @@ func (r *registry) removeLocked(c *cell) bool {
 	r.cells = r.cells[:last]
 	c.slot = -1
 	c.gone.Store(true)
+	c.shape.Leave()
 	r.bytes -= c.cost.Load()
 	r.table.remove(c)
 	if c.key.ResourceID != "" {

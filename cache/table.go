@@ -18,7 +18,7 @@ type table struct {
 
 // newTable returns a table for about so many cells. More make longer chains, and nothing worse.
 func newTable(cells int64) table {
-	n := bits.Len64(uint64(min(max(cells, 1<<8), 1<<20) - 1)) // at most 8 MiB of buckets
+	n := bits.Len64(uint64(min(max(cells, 1<<8), 1<<22) - 1)) // at most 32 MiB of buckets, with eight gigabytes of cells
 	return table{buckets: make([]atomic.Pointer[cell], 1<<n), shift: 64 - uint(n)}
 }
 

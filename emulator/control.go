@@ -108,14 +108,15 @@ func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // contents is what GET / answers.
 func (c *control) contents() any {
 	type entry struct {
-		Method string   `json:"method"`
-		Path   string   `json:"path"`
-		Takes  []string `json:"takes,omitempty"`
-		What   string   `json:"what"`
+		Method  string          `json:"method"`
+		Path    string          `json:"path"`
+		Takes   []string        `json:"takes,omitempty"`
+		What    string          `json:"what"`
+		Example json.RawMessage `json:"example,omitempty"` // a body, or a path with parameters
 	}
 	list := make([]entry, 0, len(c.routes))
 	for _, r := range c.routes {
-		list = append(list, entry{r.method, r.path, r.takes, r.what})
+		list = append(list, entry{r.method, r.path, r.takes, r.what, controlExamples[r.path]})
 	}
 	return list
 }
@@ -154,16 +155,6 @@ func get(path, what string, takes []string, do func(value func(name string) stri
 	}
 }
 
-// fieldsOf names the JSON fields of a struct.
-func fieldsOf(t reflect.Type) []string {
-	var names []string
-	for f := range t.Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	return names
-}
-
 func list(names []string) string {
 	if len(names) == 0 {
 		return "nothing"
@@ -180,13 +171,20 @@ func decodeStrict(body []byte, in any) error {
 	d.DisallowUnknownFields()
 	if err := d.Decode(in); err != nil {
 		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return &inputError{cmp.Or(e.Field, "body"), fmt.Sprintf("is a JSON %s: give a %s", e.Value, kindOf(e.Type))}
+			return &inputError{cmp.Or(e.Field, "body"), fmt.Sprintf("is JSON %s: give %s", e.Value, anObject(kindOf(e.Type)))}
 		}
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 			if unquoted, err := strconv.Unquote(name); err == nil {
 				name = unquoted
 			}
-			return &inputError{cmp.Or(name, `""`), fmt.Sprintf("there is no such field: known are %s", list(fieldsOf(reflect.TypeOf(in).Elem())))}
+			path, owner := name, reflect.TypeOf(in).Elem()
+			var all any
+			if json.NewDecoder(bytes.NewReader(body)).Decode(&all) == nil {
+				if at, of := unknownField(all, owner, name); of != nil {
+					path, owner = at, of
+				}
+			}
+			return &inputError{cmp.Or(path, `""`), fmt.Sprintf("there is no such field: known are %s", list(fieldsOf(owner)))}
 		}
 		return &inputError{"body", "is not a JSON object: " + err.Error()}
 	}

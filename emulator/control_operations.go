@@ -72,22 +72,28 @@ func (c *control) operations() []controlRoute {
 		post("/grant-promotional", "gives an entitlement outside any subscription: until a time, for a while, or for life", func(in struct {
 			CustomerID  string       `json:"customerId"`
 			Entitlement *Entitlement `json:"entitlement"`
-			Until       time.Time    `json:"until"`
+			Until       *time.Time   `json:"until"`
 			For         string       `json:"for"`
 		}) (any, error) {
 			d, err := durationOf("for", in.For)
 			switch {
 			case err != nil:
 				return nil, err
-			case d > 0 && !in.Until.IsZero():
+			case d > 0 && in.Until != nil:
 				return nil, &inputError{"for", "give it or until, not both"}
-			case d > 0:
-				in.Until = e.Now().Add(d)
+			case in.Until != nil && in.Until.IsZero():
+				return nil, &inputError{"until", "is the zero time: give a moment, or leave it out for life"}
+			}
+			var until time.Time // for life
+			if in.Until != nil {
+				until = *in.Until
+			} else if d > 0 {
+				until = e.Now().Add(d)
 			}
 			if err := given(in.CustomerID, in.Entitlement); err != nil {
 				return nil, err
 			}
-			return nil, e.GrantPromotional(in.CustomerID, *in.Entitlement, in.Until)
+			return nil, e.GrantPromotional(in.CustomerID, *in.Entitlement, until)
 		}),
 		post("/set-entitlement", "fixes what a key has, whatever its subscriptions say", func(in entitling) (any, error) {
 			if err := given(in.CustomerID, in.Entitlement); err != nil {
@@ -141,7 +147,7 @@ func (c *control) operations() []controlRoute {
 			}
 			return nil, e.UpdateCatalog(in.Catalog, in.Migration)
 		}),
-		post("/clock/advance", "moves the account's time forward by a duration such as \"720h\" and answers what time it is then", func(in struct {
+		post("/clock/advance", "moves the account's time forward by a duration such as \"720h\" and answers what time it is then; usage that clients report as of now counts then", func(in struct {
 			By string `json:"by"`
 		}) (any, error) {
 			d, err := durationOf("by", in.By)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -238,6 +239,10 @@ func TestControlSaysWhatIsWrong(t *testing.T) {
 		{"POST", "/grant-promotional", `{"customerId":"acme","entitlement":{"feature":"sso"},"for":"1h","until":"2030-01-01T00:00:00Z"}`, 400, "for", "", "not both"},
 		{"POST", "/set-entitlement", `{"customerId":"acme","entitlement":{"feature":"nonsense"}}`, 422, "", "BadUserInput", "nonsense"},
 		{"POST", "/set-entitlement", `{"customerId":"acme","entitlement":{"feature":"seats","limit":"9"}}`, 400, "entitlement.limit", "", "give a number"},
+		{"POST", "/set-entitlement", `{"customerId":"acme","entitlement":"seats"}`, 400, "entitlement", "", "give an object"},
+		{"POST", "/set-entitlement", `{"customerId":"acme","entitlement":{"feature":"seats","limti":9}}`, 400, "entitlement.limti", "", "known are feature, currency, limit, unlimited"},
+		{"POST", "/publish-plan", `{"plan":{"id":"p","entitlements":[{"feature":"seats"},{"feature":"api-calls","creditRate":{"curency":"x"}}]}}`, 400, "plan.entitlements[1].creditRate.curency", "", "known are currency, amount"},
+		{"POST", "/faults/fail-next", `{"n":1,"Reply":{"status":429,"header":{}}}`, 400, "Reply.header", "", "known are status, headers, body, truncate"},
 		{"POST", "/clear-entitlement", `{"customerId":"acme"}`, 400, "featureId", "", "currencyId"},
 		{"POST", "/publish-plan", `{"plan":{"id":"p","product":"nowhere"},"migration":"ALL_CUSTOMERS"}`, 400, "plans[4].product", "", "nowhere"},
 		{"POST", "/publish-plan", `{"plan":{"id":"p","product":"app"}}`, 400, "migration", "", "ALL_CUSTOMERS"},
@@ -287,6 +292,55 @@ func TestControlIsListedAndDocumented(t *testing.T) {
 				t.Errorf("GET / does not say that %s takes %s", r.path, field)
 			}
 		}
+	}
+}
+
+// TestControlExamplesWork, each as GET / shows it, one after the other: whatever takes something has one, but for a whole state, and
+// names most of what it takes.
+func TestControlExamplesWork(t *testing.T) {
+	b := newBench(t, Config{History: 10})
+	b.provision("acme", "", "growth")
+	_, contents := b.command("GET", "/", "")
+	var entries []struct {
+		Method, Path string
+		Takes        []string
+		Example      json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(contents), &entries); err != nil || len(entries) == 0 {
+		t.Fatal(contents, err)
+	}
+	b.do("/provision", `{"customerId":"acme","resourceId":"site","planId":"starter"}`)
+	for _, e := range entries {
+		switch {
+		case e.Path == "/load" || len(e.Takes) == 0 && e.Example == nil:
+			continue
+		case e.Example == nil:
+			t.Errorf("%s takes %v, and has no example", e.Path, e.Takes)
+			continue
+		case len(e.Takes) == 0:
+			t.Errorf("%s takes nothing, and has an example", e.Path)
+		}
+		path, body := e.Path, string(e.Example)
+		if e.Method == "GET" {
+			if err := json.Unmarshal(e.Example, &path); err != nil {
+				t.Errorf("%s: %v", e.Path, err)
+			}
+			body = ""
+		}
+		either := []string{"until", "currencyId", "checkoutId"} // of two that exclude each other
+		for _, name := range e.Takes {
+			if !strings.Contains(string(e.Example), name) && !slices.Contains(either, name) {
+				t.Errorf("the example of %s does not show %s", e.Path, name)
+			}
+		}
+		want := http.StatusOK
+		if path == "/checkout/complete" {
+			want = http.StatusUnprocessableEntity // the demo catalog has no billing, and so no checkout is open
+		}
+		if status, answer := b.command(e.Method, path, body); status != want {
+			t.Errorf("%s %s %s = %d %s", e.Method, path, body, status, answer)
+		}
+		b.Faults().Clear()
 	}
 }
 

@@ -14,7 +14,7 @@ func (*mutation) ConsumeCredits(ctx context.Context, args wire.MutationConsumeCr
 	m := of(ctx)
 	m.e.mu.Lock()
 	defer m.e.mu.Unlock()
-	return m.e.consumeCredits(args.Input)
+	return m.e.consumeCredits(args.Input, m.e.happened(args.Input.CreatedAt))
 }
 
 // maxConsumptions is how many consumptions the API takes at once.
@@ -40,7 +40,7 @@ func (*mutation) ConsumeCreditsAsync(ctx context.Context, args wire.MutationCons
 		dimensions, _ := in.Dimensions.Or(wire.JSON{}).Value.(map[string]any)
 		m.e.state.events.pending = append(m.e.state.events.pending, usageEvent{
 			customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), currencyID: in.CurrencyID, amount: in.Amount, key: in.IdempotencyKey,
-			dimensions: dimensions, at: in.CreatedAt.Or(wire.NewDateTime(now)).Time, due: now.Add(m.e.config.EventDelay),
+			dimensions: dimensions, at: wire.NewDateTime(m.e.happened(in.CreatedAt)).Time, due: now.Add(m.e.config.EventDelay),
 		})
 	}
 	m.e.wakeForEvents()
@@ -51,9 +51,8 @@ func (*mutation) ConsumeCreditsAsync(ctx context.Context, args wire.MutationCons
 func (e *Emulator) consumeLater(ev usageEvent) {
 	_, err := e.consumeCredits(wire.ConsumeCreditInput{
 		CustomerID: ev.customerID, ResourceID: wire.Opt[string]{Value: optional(ev.resourceID)}, CurrencyID: ev.currencyID, Amount: ev.amount,
-		IdempotencyKey: ev.key, CreatedAt: wire.Opt[wire.DateTime]{Value: new(wire.NewDateTime(ev.at))},
-		Dimensions: wire.Opt[wire.JSON]{Value: &wire.JSON{Value: ev.dimensions}},
-	})
+		IdempotencyKey: ev.key, Dimensions: wire.Opt[wire.JSON]{Value: &wire.JSON{Value: ev.dimensions}},
+	}, ev.at)
 	if err != nil {
 		e.config.Logger.Debug("asynchronous consumption failed", "customer", ev.customerID, "error", err)
 	}
@@ -74,7 +73,8 @@ func checkConsumption(in wire.ConsumeCreditInput) error {
 	return nil
 }
 
-func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsumptionResponse, error) {
+// consumeCredits consumes what happened at a moment by the account's clock.
+func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput, at time.Time) (*wire.CreditConsumptionResponse, error) {
 	c, err := e.ofCurrency(in.CustomerID, in.CurrencyID)
 	if err != nil {
 		return nil, err
@@ -90,10 +90,6 @@ func (e *Emulator) consumeCredits(in wire.ConsumeCreditInput) (*wire.CreditConsu
 	s, wallet, err := e.target(c, in.ResourceID.Or(""), r)
 	if err != nil {
 		return nil, err
-	}
-	at := in.CreatedAt.Or(wire.DateTime{}).Time
-	if at.IsZero() {
-		at = e.now()
 	}
 	meter := e.consume(c, s, wallet, decimal.NewFromFloat(in.Amount), consumption{at: at, dimensions: dimensionsOf(in.Dimensions)})
 	answer := &wire.CreditConsumptionResponse{

@@ -84,6 +84,18 @@ func (b *bench) wantWallet(customer, want string) {
 	}
 }
 
+// TestGrantThatExpiredInTheYearOneIsRefused: it is what a Go program sends for a time that it never set, and not a grant for ever.
+func TestGrantThatExpiredInTheYearOneIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.provision("c1", "", "growth")
+		a := b.ask(`mutation{createCreditGrant(input:{customerId:"c1",currencyId:"ai-credits",displayName:"x",grantType:PROMOTIONAL,amount:1,expireAt:"0001-01-01T00:00:00.000Z"}){grantId}}`, nil)
+		if len(a.Errors) != 1 || a.Errors[0].Extensions.Code != "ExpireAtMustBeLaterThanEffectiveAtError" {
+			t.Errorf("%+v", a)
+		}
+	})
+}
+
 func (b *bench) in(d time.Duration) string { return b.Now().Add(d).UTC().Format(time.RFC3339) }
 
 func TestCreditsAreConsumedInOrder(t *testing.T) {

@@ -26,7 +26,9 @@
 //
 // It reads the clock of package time, so that inside a testing/synctest bubble, over [Emulator.Pipe], a month passes in a
 // millisecond; elsewhere [Emulator.AdvanceClock] and [Emulator.SetClock] move the account's time forward, and what became due
-// on the way takes effect at once. Periods are counted in UTC, from their anchor, and end on the last day of a month too
+// on the way takes effect at once. The clocks of clients stay: when usage that is reported says when it happened, as the
+// meter of package entcache does, that is read by the clock of this process, and counts where the account's was at that
+// moment ([Emulator.AdvanceClock] says more). Periods are counted in UTC, from their anchor, and end on the last day of a month too
 // short for the anchor's. Nothing happens by itself: trials that end, periods that are over and promotions that expire
 // take effect, and are pushed, when somebody next looks at the customer or acts on it; until then validUntil has told
 // clients when to look.
@@ -58,7 +60,7 @@
 // # Control
 //
 // [Emulator.ControlHandler], or [Emulator.ListenControl] on an address of its own, lets another process do what a test in
-// this one does by calling methods. GET / lists what there is and what each takes. Reading, with query parameters:
+// this one does by calling methods. GET / lists what there is, and what each takes, with an example. Reading, with query parameters:
 //
 //	GET  /snapshot /history /requests /checks /sockets /faults /clock
 //
@@ -92,7 +94,7 @@
 //	POST /add-api-key /revoke-api-key              {"key"}
 //	POST /checkout/complete                        {"checkoutId" or "customerId"}; GET /checkouts lists what is open
 //	POST /payment-method                           {"customerId", "on"}
-//	POST /clock/advance                            {"by": "720h"}
+//	POST /clock/advance                            {"by": "720h"}; what clients report then counts then, whatever their clocks say
 //	POST /clock/set                                {"to": "2027-01-31T00:00:00Z"}
 //	POST /load                                     what GET /dump answered, of up to 512 MiB
 //	POST /reset
@@ -110,6 +112,8 @@
 //   - A document that does not parse or validate is answered 400, everything that was executed 200, errors included.
 //   - A change at the level of the customer is pushed once for the customer and once for each resource it has. It has a
 //     resource once something was subscribed or reported under it; reading one does not make it.
+//   - A customer that is archived can be asked for, and the answer does not say that it is; provisioning it again brings it back, an
+//     import refuses it. To bring back one that is not archived does nothing, and is no error.
 //   - Usage over the limit is recorded. Usage never falls below zero. What is reported for an earlier period than the
 //     present one changes no meter that resets.
 //   - The instant a usage period ends still belongs to it, as it does for the official client.

@@ -98,7 +98,9 @@ func (e *Emulator) restore(next *restored) error {
 		}
 		ahead = max(ahead, behind)
 	}
-	a.clock.ahead.Store(int64(ahead))
+	if ahead != time.Duration(a.clock.ahead.Load()) {
+		a.clock.moveTo(ahead)
+	}
 	known := !a.lastStamp.IsZero() // clients may hold what was stamped before
 	a.index, a.customers, a.reports, a.events.pending = next.index, next.customers, next.reports, next.pending
 	a.made, a.checks = next.made, next.checks

@@ -25,7 +25,7 @@ var forgotten = map[reflect.Type]struct {
 	reflect.TypeFor[account](): {"clock index customers made checks reports events lastStamp lastID", map[string]string{
 		"held": "set only while the lock is held", "stamps": "configuration",
 	}},
-	reflect.TypeFor[clock]():    {"ahead", nil},
+	reflect.TypeFor[clock]():    {"ahead", map[string]string{"moves": "what was reported before the load has the time that it says"}},
 	reflect.TypeFor[customer](): {"id name email billingID marketplaceID coupon couponAt paymentMethod metadata createdAt updatedAt archived subs promos checkouts overrides recharges scopes", nil},
 	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country billingID collection metadata payer createdAt startAt " +
 		"anchor billed trialEnd convert endAt cancelled follow changes successor before", nil},

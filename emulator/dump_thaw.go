@@ -81,7 +81,7 @@ func unreadable(text []byte, err error) error {
 		return wrong("", "line %d is not JSON (%v): give a text that Dump wrote", lineAt(text, e.Offset), e)
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return wrong(e.Field, "line %d: a JSON %s stands where a %s belongs: dump the state again", lineAt(text, e.Offset), e.Value, kindOf(e.Type))
+		return wrong(e.Field, "line %d: JSON %s stands where %s belongs: dump the state again", lineAt(text, e.Offset), e.Value, anObject(kindOf(e.Type)))
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return wrong(strings.Trim(name, `"`), "version %d has no such field: use the emulator that wrote it, or take the field away", stateVersion)

@@ -278,3 +278,16 @@ func FuzzInitPayload(f *testing.F) {
 		}
 	})
 }
+
+// TestTheSchemaDescribesItself: tools of other languages make their types from what introspection answers.
+func TestTheSchemaDescribesItself(t *testing.T) {
+	b := newBench(t, Config{})
+	data := b.must(`{__schema{queryType{name} types{name kind fields{name args{name type{kind name ofType{name}}}} inputFields{name}}}}`, nil)
+	known := map[any]bool{}
+	for _, x := range data["__schema"].(map[string]any)["types"].([]any) {
+		known[x.(map[string]any)["name"]] = true
+	}
+	if !known["ProvisionCustomerInput"] || !known["EntitlementsState"] {
+		t.Errorf("%d types, without those of the API", len(known))
+	}
+}

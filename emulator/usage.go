@@ -53,7 +53,7 @@ type usageReport struct {
 	value                  float64
 	set                    bool // replace the usage instead of adding to it
 	key                    string
-	at                     time.Time // zero: now
+	at                     time.Time // by the caller's clock; zero: now
 	dimensions             map[string]string
 }
 
@@ -88,13 +88,12 @@ func (e *Emulator) reportUsage(u usageReport) (*wire.UsageMeasurementWithCurrent
 	}
 
 	m := s.meters[r]
-	before := m.used
-	if u.at.IsZero() || m.start.IsZero() || !u.at.Before(m.start) {
-		m.used = apply(m.used, u.value, u.set)
+	before, at := m.used, e.now()
+	if !u.at.IsZero() {
+		at = e.state.clock.happened(u.at)
 	}
-	at := u.at
-	if at.IsZero() {
-		at = e.now()
+	if u.at.IsZero() || m.start.IsZero() || !at.Before(m.start) {
+		m.used = apply(m.used, u.value, u.set)
 	}
 	m.log(measurement{at: at, value: decimal.NewFromFloat(u.value), set: u.set, dimensions: u.dimensions})
 	m.updatedAt = e.state.stamp()

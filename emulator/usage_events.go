@@ -92,10 +92,7 @@ func (*mutation) ReportEvent(ctx context.Context, args wire.MutationReportEventA
 		}
 	}
 	for _, in := range args.Events.UsageEvents {
-		at := in.Timestamp.Or(wire.DateTime{}).Time
-		if at.IsZero() {
-			at = now
-		}
+		at := in.Timestamp.Or(wire.DateTime{Time: now}).Time
 		// The API tells events apart by all of these; the time of one that has none is that at which it came.
 		key := reportKey{
 			customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), ref: ref{id: in.EventName}, key: in.IdempotencyKey, event: true, at: at.UnixMilli(),
@@ -107,7 +104,7 @@ func (*mutation) ReportEvent(ctx context.Context, args wire.MutationReportEventA
 		dimensions, _ := in.Dimensions.Or(wire.JSON{}).Value.(map[string]any)
 		m.e.state.events.pending = append(m.e.state.events.pending, usageEvent{
 			customerID: in.CustomerID, resourceID: in.ResourceID.Or(""), name: in.EventName, dimensions: dimensions,
-			at: at, due: now.Add(m.e.config.EventDelay),
+			at: m.e.happened(in.Timestamp), due: now.Add(m.e.config.EventDelay),
 		})
 	}
 	m.e.wakeForEvents()

@@ -72,6 +72,27 @@ func (b *bench) countBulk(inputs ...string) ([]any, string) {
 	return a.Data["reportUsageBulk"].([]any), ""
 }
 
+// TestZeroTimeIsAMomentOfThePast, on the wire, and not the absence of one: Go programs send it by mistake, and have to find out.
+func TestZeroTimeIsAMomentOfThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newCounting(t, "2000-01-31T10:30:00Z")
+		if got := b.count(`featureId:"monthly",value:2,createdAt:"0001-01-01T00:00:00.000Z"`); got["currentUsage"] != 0.0 {
+			t.Errorf("a report of the year 1 counts: %v", got)
+		}
+		if got := b.count(`featureId:"monthly",value:2,createdAt:null`); got["currentUsage"] != 2.0 {
+			t.Errorf("a report of now: %v", got)
+		}
+		for path, body := range map[string]string{
+			"/grant-promotional": `{"customerId":"acme","entitlement":{"feature":"monthly"},"until":"0001-01-01T00:00:00Z"}`,
+			"/clock/set":         `{"to":"0001-01-01T00:00:00Z"}`,
+		} {
+			if status, text := b.command("POST", path, body); status != 400 {
+				t.Errorf("%s: %d %s", path, status, text)
+			}
+		}
+	})
+}
+
 // TestUsageStartsAgainByTheAnchor: acme subscribed on the last of January of a leap year, a Monday, at half past ten.
 func TestUsageStartsAgainByTheAnchor(t *testing.T) {
 	for feature, periods := range map[string][]string{ // each ends where the next begins
@@ -140,7 +161,7 @@ func TestADatedReportCountsInItsPeriod(t *testing.T) {
 		{"set, before it", `featureId:"monthly",value:2,updateBehavior:SET,createdAt:"2000-02-01"`, 7},
 		{"less, before it", `featureId:"monthly",value:-2,createdAt:"2000-02-01"`, 7},
 		{"in a longer period", `featureId:"yearly",value:2,createdAt:"2000-02-01"`, 9},
-		{"before the subscription", `featureId:"yearly",value:2,createdAt:"2000-01-01"`, 7},
+		{"before the subscription", `featureId:"yearly",value:2,createdAt:"1999-12-31"`, 7},
 		{"of what never starts again", `featureId:"level",value:2,createdAt:"1999-01-01"`, 9},
 	} {
 		t.Run(row.what, func(t *testing.T) {

@@ -69,13 +69,18 @@ func (d *definition) same(o *definition) bool {
 
 // size estimates the bytes that d keeps alive.
 func (d *definition) size() int {
-	n := int(unsafe.Sizeof(*d)) + len(d.ref.ID) + len(d.displayName) + len(d.description) + len(d.units) + len(d.unitsPlural) +
-		len(d.creditCurrencyID) + len(d.reason)
+	n := int(unsafe.Sizeof(*d))
+	for _, s := range [...]string{d.ref.ID, d.displayName, d.description, d.units, d.unitsPlural, d.creditCurrencyID, string(d.reason)} {
+		n += textSize(s)
+	}
 	for _, v := range d.enumValues {
-		n += int(unsafe.Sizeof(v)) + len(v)
+		n += int(unsafe.Sizeof(v)) + textSize(v)
 	}
 	return n
 }
+
+// textSize estimates the bytes of a string's text: the allocator rounds up.
+func textSize(s string) int { return (len(s) + 15) &^ 15 }
 
 // reasonCode is a reason in a byte, as records hold it: 0 for none, reasonOther for one that this package does not know.
 func reasonCode(r Reason) uint8 {

@@ -14,9 +14,6 @@ func LongestProbe(s *Snapshot) (longest int) {
 	return longest
 }
 
-// ShapeOf returns what s may share with others.
-func ShapeOf(s *Snapshot) any { return s.shape }
-
 // Defined reports whether what describes g is in memory.
 func Defined(g *Grant) bool {
 	found := false

@@ -49,7 +49,7 @@ func newIndex(refs []Ref) (x index) {
 }
 
 // find returns the position of ref in the set, or -1.
-func (sh *shape) find(ref Ref) int {
+func (sh *Shape) find(ref Ref) int {
 	if len(sh.refs) > maxSmall {
 		return sh.findLarge(ref)
 	}
@@ -64,7 +64,7 @@ func (sh *shape) find(ref Ref) int {
 	}
 }
 
-func (sh *shape) findLarge(ref Ref) int {
+func (sh *Shape) findLarge(ref Ref) int {
 	large := sh.index.large
 	if large == nil {
 		return sh.search(ref)
@@ -82,7 +82,7 @@ func (sh *shape) findLarge(ref Ref) int {
 }
 
 // search serves sets larger than maxLarge.
-func (sh *shape) search(ref Ref) int {
+func (sh *Shape) search(ref Ref) int {
 	i, ok := slices.BinarySearchFunc(sh.refs, ref, compareRef)
 	if !ok {
 		return -1

@@ -6,19 +6,19 @@ import (
 	"unsafe"
 )
 
-// shape is what the sets of customers have in common who have the same entitlements: their definitions, sorted, and how one is found
-// by its name. It is immutable but for what it remembers to be quick, and shared: customers of one plan have one shape.
-type shape struct {
+// Shape is what the sets of customers have in common who have the same entitlements: what these are, sorted, and how one is found by
+// its name. Customers of one plan have one shape, in memory once. It is immutable but for what it remembers to be quick, and who keeps
+// it.
+type Shape struct {
 	index   index // finds a position by name
 	refs    []Ref // the names, by position
 	defs    []*definition
 	wallets []int32 // of a feature, the position of the wallet that pays for it; -1 when the set holds none. Nil when none does.
 	reason  Reason  // why the whole set is denied; empty when it is not
 
-	size   int
-	last   atomic.Pointer[arrangement]
-	first  Key         // whose set had this shape first
-	shared atomic.Bool // with another key's
+	size int
+	last atomic.Pointer[arrangement]
+	kept atomic.Int64 // by how many, see Join
 }
 
 // arrangement is an order in which a set came, and where each of its elements goes: the server tells them in much the same order each
@@ -29,17 +29,17 @@ type arrangement struct {
 }
 
 // shapes are those in use, of all snapshots.
-var shapes pool[shape]
+var shapes pool[Shape]
 
 // arrange returns the shape of a set with its elements as they came, and by position which of them is there. Of two that name the same
 // entitlement the one updated last is, and of two equally old ones the first.
-func arrange(key Key, reason Reason, list []Grant, came []*definition) (*shape, []int32) {
+func arrange(reason Reason, list []Grant, came []*definition) (*Shape, []int32) {
 	h := hashRef(Ref{ID: string(reason)})
 	for _, d := range came {
 		h += d.hash * 0x9e3779b97f4a7c15 // in any order
 	}
 	var order []int32
-	sh := shapes.find(h, func(sh *shape) bool {
+	sh := shapes.find(h, func(sh *Shape) bool {
 		if sh.reason != reason {
 			return false
 		}
@@ -57,10 +57,7 @@ func arrange(key Key, reason Reason, list []Grant, came []*definition) (*shape, 
 			order = sorted(list)
 		}
 		sh = newShape(reason, came, order)
-		sh.first = key
 		shapes.add(h, sh)
-	} else if !sh.shared.Load() && sh.first != key {
-		sh.shared.Store(true)
 	}
 	if len(order) == len(came) { // each is there once, whatever the figures are
 		if a := sh.last.Load(); a == nil || !slices.Equal(a.came, came) {
@@ -92,8 +89,8 @@ func sorted(list []Grant) []int32 {
 	return slices.CompactFunc(order, func(a, b int32) bool { return list[a].Ref() == list[b].Ref() })
 }
 
-func newShape(reason Reason, came []*definition, order []int32) *shape {
-	sh := &shape{reason: reason, refs: make([]Ref, len(order)), defs: make([]*definition, len(order))}
+func newShape(reason Reason, came []*definition, order []int32) *Shape {
+	sh := &Shape{reason: reason, refs: make([]Ref, len(order)), defs: make([]*definition, len(order))}
 	sh.size = int(unsafe.Sizeof(*sh)) + len(reason)
 	for at, i := range order {
 		sh.defs[at], sh.refs[at] = came[i], came[i].ref
@@ -114,18 +111,24 @@ func newShape(reason Reason, came []*definition, order []int32) *shape {
 	return sh
 }
 
-// share estimates what one of those who have the shape adds to memory by it: all of it as long as nobody is known to share it.
-func (sh *shape) share() int {
-	if sh.shared.Load() {
-		return sh.size / shapeSharers
+// Join is told by whoever keeps a snapshot of that shape for long, once for each key, and Leave when it does not any more: a few that
+// share a shape may be gone tomorrow but for one, who then has all of it to himself. See [Snapshot.Size].
+func (sh *Shape) Join() { sh.kept.Add(1) }
+
+// Leave takes back a Join.
+func (sh *Shape) Leave() { sh.kept.Add(-1) }
+
+// share estimates what one more who has the shape adds to memory by it: all of it, unless many are known to share it.
+func (sh *Shape) share() int {
+	if sh.kept.Load() < manyKeep {
+		return sh.size
 	}
-	return sh.size
+	return sh.size / manyKeep
 }
 
-// shapeSharers is how many are taken to share a shape that is shared at all.
-const shapeSharers = 16
+const manyKeep = 16
 
 // same reports whether the sets of two shapes have the same entitlements, figures and moments apart.
-func (sh *shape) same(o *shape) bool {
+func (sh *Shape) same(o *Shape) bool {
 	return sh == o || sh.reason == o.reason && slices.EqualFunc(sh.defs, o.defs, (*definition).same)
 }

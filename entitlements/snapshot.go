@@ -10,10 +10,10 @@ import (
 // Snapshot is everything Stigg said about one [Key]: the full set of entitlements, or the reason why there is none. It is
 // immutable. "No such customer" is a snapshot with a reason, not an error: absence is data, and is cached like any other.
 //
-// What customers of one plan have in common is in memory once: see shape. A snapshot of its own has the figures and the moments.
+// What customers of one plan have in common is in memory once, as a [Shape]. A snapshot of its own has the figures and the moments.
 type Snapshot struct {
 	key   Key
-	shape *shape
+	shape *Shape
 	// records are by position in the shape. What has been used since is in late, of a few: see at.
 	records []record
 	late    []late
@@ -21,62 +21,9 @@ type Snapshot struct {
 	// for each position.
 	stamps     []stamps
 	validUntil Instant // earliest moment at which the set must be asked for again
-	sharing    int     // bytes of what is shared that are put down to this snapshot
 	// counting is what this process has reported for some of them; nil when it has nothing.
 	counting []counting
 }
-
-// record is one entitlement of one customer: all that a decision reads but its name, in one cache line.
-type record struct {
-	limit       float64
-	current     float64
-	periodStart Instant
-	periodEnd   Instant
-	updatedAt   Instant // of the usage
-	seq         uint64  // see Usage.Seq
-	wallet      int32   // position of the wallet that pays for this feature; -1 when the set holds none
-	stamps      uint8   // see Snapshot.stamps
-	typ         Type
-	flags       uint8
-	reason      uint8 // the server's, see reasonCode
-}
-
-const (
-	flagGranted = 1 << iota
-	flagHasLimit
-	flagUnlimited
-	flagSoftLimit
-	flagUncounted // a number without a meter to count against its limit
-)
-
-// late is a record whose usage is newer than that in records. Usage changes far more often than anything else, and of few features:
-// an event copies these, and only one about yet another feature copies all records.
-type late struct {
-	record
-	index int32
-}
-
-const mostLate = 3
-
-// at is the record at position i, with the usage that is known.
-func (s *Snapshot) at(i int) *record {
-	for k := range s.late {
-		if int(s.late[k].index) == i {
-			return &s.late[k].record
-		}
-	}
-	return &s.records[i]
-}
-
-// stamps are the moments of a grant. Most entitlements of a customer have the same.
-type stamps struct {
-	anchor     Instant // what usage periods are counted from
-	updatedAt  Instant
-	validUntil Instant
-}
-
-// fewStamps is how many different ones a set has at most, unless it has one for each entitlement.
-const fewStamps = 16
 
 // NewSnapshot packs what the server said about key. A reason that is not empty denies everything, whatever the grants. When
 // two grants name the same entitlement the one updated last is kept, and of two equally old ones the first. NewSnapshot keeps
@@ -90,8 +37,8 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 	for i := range list {
 		came = append(came, define(&list[i]))
 	}
-	sh, order := arrange(key, reason, list, came)
-	s := &Snapshot{key: key, shape: sh, sharing: sh.share()}
+	sh, order := arrange(reason, list, came)
+	s := &Snapshot{key: key, shape: sh}
 	if len(order) == 0 {
 		return s
 	}
@@ -131,53 +78,6 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 		s.stamps[at] = stampsOf(&list[i])
 	}
 	return s
-}
-
-func stampsOf(g *Grant) stamps {
-	return stamps{g.UsagePeriodAnchor, g.EntitlementUpdatedAt, g.ValidUntil}
-}
-
-func (s *Snapshot) stampsAt(i int) *stamps {
-	if len(s.stamps) == len(s.records) { // one for each, be it because all differ
-		return &s.stamps[i]
-	}
-	return &s.stamps[s.records[i].stamps]
-}
-
-// set fills the zero record.
-func (r *record) set(g *Grant) {
-	*r = record{
-		typ: g.Type(), wallet: -1, reason: reasonCode(g.AccessDeniedReason),
-		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
-	}
-	if g.IsGranted {
-		r.flags |= flagGranted
-	}
-	if g.HasUsageLimit {
-		r.flags |= flagHasLimit
-		r.limit = g.UsageLimit
-	}
-	if g.HasUnlimitedUsage {
-		r.flags |= flagUnlimited
-	}
-	if g.HasSoftLimit {
-		r.flags |= flagSoftLimit
-	}
-	if g.FeatureType == FeatureNumber && g.MeterType == MeterNone {
-		r.flags |= flagUncounted
-	}
-}
-
-// reasonAt is the server's own reason for denying the entitlement at position i; empty when it has none.
-func (s *Snapshot) reasonAt(i int) Reason {
-	switch code := s.records[i].reason; code {
-	case 0:
-		return ""
-	case reasonOther:
-		return s.shape.defs[i].reason
-	default:
-		return reasons[code-1]
-	}
 }
 
 // Type returns which of the typed questions the grant answers. A number with a meter this package does not know is Metered:
@@ -315,17 +215,6 @@ func (s *Snapshot) allRecords() []record {
 	return records
 }
 
-// setUsage leaves the bounds of the period as they are where u has none.
-func (r *record) setUsage(u *Usage) {
-	r.current, r.updatedAt, r.seq = u.Current, u.UpdatedAt, u.Seq
-	if u.PeriodStart != 0 {
-		r.periodStart = u.PeriodStart
-	}
-	if u.PeriodEnd != 0 {
-		r.periodEnd = u.PeriodEnd
-	}
-}
-
 // MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
 // says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
 // second argument and false. What held counts beside its usage counts in the result as well, if s counts nothing.
@@ -352,12 +241,26 @@ func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both
 	return next
 }
 
-// Size estimates the bytes the snapshot keeps alive, strings included. Of what it shares with others it counts a part.
+// Shape returns what the snapshot may have in common with others.
+func (s *Snapshot) Shape() *Shape { return s.shape }
+
+// Size estimates the bytes that one more snapshot like this keeps alive, strings included: of its shape all, as long as fewer than
+// sixteen have joined it, and a sixteenth from then on; and of what counts with it, see [Tally], what its owner is likely to keep.
 func (s *Snapshot) Size() int {
-	return int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.sharing +
+	n := int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.shape.share() +
 		len(s.records)*int(unsafe.Sizeof(record{})) + min(len(s.records), mostLate)*int(unsafe.Sizeof(late{})) + // or soon
 		len(s.stamps)*int(unsafe.Sizeof(stamps{}))
+	if len(s.counting) > 0 {
+		n += countingBase + len(s.counting)*(int(unsafe.Sizeof(counting{}))+countingEach)
+	}
+	return n
 }
+
+// What a program keeps of a key for which it counts, and of each tally, measured of the client in package entcache.
+const (
+	countingBase = 320
+	countingEach = 160
+)
 
 // String is for messages: the key, the reason if any, and the names of the entitlements.
 func (s *Snapshot) String() string {

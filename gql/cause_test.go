@@ -4,7 +4,22 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
+
+func TestErrorIsOneLineAndSaysHowLongToWait(t *testing.T) {
+	for want, e := range map[string]*Error{
+		"GetEntitlementsState: rate limited: slow down (HTTP 429) (asked to wait 20s)": {Op: "GetEntitlementsState", Message: "slow down", Status: 429, RetryAfter: 20 * time.Second},
+		"GetSubscriptions: bad input: BadUserInput: Variable \"$sorting\" got invalid value \"\": not a direction": {
+			Op: "GetSubscriptions", Code: "BadUserInput", Message: "Variable \"$sorting\" got invalid value \"\":\r\n\n\tnot a direction\n"},
+		"X: two  spaces": {Op: "X", Message: "two  spaces"},
+		"X: one two":     {Op: "X", Err: errors.New("one\ntwo")},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
 
 // A ctx that was ended because of another call's error brings that error here, where it is not ours to write to.
 func TestAnotherCallsErrorIsLeftAlone(t *testing.T) {

@@ -259,7 +259,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 					t.Errorf("Fetch = %v after %v, want ErrTimeout alone after 3s", err, time.Since(start))
 				}
 				start = time.Now()
-				_, err = ReportUsage(t.Context(), c, ReportUsageInput{})
+				_, err = ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f"})
 				if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrTimeout) || !e.OutcomeUnknown() || e.Retryable() || time.Since(start) != 20*time.Second {
 					t.Errorf("ReportUsage = %v after %v, want ErrTimeout of unknown outcome after 20s", err, time.Since(start))
 				}
@@ -283,7 +283,7 @@ func TestServerThatNeverAnswers(t *testing.T) {
 func TestUnreachableServerHasSeenNothing(t *testing.T) {
 	f, cfg := newFake(t)
 	_ = f.Close()
-	_, err := ReportUsage(t.Context(), mustNew(t, cfg), ReportUsageInput{})
+	_, err := ReportUsage(t.Context(), mustNew(t, cfg), ReportUsageInput{CustomerId: "c1", FeatureId: "f"})
 	if e, ok := errors.AsType[*Error](err); !ok || e.OutcomeUnknown() || !e.Retryable() {
 		t.Errorf("ReportUsage = %v, want a failure that is known and worth another try", err)
 	}
@@ -302,11 +302,11 @@ func TestBrokenConnectionLeavesTheOutcomeOpen(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}
 	c := mustNew(t, cfg)
-	if _, err := ReportUsage(t.Context(), c, ReportUsageInput{}); err != nil {
+	if _, err := ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f"}); err != nil {
 		t.Fatal(err)
 	}
 	// The second goes over the same connection, which is what tempts net/http to repeat it.
-	_, err := ReportUsage(t.Context(), c, ReportUsageInput{IdempotencyKey: new("k")})
+	_, err := ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f", IdempotencyKey: new("k")})
 	if e, ok := errors.AsType[*Error](err); !ok || !e.OutcomeUnknown() || e.Retryable() || seen != 2 {
 		t.Errorf("ReportUsage = %v, server saw %d; want unknown outcome after one request", err, seen-1)
 	}
@@ -341,7 +341,7 @@ func TestKeyAppearsInNoError(t *testing.T) {
 		for _, status := range []int{200, 401, 500} {
 			f.post = reply(status, body)
 			c := mustNew(t, cfg)
-			_, err := ReportUsage(t.Context(), c, ReportUsageInput{})
+			_, err := ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f"})
 			if err == nil {
 				t.Fatal("no error")
 			}

@@ -9,8 +9,8 @@ func foldCode(code string) string { return strings.ToLower(strings.ReplaceAll(co
 const lockedCode = "objectalreadybeingusedbyanotherrequesterror"
 
 // kinds are the codes whose name alone does not follow a rule of sentinelOf, folded. Codes of Stigg's that stand for no sentinel
-// are those of its integrations and billing providers, of its own failures, and of states that a program cannot branch on in
-// general (a draft, a plan in use): Error.Code tells them.
+// are those of its integrations and billing providers, of its own failures, and those whose name does not say whether it is the
+// request or the state of things that is wrong: Error.Code tells them.
 var kinds = map[string]error{
 	"unauthenticated": ErrUnauthenticated,
 	"apikeyexpired":   ErrUnauthenticated,
@@ -73,7 +73,11 @@ var kinds = map[string]error{
 	"graphqlunsupporteddirective":           ErrBadInput,
 	"graphqlvalidationfailed":               ErrBadInput,
 	"graphqlparsefailed":                    ErrBadInput,
-	"vendorisnotsupported":                  ErrBadInput,
+
+	"cannotaddoverrideentitlementtoplan":            ErrBadInput,
+	"freeplancanthavecompatiblepackagegrouperror":   ErrBadInput,
+	"editallowedondraftpackageonlyerror":            ErrConflict,
+	"operationnotallowedduringinprogressexperiment": ErrConflict,
 }
 
 // sentinelOf is what a code stands for, nil when for nothing that programs branch on. Codes that are not known yet follow the
@@ -88,7 +92,11 @@ func sentinelOf(code string) error {
 		return ErrNotFound
 	case strings.Contains(code, "already"): // it is there, done, or being done
 		return ErrConflict
-	case strings.HasPrefix(code, "invalid"), strings.HasPrefix(code, "unsupported"):
+	case strings.HasPrefix(code, "archived"), strings.HasPrefix(code, "promotioncode"), strings.HasPrefix(code, "cannot"),
+		strings.Contains(code, "cantbe"), strings.Contains(code, "cannotbe"): // as things are with what it is about
+		return ErrConflict
+	case strings.HasPrefix(code, "invalid"), strings.HasPrefix(code, "unsupported"), strings.Contains(code, "notsupported"),
+		strings.HasSuffix(code, "notallowed"):
 		return ErrBadInput
 	}
 	return nil

@@ -22,8 +22,9 @@
 // # Generated code
 //
 // Adding an operation is adding a .graphql file and running `go generate ./gql`. The generated functions take a Client as their
-// graphql.Client. Those of the three subscriptions want genqlient's own WebSocket client, whose faults are why this package has
-// another (see internal/graphqlws): use [Client.Subscribe].
+// graphql.Client. Read the fields of what they answer: the getters, GetX for each field X, are generated beside them for interfaces,
+// and panic on a nil pointer, as a field does. The functions of the three subscriptions want genqlient's own WebSocket client, whose faults
+// are why this package has another (see internal/graphqlws): use [Client.Subscribe].
 //
 // # Concurrency
 //

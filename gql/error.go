@@ -14,7 +14,8 @@ import (
 )
 
 // Outcomes that callers branch on, for errors.Is. Codes are Stigg's ErrorCode (codes.go), compared
-// without regard to case and underscores, because its schema says CustomerNotFound and its documentation CUSTOMER_NOT_FOUND.
+// without regard to case and underscores, because its schema says CustomerNotFound and its documentation CUSTOMER_NOT_FOUND. Some
+// stand for none of these, such as TooManySubscriptionsPerCustomer: the error is an *Error then, and its Code says which.
 var (
 	// ErrNotFound: the thing named does not exist (any code with NotFound in it). An unknown customer is not this error when
 	// entitlements are fetched: that is a snapshot with a reason.
@@ -24,12 +25,14 @@ var (
 	ErrUnauthenticated = errors.New("API key refused")
 	// ErrForbidden: the key is good but lacks the scope for this operation (HTTP 403, IdentityForbidden, AccessDeniedError).
 	ErrForbidden = errors.New("not allowed with this API key")
-	// ErrRateLimited: too many requests (HTTP 429, RateLimitExceeded, the close reason ThrottlerException).
+	// ErrRateLimited: too many requests (HTTP 429, RateLimitExceeded, the close reason ThrottlerException). Error.RetryAfter says how
+	// long to wait, where the server does.
 	ErrRateLimited = errors.New("rate limited")
 	// ErrBadInput: the request itself is wrong (HTTP 400, BadUserInput and its kin), or could not be encoded.
 	ErrBadInput = errors.New("bad input")
-	// ErrConflict: it exists, was done or is archived already, or another request is changing it now (HTTP 409,
-	// DuplicatedEntityNotAllowed, SubscriptionAlreadyCanceledOrExpired, ObjectAlreadyBeingUsedByAnotherRequestError).
+	// ErrConflict: it exists, was done or is archived already, is in a state that does not allow what was asked, or another request is
+	// changing it now (HTTP 409, DuplicatedEntityNotAllowed, SubscriptionAlreadyCanceledOrExpired, ArchivedCouponCantBeApplied,
+	// PromotionCodeNotActive, ObjectAlreadyBeingUsedByAnotherRequestError).
 	ErrConflict = errors.New("conflict")
 	// ErrMalformed: the reply could not be read, is too large, or lacks a required part. What it said is not known.
 	ErrMalformed = errors.New("malformed reply")
@@ -61,7 +64,7 @@ type Error struct {
 	unsent   bool // certainly not seen by the server
 }
 
-// Error implements error.
+// Error implements error: on one line, whatever the server's text is made of.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Op)
@@ -79,10 +82,17 @@ func (e *Error) Error() string {
 	if e.Status != 0 && e.Status != http.StatusOK {
 		fmt.Fprintf(&b, " (HTTP %d)", e.Status)
 	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, " (asked to wait %v)", e.RetryAfter)
+	}
 	if e.TraceID != "" {
 		b.WriteString(" (trace " + e.TraceID + ")")
 	}
-	return b.String()
+	text := b.String()
+	if strings.ContainsAny(text, "\n\r") {
+		return strings.Join(strings.Fields(text), " ")
+	}
+	return text
 }
 
 // Unwrap returns Err.

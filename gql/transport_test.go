@@ -72,7 +72,7 @@ func TestNetworkSettingsHoldForBothProtocols(t *testing.T) {
 		cfg.DialContext, cfg.Proxy = f.dial, noProxy
 		c := mustNew(t, cfg)
 		_, streamErr := c.Subscribe(t.Context(), nil)
-		_, err := ReportUsage(t.Context(), c, ReportUsageInput{})
+		_, err := ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f"})
 		if e, ok := errors.AsType[*Error](err); !ok || e.OutcomeUnknown() {
 			t.Errorf("ReportUsage = %v, want a failure that is known", err)
 		}

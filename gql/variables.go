@@ -47,10 +47,11 @@ func isNull(v reflect.Value) bool {
 
 var marshalerType = reflect.TypeFor[json.Marshaler]()
 
-// appendVariables appends the JSON of a generated variables struct. It differs from encoding/json in two things. A field that is
-// a nil pointer, list or map is left out: genqlient would send null, which in an update may clear what is stored. What a
-// json.RawMessage holds (the JSON scalar) is the caller's and is sent as it is, nulls included. And text that is not UTF-8 is an error:
-// encoding/json sends U+FFFD for it, and two ids of different bytes would name the same customer.
+// appendVariables appends the JSON of a generated variables struct. It differs from encoding/json in three things. A field that is a
+// nil pointer, list or map is left out: genqlient would send null, which in an update may clear what is stored. What a json.RawMessage
+// holds (the JSON scalar) is the caller's and is sent as it is, nulls included. Text that is not UTF-8 is an error: encoding/json sends
+// U+FFFD for it, and two ids of different bytes would name the same customer. And what no input can mean is an error that names the
+// field: see unmeant.
 func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() || isNull(v) {
@@ -74,7 +75,7 @@ func appendVariables(buf []byte, v reflect.Value) ([]byte, error) {
 			}
 			var err error
 			if buf, err = appendVariables(buf, v.Index(i)); err != nil {
-				return nil, fmt.Errorf("[%d]: %w", i, err)
+				return nil, within(fmt.Sprintf("[%d]", i), err)
 			}
 		}
 		return append(buf, ']'), nil
@@ -104,9 +105,12 @@ func appendObject(buf []byte, v reflect.Value) ([]byte, error) {
 		buf = append(buf, '"')
 		buf = append(buf, jsonName(f)...) // a GraphQL name: nothing to escape
 		buf = append(buf, '"', ':')
-		var err error
-		if buf, err = appendVariables(buf, v.Field(i)); err != nil {
-			return nil, fmt.Errorf("%s: %w", jsonName(f), err)
+		err := unmeant(v.Type(), v.Field(i))
+		if err == nil {
+			buf, err = appendVariables(buf, v.Field(i))
+		}
+		if err != nil {
+			return nil, within(f.Name, err)
 		}
 	}
 	return append(buf, '}'), nil
@@ -122,16 +126,21 @@ func absent(v reflect.Value) bool {
 
 // requestBody makes the body of a GraphQL request. variables is nil or a struct, or a pointer to one.
 func requestBody(op, query string, variables any) ([]byte, error) {
-	head, err := json.Marshal(struct {
-		OperationName string `json:"operationName"`
-		Query         string `json:"query"`
-	}{op, query})
-	if err != nil || variables == nil {
-		return head, err
+	var head []byte
+	var err error
+	if op == fetchOp && query == GetEntitlementsState_Operation {
+		h := fetchHead() // the one that is asked by the hundred thousand: escaping the query took longer than sending it
+		head = append(make([]byte, 0, len(h)+256), h...)
+	} else if head, err = requestHead(op, query); err != nil {
+		return nil, err
+	}
+	if variables == nil {
+		return head, nil
 	}
 	buf := append(head[:len(head)-1], `,"variables":`...)
 	if v := reflect.Indirect(reflect.ValueOf(variables)); v.Kind() == reflect.Struct {
 		buf, err = appendVariables(buf, v)
+		err = fromInput(err)
 	} else {
 		var data []byte
 		data, err = json.Marshal(variables) // of a program's own operation; not ours to change
@@ -139,3 +148,19 @@ func requestBody(op, query string, variables any) ([]byte, error) {
 	}
 	return append(buf, '}'), err
 }
+
+// requestHead is a body without variables.
+func requestHead(op, query string) ([]byte, error) {
+	return json.Marshal(struct {
+		OperationName string `json:"operationName"`
+		Query         string `json:"query"`
+	}{op, query})
+}
+
+var fetchHead = sync.OnceValue(func() []byte {
+	head, err := requestHead(fetchOp, GetEntitlementsState_Operation)
+	if err != nil {
+		panic(err) // of two constants
+	}
+	return head
+})

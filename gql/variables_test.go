@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,10 +113,12 @@ func TestInputThatCannotBeSaid(t *testing.T) {
 	f, cfg := newFake(t)
 	c := mustNew(t, cfg)
 	for _, in := range []ReportUsageInput{
-		{Value: math.NaN()}, {Value: math.Inf(1)}, {CreatedAt: &DateTime{Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
-		{Dimensions: new(json.RawMessage(`{"broken"`))},
+		{CustomerId: "c1", FeatureId: "f", Value: math.NaN()}, {CustomerId: "c1", FeatureId: "f", Value: math.Inf(1)},
+		{CustomerId: "c1", FeatureId: "f", CreatedAt: &DateTime{Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{CustomerId: "c1", FeatureId: "f", CreatedAt: &DateTime{}}, {CustomerId: "c1", FeatureId: "f", Dimensions: new(json.RawMessage(`{"broken"`))},
 		{CustomerId: "c1", FeatureId: "f", Dimensions: new(json.RawMessage("{\"a\":\"\xe4\"}"))},
 		{CustomerId: "a\xff", FeatureId: "f"}, {CustomerId: "c1", FeatureId: "f", ResourceId: new("a\xff")},
+		{CustomerId: "c1"}, {FeatureId: "f"},
 	} {
 		_, err := ReportUsage(t.Context(), c, in)
 		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(err, ErrBadInput) || e.OutcomeUnknown() || e.Retryable() {
@@ -123,6 +127,14 @@ func TestInputThatCannotBeSaid(t *testing.T) {
 	}
 	if n := len(f.dials()); n != 0 {
 		t.Errorf("%d connections were made", n)
+	}
+}
+
+// TestOwnOperationsMayHaveEmptyTexts: what the types of another package require is not known here.
+func TestOwnOperationsMayHaveEmptyTexts(t *testing.T) {
+	body, err := requestBody("Own", "query", &url.Error{Op: "", URL: "u"})
+	if want := `"variables":{"Op":"","URL":"u"}`; err != nil || !strings.Contains(string(body), want) {
+		t.Errorf("%s, %v; want %s", body, err, want)
 	}
 }
 
@@ -149,13 +161,13 @@ func TestWritesAnswer(t *testing.T) {
 		t.Errorf("ProvisionSubscription = %+v, %v", s, err)
 	}
 	f.post = reply(200, `{"data":{"provisionSubscriptionV2":{"status":"SUCCESS","entitlementsV2":[]}}}`)
-	if provisioned, err = ProvisionSubscription(t.Context(), c, ProvisionSubscriptionInput{}); err != nil || provisioned.ProvisionSubscriptionV2.EntitlementsV2 == nil {
+	if provisioned, err = ProvisionSubscription(t.Context(), c, ProvisionSubscriptionInput{CustomerId: "c1", PlanId: "p"}); err != nil || provisioned.ProvisionSubscriptionV2.EntitlementsV2 == nil {
 		t.Errorf("an empty set is not told from none: %+v, %v", provisioned, err)
 	}
 
 	f.post = reply(200, `{"data":{"reportUsage":{"id":"1","featureId":"f","customerId":"c1","resourceId":"r1","currentUsage":7,"timestamp":"2026-11-22T19:10:00Z",
 		"usagePeriodStart":"2026-11-01T00:00:00Z","usagePeriodEnd":null,"credit":{"currencyId":"tokens","currentUsage":70,"timestamp":1795374600000,"consumed":10}}}}`)
-	reported, err := ReportUsage(t.Context(), c, ReportUsageInput{})
+	reported, err := ReportUsage(t.Context(), c, ReportUsageInput{CustomerId: "c1", FeatureId: "f"})
 	if err != nil {
 		t.Fatal(err)
 	}

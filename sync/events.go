@@ -88,13 +88,13 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
 func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, input{kind: kind, usage: u, at: s.arrive()})
+	v, _ := s.take(key, input{kind: kind, usage: u, at: s.inOrder()})
 	s.countVerdict(v)
 }
 
 // doubt makes one key suspect; how is inDoubt, or inAwait.
 func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
-	s.take(key, input{kind: how, at: s.arrive()})
+	s.take(key, input{kind: how, at: s.inOrder()})
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).

@@ -264,6 +264,10 @@ func (s *Syncer) arrive() arrival {
 	}
 }
 
+// inOrder is the arrival of what is ordered by its place alone, and not by the moment: anything but sets. Reading the clock takes a tenth
+// of the time that applying a usage does.
+func (s *Syncer) inOrder() arrival { return arrival{seq: s.seq.Add(1)} }
+
 func (s *Syncer) newGeneration() {
 	s.since.Store(int64(entitlements.InstantOf(time.Now())))
 	s.live.Store(s.generation.Add(1))

@@ -24,7 +24,7 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // the change along of the snapshot, which must be idempotent: no reader sees one without the other. Without usages, as when the
 // answers did not say, the next read waits for a fetch.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot) {
-	v, _ := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.arrive()})
+	v, _ := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
 	s.countVerdict(v)
 }
 

@@ -100,9 +100,9 @@ type Config struct {
 	CallTimeout time.Duration
 	// OnSetAside is told what was set aside; after it returned, the records are gone. It may be told of the same records again after
 	// a crash. It is called from one goroutine for each lane, which delivers nothing meanwhile, and must not call Flush or Close.
-	// Nil: they are logged, without their dimensions, and counted.
+	// Nil: they are logged as an error, without their dimensions, to Logger or else to slog.Default, and counted.
 	OnSetAside func(SetAside)
-	Logger     *slog.Logger // default: nothing is logged
+	Logger     *slog.Logger // default: nothing is logged, but for what is set aside
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -122,6 +122,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Queue == nil {
 		c.Queue = NewMemory()
+	}
+	if c.OnSetAside == nil {
+		c.OnSetAside = LogSetAside(c.Logger)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -172,15 +172,23 @@ func (l *lane) failedAlone(ln *line, f *Failure) {
 // setAside gives a line up, in the sight of the program.
 func (l *lane) setAside(ln *line, tries int, err error) {
 	l.r.count.setAside.Add(uint64(len(ln.parts)))
-	if l.r.cfg.OnSetAside != nil {
-		l.r.cfg.OnSetAside(SetAside{Line: l.outgoing(ln), Records: ln.records(), Err: err, Tries: tries})
-	} else {
-		r := &ln.record
-		l.r.cfg.Logger.Error("entcache: usage that Stigg refuses is set aside", "records", len(ln.parts), "kind", r.Kind.String(),
-			"customer", r.CustomerID, "resource", r.ResourceID, "feature", r.FeatureID, "event", r.EventName, "value", r.Value,
-			"key", r.Key, "at", r.At, "tries", tries, "error", err)
-	}
+	l.r.cfg.OnSetAside(SetAside{Line: l.outgoing(ln), Records: ln.records(), Err: err, Tries: tries})
 	l.settle(ln)
+}
+
+// LogSetAside returns what logs, as an error and without its dimensions, what is set aside: for where nobody else is told. A nil logger
+// is [slog.Default], as it is by then, so that nothing which is lost is lost in silence.
+func LogSetAside(logger *slog.Logger) func(SetAside) {
+	return func(s SetAside) {
+		to := logger
+		if to == nil {
+			to = slog.Default()
+		}
+		r := &s.Line.Record
+		to.Error("entcache: usage that Stigg refuses is set aside, and lost; see WithSetAside", "records", len(s.Records), "kind", r.Kind.String(),
+			"customer", r.CustomerID, "resource", r.ResourceID, "feature", r.FeatureID, "event", r.EventName, "value", r.Value,
+			"key", r.Key, "at", r.At, "tries", s.Tries, "error", s.Err)
+	}
 }
 
 // settle is the end of a line: its records wait no longer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"strings"
 	"sync"
@@ -378,6 +379,30 @@ func TestAnOutageIsTwoLinesInTheLog(t *testing.T) {
 			t.Errorf("%d recoveries from two outages:\n%s", n, &log)
 		}
 	})
+}
+
+// TestWhatIsSetAsideIsLogged: to the reporter's logger or, without one, to the program's, so that it is not lost in silence.
+func TestWhatIsSetAsideIsLogged(t *testing.T) {
+	var own, program strings.Builder
+	logger, out, flags := slog.Default(), log.Writer(), log.Flags()
+	defer func() {
+		slog.SetDefault(logger)
+		log.SetOutput(out) // which slog.SetDefault has redirected, and does not take back
+		log.SetFlags(flags)
+	}()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&program, nil)))
+	for _, l := range []*slog.Logger{slog.New(slog.NewTextHandler(&own, nil)), nil} {
+		reporting(t, Config{Tries: 1, Logger: l}, func(t *testing.T, s *server, r *Reporter) {
+			s.refuse = func(Record) bool { return true }
+			accept(t, r, report("seats", 2))
+			flushed(t, r)
+		})
+	}
+	for whose, got := range map[string]string{"the reporter's": own.String(), "the program's": program.String()} {
+		if strings.Count(got, "\n") != 1 || !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "feature=seats") || !strings.Contains(got, "value=2") {
+			t.Errorf("%s logger has %q", whose, got)
+		}
+	}
 }
 
 // TestARefusalEndsTheTrouble: a Stigg that refuses a record is there.

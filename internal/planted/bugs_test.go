@@ -359,4 +359,14 @@ var bugs = []bug{
 		"\tcase failure.Means != Refused:\n\t\treturn lines, failure\n",
 		"\tcase failure.Means == Failed && planted(\"a call that failed is not made again\"):\n\t\tl.delivered(lines)\n\t\treturn nil, nil\n\tcase failure.Means != Refused:\n\t\treturn lines, failure\n",
 	}}},
+	{"a bound answer outlives the belief that it was made of", "bound checks", client, []change{{
+		"bound.go",
+		"func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {\n",
+		"func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {\n\tif r := b.last.Load(); r != nil && r.sync.Stream() == r.stream && planted(\"a bound answer outlives the belief that it was made of\") {\n\t\treturn r.d, nil\n\t}\n",
+	}}},
+	{"a bound answer does not age", "bound checks", client, []change{{
+		"bound.go",
+		"\tif r := b.last.Load(); r != nil && r.stands() {\n\t\treturn r.d, nil\n",
+		"\tif r := b.last.Load(); r != nil && (r.stands() || planted(\"a bound answer does not age\") && r.place.Holds(r.belief)) {\n\t\treturn r.d, nil\n",
+	}}},
 }

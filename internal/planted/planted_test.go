@@ -29,7 +29,7 @@ const healthy = 12
 
 // TestEveryRuleHasABug: none of what the simulations have to prove is left without a bug that would show it.
 func TestEveryRuleHasABug(t *testing.T) {
-	want := append(rules(t), "generation bump", "dead peer", "budget", "reconnects", "age", "max stale", "own writes", "convergence", "ctx", "close", "origin", "pending usage", "counted once")
+	want := append(rules(t), "generation bump", "dead peer", "budget", "reconnects", "age", "max stale", "own writes", "convergence", "ctx", "close", "origin", "pending usage", "counted once", "bound checks")
 	seen := map[string]bool{}
 	for _, b := range bugs {
 		if seen[b.name] {

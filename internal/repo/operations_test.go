@@ -12,12 +12,22 @@ import (
 var services = []string{"Customers", "Subscriptions", "Usage", "Promotions", "Coupons", "Credits", "Catalog", "Checkout"}
 
 var (
-	operationName = regexp.MustCompile(`(?m)^\s*(?:query|mutation|subscription) ([A-Za-z0-9]+)`)
+	operationName = regexp.MustCompile(`(?m)^\s*(?:query|mutation|subscription) ([A-Za-z0-9]+)[^{]*\{\s*(?:#.*\s+)*(\w+)`)
 	methodName    = regexp.MustCompile("`([A-Z][a-z]+)\\.([A-Z][A-Za-z0-9]*)`")
 )
 
-// TestOperationsAreDocumented holds docs/operations.md to the code: every operation that is sent and every method of a service
-// stands in it, and every method it names exists.
+// rowOf is the row of a table whose first cell names an operation; empty when it is told elsewhere.
+func rowOf(text, operation string) string {
+	for row := range strings.Lines(text) {
+		if first, rest, ok := strings.Cut(strings.TrimPrefix(row, "|"), "|"); ok && strings.HasPrefix(row, "|") && strings.Contains(first, "`"+operation+"`") {
+			return rest
+		}
+	}
+	return ""
+}
+
+// TestOperationsAreDocumented holds docs/operations.md to the code: every operation that is sent stands in it with its root field, so
+// does every method of a service, and every method it names exists.
 func TestOperationsAreDocumented(t *testing.T) {
 	text := read(t, "docs/operations.md")
 	sent := 0
@@ -25,6 +35,8 @@ func TestOperationsAreDocumented(t *testing.T) {
 		for _, m := range operationName.FindAllStringSubmatch(read(t, "gql/operations/"+name+".graphql"), -1) {
 			if sent++; !strings.Contains(text, "`"+m[1]+"`") {
 				t.Errorf("docs/operations.md does not name the operation %s of gql/operations/%s.graphql", m[1], name)
+			} else if row := rowOf(text, m[1]); row != "" && !strings.Contains(row, "`"+m[2]+"`") {
+				t.Errorf("docs/operations.md does not say that %s asks for the root field %s: %s", m[1], m[2], row)
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +42,7 @@ func Run(name string, args []string, stdout, stderr io.Writer, subjects map[stri
 	flags.DurationVar(&o.Time, "time", 500*time.Millisecond, "how long each shape is timed")
 	flags.IntVar(&o.Readers, "readers", 0, "goroutines that ask at once in a parallel shape; 0 is one for each processor")
 	flags.IntVar(&o.Rate, "rate", 0, "updates a second, of subjects that have them")
+	profile := flags.String("cpuprofile", "", "write a profile of the processor to this `file`, by hand only: it costs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -53,8 +56,12 @@ func Run(name string, args []string, stdout, stderr io.Writer, subjects map[stri
 	if !ok {
 		return fmt.Errorf("-subject %q: use one of %s", *subject, strings.Join(known, ", "))
 	}
-	found, err := s.measure(o, strings.Split(*shapes, ","))
+	stop, err := profiling(*profile)
 	if err != nil {
+		return err
+	}
+	found, err := s.measure(o, strings.Split(*shapes, ","))
+	if err = errors.Join(err, stop()); err != nil {
 		return fmt.Errorf("%s: %w", *subject, err)
 	}
 	for _, shape := range slices.Sorted(maps.Keys(found)) {
@@ -63,6 +70,24 @@ func Run(name string, args []string, stdout, stderr io.Writer, subjects map[stri
 		}
 	}
 	return nil
+}
+
+// profiling writes a profile to a file, if one is named, from now until it is stopped.
+func profiling(file string) (stop func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 func (s Subject) measure(o Options, shapes []string) (map[string]Values, error) {

@@ -94,6 +94,10 @@ func TestDateTimeIsPrintedAsJavaScriptDoes(t *testing.T) {
 			t.Errorf("%s prints as %s, want %s", in, got, want)
 		}
 	}
+	var first DateTime
+	if err := first.UnmarshalGraphQL("0001-01-01T00:00:00.000Z"); err != nil || first.IsZero() || first.String() != "0001-01-01T00:00:00.000Z" {
+		t.Errorf("Go's zero time, which on the wire is a moment like others: %v, %v", first, err)
+	}
 	if got := NewDateTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("x", 3600))).String(); got != "2025-12-31T23:00:00.000Z" {
 		t.Errorf("printed %s", got)
 	}

@@ -43,7 +43,9 @@ func (d *DateTime) UnmarshalGraphQL(v any) error {
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
-			*d = NewDateTime(t)
+			if *d = NewDateTime(t); d.IsZero() {
+				d.Time = d.Add(1) // a moment like others, which is printed the same: the zero time stands for none inside
+			}
 			return nil
 		}
 	}

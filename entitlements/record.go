@@ -1,0 +1,111 @@
+package entitlements
+
+// record is one entitlement of one customer: all that a decision reads but its name, in one cache line.
+type record struct {
+	limit       float64
+	current     float64
+	periodStart Instant
+	periodEnd   Instant
+	updatedAt   Instant // of the usage
+	seq         uint64  // see Usage.Seq
+	wallet      int32   // position of the wallet that pays for this feature; -1 when the set holds none
+	stamps      uint8   // see Snapshot.stamps
+	typ         Type
+	flags       uint8
+	reason      uint8 // the server's, see reasonCode
+}
+
+const (
+	flagGranted = 1 << iota
+	flagHasLimit
+	flagUnlimited
+	flagSoftLimit
+	flagUncounted // a number without a meter to count against its limit
+)
+
+// late is a record whose usage is newer than that in records. Usage changes far more often than anything else, and of few features:
+// an event copies these, and only one about yet another feature copies all records.
+type late struct {
+	record
+	index int32
+}
+
+const mostLate = 3
+
+// stamps are the moments of a grant. Most entitlements of a customer have the same.
+type stamps struct {
+	anchor     Instant // what usage periods are counted from
+	updatedAt  Instant
+	validUntil Instant
+}
+
+// fewStamps is how many different ones a set has at most, unless it has one for each entitlement.
+const fewStamps = 16
+
+func stampsOf(g *Grant) stamps {
+	return stamps{g.UsagePeriodAnchor, g.EntitlementUpdatedAt, g.ValidUntil}
+}
+
+func (s *Snapshot) stampsAt(i int) *stamps {
+	if len(s.stamps) == len(s.records) { // one for each, be it because all differ
+		return &s.stamps[i]
+	}
+	return &s.stamps[s.records[i].stamps]
+}
+
+// at is the record at position i, with the usage that is known.
+func (s *Snapshot) at(i int) *record {
+	for k := range s.late {
+		if int(s.late[k].index) == i {
+			return &s.late[k].record
+		}
+	}
+	return &s.records[i]
+}
+
+// set fills the zero record.
+func (r *record) set(g *Grant) {
+	*r = record{
+		typ: g.Type(), wallet: -1, reason: reasonCode(g.AccessDeniedReason),
+		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
+	}
+	if g.IsGranted {
+		r.flags |= flagGranted
+	}
+	if g.HasUsageLimit {
+		r.flags |= flagHasLimit
+		r.limit = g.UsageLimit
+	}
+	if g.HasUnlimitedUsage {
+		r.flags |= flagUnlimited
+	}
+	if g.HasSoftLimit {
+		r.flags |= flagSoftLimit
+	}
+	if g.FeatureType == FeatureNumber && g.MeterType == MeterNone {
+		r.flags |= flagUncounted
+	}
+}
+
+// reasonAt is the server's own reason for denying the entitlement at position i; empty when it has none.
+func (s *Snapshot) reasonAt(i int) Reason {
+	switch code := s.records[i].reason; code {
+	case 0:
+		return ""
+	case reasonOther:
+		return s.shape.defs[i].reason
+	default:
+		return reasons[code-1]
+	}
+}
+
+// setUsage leaves the bounds of the period as they are where u has none.
+func (r *record) setUsage(u *Usage) {
+	r.current, r.updatedAt, r.seq = u.Current, u.UpdatedAt, u.Seq
+	if u.PeriodStart != 0 {
+		r.periodStart = u.PeriodStart
+	}
+	if u.PeriodEnd != 0 {
+		r.periodEnd = u.PeriodEnd
+	}
+}
