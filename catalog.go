@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/entcache/entcache/gql"
@@ -13,12 +14,16 @@ type Catalog struct{ c *Client }
 
 // Products yields every product, each once, in Stigg's order. An error is yielded once, and is the last.
 //
-// Stigg's list of products has no cursors to go on from, and takes no filter. Products asks for 25, and while the answer is as long as
-// what was asked for, for twice as many from the beginning, yielding those that are new. Two things follow. A product that is made
-// or archived meanwhile may be missing. And a Stigg that refuses so many at once is the error, after those that could be had.
+// Stigg's list of products has no cursors to go on from, takes no filter, and does not say how many there are. Products asks for 25, and
+// while the answer is as long as what was asked for, for twice as many from the beginning, yielding those that are new. Three things
+// follow. A product that is made or archived meanwhile may be missing. A Stigg that refuses so many at once is the error, after those that
+// could be had. And where it answers fewer than were asked for, but a number that could be as many as it gives at once (20 or more, and a
+// multiple of ten or 25, or a power of two; or no more than before), nobody can tell whether there are others: that is an error, too,
+// [ErrMalformed], after all that were answered.
 func (s *Catalog) Products(ctx context.Context) iter.Seq2[Product, error] {
 	return func(yield func(Product, error) bool) {
 		seen := map[string]bool{}
+		before := 0
 		for first := pageSize; ; first *= 2 {
 			reply, err := ask(ctx, s.c, func(ctx context.Context) (*gql.GetProductsResponse, error) {
 				return gql.GetProducts(ctx, s.c.api, &gql.CursorPaging{First: &first})
@@ -36,11 +41,24 @@ func (s *Catalog) Products(ctx context.Context) iter.Seq2[Product, error] {
 					return
 				}
 			}
-			if len(reply.Products.Edges) < first {
+			n := len(reply.Products.Edges)
+			if n < first {
+				if n <= before && before > 0 || mayBeLimit(n) {
+					yield(Product{}, endless("list products", fmt.Sprintf("has %d of %d that were asked for: these may be all, or as many as Stigg gives at once", n, first)))
+				}
 				return
 			}
+			before = first
 		}
 	}
+}
+
+// certainProducts is how many products the official client asks for, and so what Stigg certainly gives.
+const certainProducts = 20
+
+// mayBeLimit reports whether somebody may have chosen n as the most products that are given at once.
+func mayBeLimit(n int) bool {
+	return n >= certainProducts && (n%10 == 0 || n%25 == 0 || n&(n-1) == 0)
 }
 
 // Paywall returns what a customer, or somebody who is none yet, can choose from: the plans of ProductId, or of all products, with

@@ -25,7 +25,7 @@ func (w *world) sellingFor() {
 
 // The list of products has no cursors: longer ones are asked for until one is shorter than that.
 func TestProductsAreListedBeyondTheFirstPage(t *testing.T) {
-	for _, row := range []struct{ products, asked int }{{1, 1}, {24, 1}, {25, 2}, {26, 2}, {130, 4}} {
+	for _, row := range []struct{ products, asked int }{{1, 1}, {19, 1}, {24, 1}, {26, 2}, {131, 4}} {
 		bubble(t, func(t *testing.T) {
 			w := started(t)
 			catalog := emulator.DemoCatalog()
@@ -58,6 +58,47 @@ func TestProductsAreListedBeyondTheFirstPage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Stigg that gives so many at once and no more does not say so. Where that is possible, the list is an error after what could be had.
+func TestProductsThatMayNotBeAllAreAnError(t *testing.T) {
+	for n, whole := range map[int]bool{0: true, 10: true, 19: true, 20: false, 23: true, 25: false, 32: false, 33: true, 50: false, 100: false, 101: true, 250: false} {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf(`{"node":{"refId":"p%d","productSettings":{}}}`, i))
+		}
+		bubble(t, func(t *testing.T) {
+			w := started(t)
+			w.stigg.Faults().ReplaceReply("GetProducts", emulator.Reply{Body: `{"data":{"products":{"edges":[` + strings.Join(list, ",") + `]}}}`})
+			had, err := lengthOf(w.client.Catalog.Products(t.Context()))
+			if had != n || (err == nil) != whole || err != nil && !errors.Is(err, entcache.ErrMalformed) {
+				t.Errorf("%d products, %v; want %d, and that they may be all: %v", had, err, n, whole)
+			}
+		})
+	}
+	bubble(t, func(t *testing.T) { // what is too much to ask for is answered with fewer than before
+		w := started(t)
+		catalog := emulator.DemoCatalog()
+		for i := range 60 {
+			catalog.Products = append(catalog.Products, emulator.Product{ID: fmt.Sprint("product-", i)})
+		}
+		if err := w.stigg.UpdateCatalog(catalog, emulator.NewCustomers); err != nil {
+			t.Fatal(err)
+		}
+		had, failed := 0, 0
+		for _, err := range w.client.Catalog.Products(t.Context()) {
+			if err != nil {
+				failed++
+				continue
+			}
+			if had++; had == 25 {
+				w.stigg.Faults().ReplaceReply("GetProducts", emulator.Reply{Body: `{"data":{"products":{"edges":[{"node":{"refId":"app","productSettings":{}}}]}}}`})
+			}
+		}
+		if had != 25 || failed != 1 {
+			t.Errorf("%d products and %d errors, want 25 and one", had, failed)
+		}
+	})
 }
 
 // A list that Stigg refuses to make so long is an error after what could be had.
