@@ -151,7 +151,8 @@ func TestAnswersOfEdgeAreAMinuteOld(t *testing.T) {
 			t.Errorf("confirmed %v before it was asked, want a minute", age)
 		}
 	})
-	for max, edge := range map[time.Duration]int{time.Minute: 0, time.Minute + 500*time.Millisecond: 1} { // 0: for nothing, it is known before
+	// 0: for nothing, it is known before.
+	for max, edge := range map[time.Duration]int{time.Minute: 0, time.Minute + 500*time.Millisecond: 1} {
 		bubble(t, func(t *testing.T) {
 			w := atEdge(t, entcache.WithMaxStale(max))
 			w.stigg.Faults().Delay(time.Second)

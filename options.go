@@ -148,7 +148,8 @@ func WithBaseURL(base string) Option {
 // WithEdge asks Stigg's Edge API, a CDN that answers sooner and may be a moment behind, for customers of whom nothing is known here: at
 // their first check, unless this client has written to them in the last minute. What Edge says is answered as Stale, and confirmed over
 // GraphQL at once; so it costs a second request of the budget. AsOf of such an answer is a minute earlier, and with a [WithMaxStale] of
-// a minute or less Edge is not asked. When Edge does not answer, GraphQL is. Nothing else is read from it. baseURL is an http or https URL; empty means [DefaultEdgeURL]. Without this option Edge is not asked: docs/edge.md says why.
+// a minute or less Edge is not asked. When Edge does not answer, GraphQL is. Nothing else is read from it. baseURL is an http or https
+// URL; empty means [DefaultEdgeURL]. Without this option Edge is not asked: docs/edge.md says why.
 func WithEdge(baseURL string) Option {
 	return func(c *config) error {
 		if baseURL == "" {
