@@ -219,9 +219,8 @@ func (s *Credits) Balance(ctx context.Context, in CreditBalanceInput) ([]CreditB
 // page when the loop comes to it. An error is yielded once, and is the last.
 func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[CreditGrant, error] {
 	const call = "list credit grants"
-	given := in.Paging
 	return pages(call, func(paging *gql.CursorPaging) (list []CreditGrant, info gql.PageInfo, err error) {
-		if err := checkList(call, in.CustomerId, given); err != nil {
+		if err := checkList(call, in.CustomerId, in.Paging); err != nil {
 			return nil, info, err
 		}
 		in := in // of this question: several goroutines may be at it
@@ -243,9 +242,8 @@ func (s *Credits) Grants(ctx context.Context, in CreditGrantsInput) iter.Seq2[Cr
 // order; of CurrencyId and of the kinds of EventType alone when those are given. It is otherwise as [Credits.Grants].
 func (s *Credits) Ledger(ctx context.Context, in CreditLedgerInput) iter.Seq2[CreditLedgerEvent, error] {
 	const call = "list credit ledger"
-	given := in.Paging
 	return pages(call, func(paging *gql.CursorPaging) (list []CreditLedgerEvent, info gql.PageInfo, err error) {
-		if err := checkList(call, in.CustomerId, given); err != nil {
+		if err := checkList(call, in.CustomerId, in.Paging); err != nil {
 			return nil, info, err
 		}
 		in := in // of this question: several goroutines may be at it

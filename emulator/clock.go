@@ -40,8 +40,9 @@ func (c *clock) moveTo(ahead time.Duration) {
 }
 
 // happened is the account's time of something that a caller says happened at a moment, by the caller's own clock: what was used just
-// now was used just now, wherever the account's clock has been moved to, and what was used before it was moved was used before. What is
-// later than that clock can be is meant in the account's time. The caller holds Emulator.mu.
+// now was used just now, wherever the account's clock has been moved to, and what was used before it was moved was used before; the very
+// moment of the move counts as after it, as in a bubble whose time stands still. What is later than that clock can be is meant in the
+// account's time. The caller holds Emulator.mu.
 func (c *clock) happened(at time.Time) time.Time {
 	if at.After(time.Now().Add(skew)) {
 		return at
