@@ -169,7 +169,31 @@ func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
 			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
 		}
 	}
-	return l.pending.apply(l.key, s)
+	return l.pending.apply(l.key, l.overheard(s))
+}
+
+// overheard is a snapshot with what was kept back for the lines: readers have been shown it, less what these came to, and would see the
+// usage go back if the answers alone were applied.
+func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
+	a := l.pending.account(l.key)
+	if a == nil {
+		return s
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range l.parts {
+		if x.waits {
+			continue
+		}
+		for _, m := range a.group(x.meter) {
+			for _, u := range m.kept {
+				if held, ok := s.Usage(u.Ref); ok && u.UpdatedAt > held.UpdatedAt && u.PeriodStart >= held.PeriodStart {
+					s = s.WithUsage(u)
+				}
+			}
+		}
+	}
+	return s
 }
 
 // done closes the lines.

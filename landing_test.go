@@ -93,3 +93,37 @@ func TestWhoWaitsIsSettledWhereverTheCustomerIs(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAnswerDoesNotTakeBackWhatOthersUsed: while a report is on its way, others use two more, and readers are shown that; the answer to
+// the report, which is from before, comes together with it.
+func TestAnAnswerDoesNotTakeBackWhatOthersUsed(t *testing.T) {
+	c := unstarted(t)
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	set := entitlements.NewSnapshot(acme, "", []Grant{{
+		ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true,
+		CurrentUsage: 140, UsageUpdatedAt: 1, EntitlementUpdatedAt: 1,
+	}})
+	shows := func(s *entitlements.Snapshot) float64 {
+		e, _ := s.Find(calls, 0)
+		return e.CurrentUsage()
+	}
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	held := c.pending.count(acme, set, true)
+	event := held.WithUsage(entitlements.Usage{Ref: calls, Current: 143, UpdatedAt: 3}) // the report, and two of others
+	held = c.pending.guard(acme, &entitlements.Belief{Snapshot: held}, &entitlements.Belief{Snapshot: event}).Snapshot
+	if got := shows(held); got != 142 {
+		t.Errorf("on the way, %v is shown, want 142: what is there for certain, less what is on its way", got)
+	}
+	c.pending.correct(acme, calls, 1) // it is answered
+	if got := shows(held); got != 143 {
+		t.Errorf("answered, and not applied yet, %v is shown, want 143", got)
+	}
+	d.carry(-1)
+	answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
+	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{answer})
+	if got := shows(l.along(held.WithUsage(answer))); got != 143 {
+		t.Errorf("applied, %v is shown, want 143 as before", got)
+	}
+	l.done()
+	c.pending.landed(&d.flight)
+}
