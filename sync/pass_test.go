@@ -158,7 +158,7 @@ func TestHotKeysAreFetchedBeforeColdOnes(t *testing.T) {
 					seen[r.key] = true
 				}
 				if firstCold >= 0 && firstCold < lastHot {
-					t.Errorf("request %d is for a cold key, and the last hot one is request %d", firstCold, lastHot)
+					t.Errorf("request %d is for a cold key, %v after the dial, and the last hot one is request %d", firstCold, list[firstCold+early].at.Sub(began), lastHot)
 				}
 				if len(seen) != customers {
 					t.Errorf("%d keys fetched, want all %d", len(seen), customers)
