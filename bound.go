@@ -23,13 +23,15 @@ type Bound struct {
 
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
-	clock   *clock
-	sync    *syncer.Syncer
-	now     entitlements.Instant // the tick of the readers' clock
-	stream  uint64               // that was followed
-	place   cache.Place
-	belief  *entitlements.Belief
-	pending *entitlements.Reading // nil when nothing is counted
+	clock  *clock
+	sync   *syncer.Syncer
+	now    entitlements.Instant // the tick of the readers' clock
+	stream uint64               // that was followed
+	place  cache.Place
+	belief *entitlements.Belief
+	// counts is the belief's snapshot, if this process has something pending in it, which had changed so often; nil if not.
+	counts  *entitlements.Snapshot
+	changes uint64
 	d       Decision
 }
 
@@ -53,18 +55,19 @@ func (b *Bound) Query() Query {
 // can never be answered ([ErrInvalidQuery]); [Bound.CheckContext] does, and waits as its caller says.
 //
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
-func (b *Bound) Check() Decision {
-	// Small enough to be inlined, so that the answer is copied once, to where the caller reads it.
-	return *b.check()
+func (b *Bound) Check() (d Decision) {
+	// Small enough to be inlined, like GetEntitlement: the answer is copied once, to where the caller reads it.
+	b.check(&d)
+	return d
 }
 
-// check returns an answer that must not be changed.
-func (b *Bound) check() *Decision {
+// check is Check. It does not keep the pointer.
+func (b *Bound) check(d *Decision) {
 	if r := b.last.Load(); r != nil && r.stands() {
-		return &r.d
+		*d = r.d
+		return
 	}
-	d, _ := b.resolve(context.Background())
-	return &d
+	*d, _ = b.resolve(context.Background())
 }
 
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
@@ -78,7 +81,7 @@ func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {
 // stands reports whether nothing has changed of what the answer was made of. That a client is closed shows in the stream, which it
 // follows no more.
 func (r *resolved) stands() bool {
-	return r.clock.load() == r.now && r.place.Holds(r.belief) && r.sync.Stream() == r.stream && (r.pending == nil || r.pending.Stands())
+	return r.clock.load() == r.now && r.place.Holds(r.belief) && r.sync.Stream() == r.stream && (r.counts == nil || r.counts.Changes() == r.changes)
 }
 
 // resolve answers the question anew, and keeps the answer.
@@ -88,18 +91,18 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 		return b.c.GetEntitlement(ctx, b.query)
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
-	r := &resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
+	r := resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
 	if place, held := e.cache.Place(b.query.Key()); held {
 		r.place, r.belief = place, place.Belief()
 	}
-	if r.belief != nil {
-		r.pending = r.belief.Snapshot.Reading()
+	if r.belief != nil && r.belief.Snapshot.Counting() {
+		r.counts, r.changes = r.belief.Snapshot, r.belief.Snapshot.Changes()
 	}
 	d, err = b.c.GetEntitlement(ctx, b.query)
 	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
 	if d.Origin == Live && r.belief != nil {
 		r.d = d
-		b.last.Store(r)
+		b.last.Store(new(r))
 	}
 	return d, err
 }

@@ -7,10 +7,13 @@ package entcache_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/entitlements"
 )
 
 func TestHotHitAllocatesNothing(t *testing.T) {
@@ -37,4 +40,72 @@ func TestHotHitAllocatesNothing(t *testing.T) {
 			t.Errorf("%d hits of %s allocate %d times", hits, name, n)
 		}
 	}
+}
+
+// severed is a source that answers, and whose stream ends once and does not come back.
+type severed struct {
+	residentSource
+	cut chan struct{}
+}
+
+func (s severed) Subscribe(context.Context, func(entcache.Key) bool) (entcache.Stream, error) {
+	select {
+	case <-s.cut:
+		return nil, errors.New("severed")
+	default:
+		return &severedStream{cut: s.cut}, nil
+	}
+}
+
+type severedStream struct {
+	told bool
+	cut  chan struct{}
+}
+
+func (s *severedStream) Next(ctx context.Context) (entitlements.Event, error) {
+	if !s.told {
+		s.told = true
+		return entitlements.Event{Kind: entitlements.EventSubscribed}, nil
+	}
+	select {
+	case <-s.cut:
+		return entitlements.Event{}, errors.New("severed")
+	case <-ctx.Done():
+		return entitlements.Event{}, ctx.Err()
+	}
+}
+
+func (s *severedStream) Close() error { return nil }
+
+// TestStaleHitAllocatesNothing: an outage is no time for garbage.
+func TestStaleHitAllocatesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := severed{residentSource{names("feature", 20)}, make(chan struct{})}
+		c, err := entcache.New("key", entcache.WithSource(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		q := entcache.Query{CustomerID: "acme", FeatureID: s.features[13], RequestedUsage: 1}
+		bound := c.Bind(q)
+		if d := bound.Check(); d.Origin != entcache.Fetched {
+			t.Fatal(d)
+		}
+		close(s.cut)
+		synctest.Wait()
+		for name, check := range map[string]func() entcache.Decision{
+			"GetEntitlement": func() entcache.Decision { d, _ := c.GetEntitlement(t.Context(), q); return d },
+			"Bound.Check":    bound.Check,
+		} {
+			if d := check(); d.Origin != entcache.Stale {
+				t.Fatalf("%s: %v, want Stale", name, d.Origin)
+			}
+			if n := testing.AllocsPerRun(1000, func() { check() }); n != 0 {
+				t.Errorf("%s allocates %v times while Stale", name, n)
+			}
+		}
+	})
 }

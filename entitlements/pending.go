@@ -47,32 +47,16 @@ func (s *Snapshot) pendingAt(i int) (pending float64) {
 	return pending
 }
 
-// Reading is how often the tallies of a snapshot had changed at a moment.
-type Reading struct {
-	counting []counting
-	changes  []uint64
-}
+// Counting reports whether the snapshot counts anything beside what the server said.
+func (s *Snapshot) Counting() bool { return s.counting != nil }
 
-// Reading notes the tallies; nil when the snapshot has none. A decision that is made after it holds as long as the reading stands.
-func (s *Snapshot) Reading() *Reading {
-	if s.counting == nil {
-		return nil
+// Changes is how often the tallies of the snapshot have changed. It only grows: a decision that is made after it was read holds as long
+// as it is the same.
+func (s *Snapshot) Changes() (n uint64) {
+	for i := range s.counting {
+		n += s.counting[i].tally.changes.Load()
 	}
-	r := &Reading{s.counting, make([]uint64, len(s.counting))}
-	for i := range r.changes {
-		r.changes[i] = s.counting[i].tally.changes.Load()
-	}
-	return r
-}
-
-// Stands reports whether no tally has changed since.
-func (r *Reading) Stands() bool {
-	for i := range r.counting {
-		if r.counting[i].tally.changes.Load() != r.changes[i] {
-			return false
-		}
-	}
-	return true
+	return n
 }
 
 // Counts returns how much of which tally the usage of an entitlement shows; nil when none is counted with it.

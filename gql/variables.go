@@ -126,12 +126,8 @@ func absent(v reflect.Value) bool {
 
 // requestBody makes the body of a GraphQL request. variables is nil or a struct, or a pointer to one.
 func requestBody(op, query string, variables any) ([]byte, error) {
-	var head []byte
-	var err error
-	if op == fetchOp && query == GetEntitlementsState_Operation {
-		h := fetchHead() // the one that is asked by the hundred thousand: escaping the query took longer than sending it
-		head = append(make([]byte, 0, len(h)+256), h...)
-	} else if head, err = requestHead(op, query); err != nil {
+	head, err := requestHead(op, query)
+	if err != nil {
 		return nil, err
 	}
 	if variables == nil {
@@ -149,18 +145,20 @@ func requestBody(op, query string, variables any) ([]byte, error) {
 	return append(buf, '}'), err
 }
 
-// requestHead is a body without variables.
+// requestHead is a body without variables, in a slice of the caller's own.
 func requestHead(op, query string) ([]byte, error) {
+	if op == fetchOp && query == GetEntitlementsState_Operation {
+		head, err := fetchHead() // the one that is asked by the hundred thousand: escaping the query took longer than sending it
+		return append(make([]byte, 0, len(head)+256), head...), err
+	}
+	return escapedHead(op, query)
+}
+
+var fetchHead = sync.OnceValues(func() ([]byte, error) { return escapedHead(fetchOp, GetEntitlementsState_Operation) })
+
+func escapedHead(op, query string) ([]byte, error) {
 	return json.Marshal(struct {
 		OperationName string `json:"operationName"`
 		Query         string `json:"query"`
 	}{op, query})
 }
-
-var fetchHead = sync.OnceValue(func() []byte {
-	head, err := requestHead(fetchOp, GetEntitlementsState_Operation)
-	if err != nil {
-		panic(err) // of two constants
-	}
-	return head
-})
