@@ -100,6 +100,7 @@ func (s store) Update(key Key, next func(*entitlements.Belief) *entitlements.Bel
 }
 
 func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bool) {
+	s.pending.shown(key)
 	b = s.pending.counted(key, b, true)
 	held, inserted := s.Cache.Insert(key, b)
 	if inserted {

@@ -57,38 +57,41 @@ func (b *Bound) Query() Query {
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
 func (b *Bound) Check() (d Decision) {
 	// Small enough to be inlined, like GetEntitlement: the answer is copied once, to where the caller reads it.
-	b.check(&d)
+	_ = b.check(context.Background(), &d)
 	return d
 }
 
-// check is Check. It does not keep the pointer.
-func (b *Bound) check(d *Decision) {
-	if r := b.last.Load(); r != nil && r.stands() {
-		*d = r.d
-		return
-	}
-	*d, _ = b.resolve(context.Background())
-}
-
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
-func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {
-	if r := b.last.Load(); r != nil && r.stands() {
-		return r.d, nil
-	}
-	return b.resolve(ctx)
+func (b *Bound) CheckContext(ctx context.Context) (d Decision, err error) {
+	err = b.check(ctx, &d)
+	return d, err
 }
 
-// stands reports whether nothing has changed of what the answer was made of. That a client is closed shows in the stream, which it
-// follows no more.
-func (r *resolved) stands() bool {
-	return r.clock.load() == r.now && r.place.Holds(r.belief) && r.sync.Stream() == r.stream && (r.counts == nil || r.counts.Changes() == r.changes)
+// check is CheckContext. It does not keep the pointer. The last answer stands if nothing has changed of what it was made of. That a
+// client is closed shows in the stream, which it follows no more.
+func (b *Bound) check(ctx context.Context, d *Decision) error {
+	// One condition at a time: the compiler makes jumps of these, and of one long condition values that it then looks at.
+	if r := b.last.Load(); r != nil {
+		if r.clock.load() == r.now {
+			if r.sync.Stream() == r.stream {
+				if r.place.Holds(r.belief) {
+					if r.counts == nil || r.counts.Changes() == r.changes {
+						*d = r.d
+						return nil
+					}
+				}
+			}
+		}
+	}
+	return b.resolve(ctx, d)
 }
 
 // resolve answers the question anew, and keeps the answer.
-func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
+func (b *Bound) resolve(ctx context.Context, d *Decision) (err error) {
 	e := b.c.running.Load()
 	if e == nil {
-		return b.c.GetEntitlement(ctx, b.query)
+		*d, err = b.c.GetEntitlement(ctx, b.query)
+		return err
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
 	r := resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
@@ -98,11 +101,11 @@ func (b *Bound) resolve(ctx context.Context) (d Decision, err error) {
 	if r.belief != nil && r.belief.Snapshot.Counting() {
 		r.counts, r.changes = r.belief.Snapshot, r.belief.Snapshot.Changes()
 	}
-	d, err = b.c.GetEntitlement(ctx, b.query)
+	*d, err = b.c.GetEntitlement(ctx, b.query)
 	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
 	if d.Origin == Live && r.belief != nil {
-		r.d = d
+		r.d = *d
 		b.last.Store(new(r))
 	}
-	return d, err
+	return err
 }

@@ -120,17 +120,20 @@ func (d delivery) landed(f flight) {
 		return
 	}
 	for {
-		kept, waited := d.c.pending.landed(&f)
-		for _, o := range kept {
-			if s := d.c.syncer(); s != nil {
+		kept, missed, waited := d.c.pending.landed(&f)
+		if s := d.c.syncer(); s != nil {
+			for _, o := range kept {
 				s.Overheard(o.key, o.usage)
+			}
+			for _, key := range missed {
+				s.Reported(key, nil, unchanged)
 			}
 		}
 		if len(waited) == 0 {
 			return
 		}
 		for key, lines := range waited {
-			d.settle(f, key, lines, nil, true)
+			d.settle(f, key, lines, nil, told)
 		}
 	}
 }
@@ -145,26 +148,19 @@ func (d delivery) answered(f flight, answers []answer) {
 	for _, key := range keysOf(lines) {
 		var mine []line
 		var usages []entitlements.Usage
-		told := true
+		how := told
 		for i := range lines {
 			if meterKey(&lines[i].Record) != key {
 				continue
 			}
 			mine = append(mine, lines[i])
-			if answers == nil {
-				told = false
-				continue
-			}
-			if answers[i].key != key || !answers[i].told {
-				told = false
+			if answers == nil || answers[i].key != key || !answers[i].told {
+				how = untold
 				continue
 			}
 			usages = append(usages, answers[i].usages...)
 		}
-		if !told {
-			usages = nil
-		}
-		d.settle(f, key, mine, usages, told)
+		d.settle(f, key, mine, usages, how)
 	}
 }
 
@@ -194,12 +190,27 @@ func keysOf(lines []line) (keys []Key) {
 	return keys
 }
 
+// outcome is what became of lines.
+type outcome uint8
+
+const (
+	told    outcome = iota // Stigg counted them, and said what they led to
+	untold                 // Stigg counted them, and did not say
+	refused                // Stigg did not count them
+)
+
+// unchanged is for reports with which nothing else changes.
+func unchanged(s *entitlements.Snapshot, _ bool) *entitlements.Snapshot { return s }
+
 // settle closes lines of one key, with the usages that they led to, if those were told.
-func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.Usage, told bool) {
+func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.Usage, how outcome) {
 	s := d.c.syncer()
+	if how != told {
+		usages = nil
+	}
 	if !d.c.cfg.localUsage {
 		if s != nil {
-			s.Reported(key, usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return s })
+			s.Reported(key, usages, unchanged)
 		}
 		return
 	}
@@ -208,11 +219,11 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 		defer d.c.tidy(key) // after it is unlocked
 		defer a.settling.Unlock()
 	}
-	l := d.c.pending.answer(f, key, lines, usages)
-	if s != nil && (!told || l.ready || len(l.usages) > 0) {
-		s.Reported(key, l.usages, l.along)
+	l, shown := d.c.pending.answer(f, key, lines, usages, how), true
+	if s != nil && (how != told || l.ready || len(l.usages) > 0) {
+		shown = s.Reported(key, l.usages, l.along)
 	}
-	l.done()
+	l.done(shown)
 	if e := d.c.running.Load(); e != nil {
 		e.store.count(key, true) // it may have become resident in between
 	}
@@ -222,7 +233,7 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 func (d delivery) setAside(s usage.SetAside) {
 	if s.Line.Kind != usage.Event {
 		f := flight{lines: linesOf([]usage.Line{s.Line})}
-		d.settle(f, meterKey(&s.Line.Record), f.lines, nil, false)
+		d.settle(f, meterKey(&s.Line.Record), f.lines, nil, refused)
 		d.landed(f)
 	}
 	if tell := d.c.cfg.usage.OnSetAside; tell != nil {

@@ -80,7 +80,7 @@ func (d *direct) replaced(ln *line, told *answer) {
 		a.settling.Lock()
 		defer a.settling.Unlock()
 	}
-	s.Reported(key, told.usages, func(s *entitlements.Snapshot) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
+	s.Reported(key, told.usages, func(s *entitlements.Snapshot, _ bool) *entitlements.Snapshot { return d.c.pending.apply(key, s) })
 	d.c.pending.apply(key, nil)
 }
 

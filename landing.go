@@ -67,9 +67,9 @@ func (p *pending) lost(lines []line) {
 }
 
 // landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way or
-// in doubt. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// in doubt, and of which keys it kept a fetch from showing what is unshown. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
 // key, as lines of nothing, to be settled before landed is called again.
-func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]line) {
+func (p *pending) landed(f *flight) (kept []overheard, missed []Key, waited map[Key][]line) {
 	p.lines(f.lines, func(a *account, m *meter, ln *line) {
 		key, group := meterKey(&ln.Record), a.group(m)
 		if slices.ContainsFunc(group, func(o *meter) bool { return o.answeredOpen > 0 }) && !f.others(group) {
@@ -94,9 +94,13 @@ func (p *pending) landed(f *flight) (kept []overheard, waited map[Key][]line) {
 				kept = append(kept, overheard{key, u})
 			}
 			o.kept = nil
+			if o.missed && o.unshown != 0 {
+				missed = append(missed, key)
+			}
+			o.missed = false
 		}
 	})
-	return kept, waited
+	return kept, missed, waited
 }
 
 // others reports whether lines of a group that are not of the flight are on their way, or in doubt.
@@ -106,10 +110,14 @@ func (f *flight) others(group []*meter) bool {
 
 // answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
 // others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
-func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage) *landing {
-	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
+func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage, how outcome) *landing {
+	l, unshown := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}, false
 	p.lines(lines, func(_ *account, m *meter, ln *line) {
-		l.part(m).shown += ln.Deltas
+		x := l.part(m)
+		x.shown += ln.Deltas
+		if how == refused {
+			x.refused += ln.Deltas
+		}
 		delete(m.doubt, ln.Key)
 	})
 	p.lines(lines, func(a *account, m *meter, _ *line) {
@@ -130,8 +138,15 @@ func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.
 				l.part(o)
 				l.usages, o.kept = append(l.usages, o.kept...), nil
 			}
+			if o.unshown != 0 {
+				l.part(o)
+				unshown = true
+			}
 		}
 	})
+	if how == untold || how == refused && unshown {
+		l.usages = nil // a fetch will tell of all
+	}
 	return l
 }
 
@@ -146,9 +161,11 @@ type landing struct {
 }
 
 type part struct {
-	meter *meter
-	shown float64 // of its tally, once all is applied
-	waits bool
+	meter   *meter
+	held    float64 // of its tally, what is held shows
+	shown   float64 // what is held will show once all is applied
+	refused float64 // of that, what nothing will ever show
+	waits   bool
 }
 
 func (l *landing) part(m *meter) *part {
@@ -157,19 +174,26 @@ func (l *landing) part(m *meter) *part {
 			return x
 		}
 	}
-	x := &part{meter: m, shown: m.settled + m.answeredDeltas}
+	x := &part{meter: m, held: m.settled - m.unshown, shown: m.settled + m.answeredDeltas}
 	l.parts = append(l.parts, x)
 	return x
 }
 
-// along is the change of the snapshot that goes with the usages.
-func (l *landing) along(s *entitlements.Snapshot) *entitlements.Snapshot {
+// along is the change of the snapshot that goes with the usages, or is made without them.
+func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot {
 	for _, x := range l.parts {
-		if !x.waits {
+		switch {
+		case x.waits:
+		case shown:
 			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
+		default:
+			s = s.WithTally(x.meter.ref, &x.meter.tally, x.held+x.refused)
 		}
 	}
-	return l.pending.apply(l.key, l.overheard(s))
+	if shown {
+		s = l.overheard(s)
+	}
+	return l.pending.apply(l.key, s)
 }
 
 // overheard is a snapshot with what was kept back for the lines: readers have been shown it, less what these came to, and would see the
@@ -196,8 +220,8 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 	return s
 }
 
-// done closes the lines.
-func (l *landing) done() {
+// done closes the lines. shown is false when what is held of the key does not show what they led to.
+func (l *landing) done(shown bool) {
 	p := l.pending
 	p.apply(l.key, nil)
 	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
@@ -214,6 +238,9 @@ func (l *landing) done() {
 		if m := x.meter; !x.waits {
 			m.open -= m.answeredOpen
 			m.settled += m.answeredDeltas
+			if m.unshown += m.answeredDeltas - x.refused; shown {
+				m.unshown = 0
+			}
 			m.answeredOpen, m.answeredDeltas = 0, 0
 			if m.open == 0 {
 				m.tally.Set(m.settled) // rounding apart, it is

@@ -69,7 +69,7 @@ func TestWhoWaitsIsSettledWhereverTheCustomerIs(t *testing.T) {
 		}
 		d := delivery{c}
 		land := func(f flight) {
-			d.settle(f, acme, f.lines, nil, true)
+			d.settle(f, acme, f.lines, nil, told)
 			d.landed(f)
 		}
 		first := leave(report("ai-answers"), wallet, true)
@@ -120,10 +120,10 @@ func TestAnAnswerDoesNotTakeBackWhatOthersUsed(t *testing.T) {
 	}
 	d.carry(-1)
 	answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
-	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{answer})
-	if got := shows(l.along(held.WithUsage(answer))); got != 143 {
+	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{answer}, told)
+	if got := shows(l.along(held.WithUsage(answer), true)); got != 143 {
 		t.Errorf("applied, %v is shown, want 143 as before", got)
 	}
-	l.done()
+	l.done(true)
 	c.pending.landed(&d.flight)
 }

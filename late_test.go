@@ -1,8 +1,12 @@
 package entcache_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,3 +179,113 @@ func (s *slowStream) Next(ctx context.Context) (entitlements.Event, error) {
 }
 
 func (s *slowStream) Close() error { return nil }
+
+// TestWhatAnAnswerDoesNotShowStaysPending: Stigg has counted a report, and its answer has the stamp of what was counted before, so that
+// which of them is the newer cannot be told. Until a fetch tells, readers are shown neither less than before nor more than there is,
+// whatever events bring and however other reports end.
+func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
+		w.client.Close()
+		slow := slowly{"reportUsageBulk", &http.Transport{DialContext: w.pipe.DialContext}, new(time.Duration)}
+		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+		w.after(time.Second) // a minute has just begun
+		w.start(w.client)
+		w.report(calls("acme", 3))
+		w.flush()
+		w.sees("acme", 3, 0)
+		fetching := func(fails bool) {
+			code := ""
+			if fails {
+				code = "OperationTimeout"
+			}
+			w.stigg.Faults().FailOperation("entitlementsState", code)
+		}
+
+		fetching(true)
+		w.report(calls("acme", 36))
+		w.flush()
+		w.counted("acme", 39)
+		w.sees("acme", 39, 36)
+		w.report(calls("acme", 5)) // and once more
+		w.flush()
+		w.counted("acme", 44)
+		w.sees("acme", 44, 41)
+		w.stigg.Report("acme", "", "api-calls", 2) // others, in the same minute
+		w.settle()
+		w.sees("acme", 44, 41) // which cannot be ordered either
+		fetching(false)
+		w.after(time.Minute)
+		w.sees("acme", 46, 0)
+
+		w.report(calls("acme", 1))
+		w.flush()
+		w.sees("acme", 47, 0)
+		fetching(true)
+		w.report(calls("acme", 10))
+		w.flush()
+		w.sees("acme", 57, 10)
+		w.stigg.Faults().FailOperation("reportUsageBulk", "FeatureNotFound")
+		w.report(calls("acme", 8)) // is refused
+		w.sees("acme", 65, 18)
+		w.flush()
+		w.sees("acme", 57, 10)
+		w.stigg.Faults().FailOperation("reportUsageBulk", "")
+		*slow.by = 10 * time.Second
+		w.report(calls("acme", 4)) // on its way for long
+		w.after(2 * time.Second)
+		fetching(false)
+		if _, err := w.client.Reload(w.Context(), entcache.Key{CustomerID: "acme"}); err != nil { // meanwhile
+			t.Error(err)
+		}
+		w.sees("acme", 61, 14)
+		w.flush()
+		w.sees("acme", 61, 0)
+
+		w.after(time.Minute)
+		w.report(calls("acme", 1))
+		w.flush()
+		*slow.by = 0
+		fetching(true)
+		w.report(calls("acme", 10))
+		w.flush()
+		w.sees("acme", 72, 10)
+		w.after(time.Minute)
+		w.stigg.Faults().DropEvents(1)
+		w.stigg.Report("acme", "", "api-calls", 2)
+		*slow.by = 10 * time.Second
+		w.stigg.Faults().FailOperation("reportUsageBulk", "RateLimitExceeded")
+		w.report(calls("acme", 4))
+		w.after(2 * time.Second)
+		fetching(false)
+		if _, err := w.client.Reload(w.Context(), entcache.Key{CustomerID: "acme"}); err != nil {
+			t.Error(err)
+		}
+		w.sees("acme", 76, 14) // it may be counted or not
+		w.after(10 * time.Second)
+		w.sees("acme", 78, 4) // it is not, which the rest was waiting for
+		w.stigg.Faults().FailOperation("reportUsageBulk", "")
+		w.flush()
+		w.sees("acme", 78, 0)
+	})
+}
+
+// slowly delays requests that contain some text.
+type slowly struct {
+	text string
+	http.RoundTripper
+	by *time.Duration
+}
+
+func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(string(body), s.text) {
+		time.Sleep(*s.by)
+	}
+	req = req.Clone(req.Context())
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	return s.RoundTripper.RoundTrip(req)
+}

@@ -50,6 +50,10 @@ type meter struct {
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
 	direct  float64            // on their way, and not part of the tally before they are answered
 	kept    []entitlements.Usage
+	// unshown is what was counted, by answers that did not say what it led to, or said what cannot be ordered. It stays pending for the
+	// readers until a fetch shows it; missed is that one has, and a report was on its way.
+	unshown float64
+	missed  bool
 	// What was answered while others were on their way or in doubt: the answer may show those, too.
 	answeredOpen   int
 	answeredDeltas float64
@@ -119,7 +123,7 @@ func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(ref)
-	if m != nil && m.open == 0 && !m.flying() && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
+	if m != nil && m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
 		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
 		m = nil
 	}
@@ -245,7 +249,7 @@ func (p *pending) count(key Key, s *entitlements.Snapshot, anew bool) *entitleme
 	defer a.mu.Unlock()
 	for _, m := range a.meters {
 		if tally, _ := s.Counts(m.ref); tally != &m.tally || anew {
-			s = s.WithTally(m.ref, &m.tally, m.settled)
+			s = s.WithTally(m.ref, &m.tally, m.settled-m.unshown)
 		}
 	}
 	return s
@@ -270,6 +274,19 @@ func (p *pending) counted(key Key, b *entitlements.Belief, anew bool) *entitleme
 	return &n
 }
 
+// shown notes that a key that was not resident becomes so: by what shows all that is settled, or the next read waits for that.
+func (p *pending) shown(key Key) {
+	a := p.account(key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.meters {
+		m.unshown, m.missed = 0, false
+	}
+}
+
 // guard is what a change of a belief comes to: the usage of a meter on which a report is on its way stays as it was, and what is
 // pending counts.
 func (p *pending) guard(key Key, held, next *entitlements.Belief) *entitlements.Belief {
@@ -281,19 +298,27 @@ func (p *pending) guard(key Key, held, next *entitlements.Belief) *entitlements.
 		return next
 	}
 	n := *next
-	n.Snapshot = a.keepBack(held.Snapshot, next.Snapshot)
+	n.Snapshot = a.keepBack(held.Snapshot, next.Snapshot, held.AwaitRefresh && !next.AwaitRefresh)
 	return p.counted(key, &n, false)
 }
 
-// keepBack puts the usage of meters that fly, and of the wallets that pay for them, back to what is held.
-func (a *account) keepBack(held, next *entitlements.Snapshot) *entitlements.Snapshot {
+// keepBack puts the usage of meters that fly, and of the wallets that pay for them, back to what is held; also that of meters of which
+// something is unshown, unless fetched says that next is of a fetch that shows it.
+func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) *entitlements.Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if next == a.applied {
 		return next
 	}
 	for _, m := range a.meters {
-		if !m.flying() {
+		switch flying := slices.ContainsFunc(a.group(m), (*meter).flying); {
+		case fetched && !flying:
+			m.unshown, m.missed, m.kept = 0, false, nil
+			next = next.WithTally(m.ref, &m.tally, m.settled)
+			continue
+		case fetched:
+			m.missed = true
+		case !m.flying() && m.unshown == 0:
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {

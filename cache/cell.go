@@ -56,6 +56,18 @@ func (c *cell) touch(now entitlements.Instant) bool {
 	return true
 }
 
+// leave marks the cell as struck off. What is believed stays what it was, at another address: to whoever compares that to what was there
+// before, it has changed.
+func (c *cell) leave() {
+	c.gone.Store(true)
+	for {
+		b := c.belief.Load()
+		if c.belief.CompareAndSwap(b, new(*b)) {
+			return
+		}
+	}
+}
+
 // hash mixes the two ids without joining them. It is the runtime's own string hash, seeded anew in each process.
 func hash(customerID, resourceID string) uint64 {
 	h := z.MemHashString(customerID)

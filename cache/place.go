@@ -13,16 +13,18 @@ func (c *Cache) Place(key entitlements.Key) (Place, bool) {
 	return Place{cl}, cl != nil
 }
 
-// Holds reports whether b is what is believed now, at a place that is not zero.
-func (p Place) Holds(b *entitlements.Belief) bool {
-	return p.cell.belief.Load() == b && !p.cell.gone.Load()
-}
+// Holds reports whether b, which [Place.Belief] returned, is what is believed now, at a place that is not zero.
+func (p Place) Holds(b *entitlements.Belief) bool { return p.cell.belief.Load() == b }
 
 // Belief returns what is believed now. It is nil from the moment that the key is no longer resident at this place, for ever: should it
 // become resident again, that is another place.
 func (p Place) Belief() *entitlements.Belief {
-	if p.cell == nil || p.cell.gone.Load() {
+	if p.cell == nil {
 		return nil
 	}
-	return p.cell.belief.Load()
+	b := p.cell.belief.Load() // before gone, see cell.leave
+	if p.cell.gone.Load() {
+		return nil
+	}
+	return b
 }

@@ -79,7 +79,7 @@ func (r *registry) removeLocked(c *cell) bool {
 	r.cells[last] = nil
 	r.cells = r.cells[:last]
 	c.slot = -1
-	c.gone.Store(true)
+	c.leave()
 	c.shape.Leave()
 	r.bytes -= c.cost.Load()
 	r.table.remove(c)

@@ -65,7 +65,7 @@ type input struct {
 	usage entitlements.Usage     // of inUsage and inOwnUsage
 	// Of inReported: the usages that the answers said, and what is to change together with them.
 	usages []entitlements.Usage
-	along  func(*entitlements.Snapshot) *entitlements.Snapshot
+	along  along
 }
 
 type inputKind uint8
@@ -176,24 +176,29 @@ func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own boo
 	return b, unchanged
 }
 
+// along is a change of a snapshot that goes with what answers to reports said; shown tells whether the snapshot shows that.
+type along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot
+
 // applyReported applies what the answers to this client's own reports said, in one step with a change of the snapshot that must not
-// be seen without them, nor they without it. Applied twice it does nothing more. Without usages the next read waits for a fetch.
-func applyReported(b *entitlements.Belief, usages []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
-	v := unchanged
-	if len(usages) == 0 {
-		b, v = await(b, a), questioned
-	}
+// be seen without them, nor they without it. Applied twice it does nothing more. Without usages, or with one that cannot be ordered,
+// none is applied, and the next read waits for a fetch.
+func applyReported(b *entitlements.Belief, usages []entitlements.Usage, and along, a arrival) (*entitlements.Belief, verdict) {
+	next, v, shown := b, unchanged, len(usages) > 0
 	for _, u := range usages {
 		var one verdict
-		b, one = applyUsage(b, u, a, true)
+		next, one = applyUsage(next, u, a, true)
 		v = max(v, one)
+		shown = shown && one != questioned
 	}
-	if s := along(b.Snapshot); s != b.Snapshot {
-		n := *b
+	if !shown {
+		next, v = await(b, a), questioned
+	}
+	if s := and(next.Snapshot, shown); s != next.Snapshot {
+		n := *next
 		n.Snapshot = s
-		b = &n
+		next = &n
 	}
-	return b, v
+	return next, v
 }
 
 // question marks the belief as suspect: it is still served, as Stale, until a fetch that begins after a.seq decides.

@@ -22,10 +22,12 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 
 // Reported applies the usages that the answers to several of this client's own reports for one key carried, and in the same step
 // the change along of the snapshot, which must be idempotent: no reader sees one without the other. Without usages, as when the
-// answers did not say, the next read waits for a fetch.
-func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(*entitlements.Snapshot) *entitlements.Snapshot) {
-	v, _ := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
+// answers did not say, or with one that cannot be ordered, none of them is applied, and the next read waits for a fetch: along is told,
+// and so is the caller. A key that is not resident shows nothing that it should not.
+func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
+	v, resident := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
 	s.countVerdict(v)
+	return !resident || v != questioned
 }
 
 // Overheard applies a usage that had arrived as an event, and was kept back until a report was answered.

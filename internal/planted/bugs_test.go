@@ -258,8 +258,8 @@ var bugs = []bug{
 	}}},
 	{"a report's answer is dropped", "own writes", client, []change{{
 		"delivery.go",
-		"\t\ts.Reported(key, l.usages, l.along)\n",
-		"\t\tif !planted(\"a report's answer is dropped\") {\n\t\t\ts.Reported(key, l.usages, l.along)\n\t\t}\n",
+		"\t\tshown = s.Reported(key, l.usages, l.along)\n",
+		"\t\tif !planted(\"a report's answer is dropped\") {\n\t\t\tshown = s.Reported(key, l.usages, l.along)\n\t\t}\n",
 	}}},
 	{"an own write of unknown effect is not awaited", "own writes", both, []change{{
 		"sync/order.go",
@@ -322,13 +322,13 @@ var bugs = []bug{
 	}}},
 	{"usage that may show a report under way is believed", "pending usage", metered, []change{{
 		"pending.go",
-		"\t\tif !m.flying() {\n\t\t\tcontinue\n",
-		"\t\tif !m.flying() || planted(\"usage that may show a report under way is believed\") {\n\t\t\tcontinue\n",
+		"\t\tcase !m.flying() && m.unshown == 0:\n\t\t\tcontinue\n",
+		"\t\tcase !m.flying() && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n\t\t\tcontinue\n",
 	}}},
 	{"an answer leaves pending what it counted", "pending usage", metered, []change{{
 		"landing.go",
-		"\t\tif !x.waits {\n\t\t\ts = s.WithTally",
-		"\t\tif !x.waits && !planted(\"an answer leaves pending what it counted\") {\n\t\t\ts = s.WithTally",
+		"\t\tcase x.waits:\n\t\tcase shown:\n",
+		"\t\tcase x.waits, planted(\"an answer leaves pending what it counted\"):\n\t\tcase shown:\n",
 	}, {
 		"pending.go",
 		"tally != &m.tally || anew {\n",
