@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 
@@ -12,27 +13,75 @@ import (
 
 // Bound is a question that is asked again and again: of a loop over a customer's work, a connection that lives for hours, a worker for
 // one tenant. Make one with [Client.Bind]. Its answers are those that [Client.GetEntitlement] would give, as live and as fresh, for a
-// fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads and a copy.
+// fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads.
 //
 // A Bound holds no resources: forget it when it is not needed. All methods may be called from any number of goroutines.
 type Bound struct {
 	c     *Client
 	query Query
-	last  atomic.Pointer[resolved]
+	last  atomic.Pointer[resolved] // the last answer that may be given again as long as it stands
+	other atomic.Pointer[Decision] // the last that may not, so that the same again makes no garbage
 }
+
+// Answer is what a [Bound] answers: one word, which leads to a [Decision] that never changes. To copy the Decision itself costs twice as
+// much as finding it, and who only wants to know whether the customer has access needs none of it. The zero Answer denies.
+type Answer struct{ d *Decision }
+
+// HasAccess is [Decision].HasAccess.
+func (a Answer) HasAccess() bool { return a.d != nil && a.d.HasAccess }
+
+// Origin is [Decision].Origin: where the answer came from.
+func (a Answer) Origin() Origin {
+	if a.d == nil {
+		return Fallback
+	}
+	return a.d.Origin
+}
+
+// Decision returns all of it: the reason of a denial, the entitlement, how old it is.
+func (a Answer) Decision() Decision {
+	if a.d == nil {
+		return Decision{}
+	}
+	return *a.d
+}
+
+// LogValue is that of the Decision.
+func (a Answer) LogValue() slog.Value { return a.Decision().LogValue() }
 
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
 	clock  *clock
 	sync   *syncer.Syncer
-	now    entitlements.Instant // the tick of the readers' clock
+	now    entitlements.Instant // the tick of the readers' clock; never, if it counts what is pending
 	stream uint64               // that was followed
 	place  cache.Place
 	belief *entitlements.Belief
-	// counts is the belief's snapshot, if this process has something pending in it, which had changed so often; nil if not.
-	counts  *entitlements.Snapshot
-	changes uint64
-	d       Decision
+	d      Decision
+	counts counts
+}
+
+// counts is what this process has pending in an answer; zero when it has nothing.
+type counts struct {
+	now      entitlements.Instant   // the tick of the readers' clock
+	snapshot *entitlements.Snapshot // the belief's, which had changed so often
+	changes  uint64
+}
+
+const never entitlements.Instant = -1
+
+// unresolved is what a Bound begins with.
+var unresolved = &resolved{clock: &clock{}, now: never}
+
+// stands reports whether nothing has changed of what the answer was made of, pending usage apart, since the tick. That a client is
+// closed shows in the stream, which it follows no more.
+func (r *resolved) stands(tick entitlements.Instant) bool {
+	return r.clock.load() == tick && r.sync.Stream() == r.stream && r.place.Holds(r.belief)
+}
+
+// standsCounted is stands for an answer that counts what is pending.
+func (r *resolved) standsCounted() bool {
+	return r.counts.snapshot != nil && r.stands(r.counts.now) && r.counts.snapshot.Changes() == r.counts.changes
 }
 
 // Bind prepares a question that will be asked often. It asks nothing yet, keeps no reference to q.RequestedValues, and does not look at
@@ -40,7 +89,9 @@ type resolved struct {
 // say why. Call q.Validate first, where q is not written out.
 func (c *Client) Bind(q Query) *Bound {
 	q.RequestedValues = slices.Clone(q.RequestedValues)
-	return &Bound{c: c, query: q}
+	b := &Bound{c: c, query: q}
+	b.last.Store(unresolved)
+	return b
 }
 
 // Query returns what is asked.
@@ -55,43 +106,40 @@ func (b *Bound) Query() Query {
 // can never be answered ([ErrInvalidQuery]); [Bound.CheckContext] does, and waits as its caller says.
 //
 // In [Stats], the checks of one Bound within one tick of the clock (50 ms) count as one hit, as long as nothing changes.
-func (b *Bound) Check() (d Decision) {
-	// Small enough to be inlined, like GetEntitlement: the answer is copied once, to where the caller reads it.
-	_ = b.check(context.Background(), &d)
-	return d
-}
-
-// CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
-func (b *Bound) CheckContext(ctx context.Context) (d Decision, err error) {
-	err = b.check(ctx, &d)
-	return d, err
-}
-
-// check is CheckContext. It does not keep the pointer. The last answer stands if nothing has changed of what it was made of. That a
-// client is closed shows in the stream, which it follows no more.
-func (b *Bound) check(ctx context.Context, d *Decision) error {
-	// One condition at a time: the compiler makes jumps of these, and of one long condition values that it then looks at.
-	if r := b.last.Load(); r != nil {
-		if r.clock.load() == r.now {
-			if r.sync.Stream() == r.stream {
-				if r.place.Holds(r.belief) {
-					if r.counts == nil || r.counts.Changes() == r.changes {
-						*d = r.d
-						return nil
-					}
-				}
+func (b *Bound) Check() Answer {
+	// This is stands(r.now), written so that the compiler makes nothing but jumps of it.
+	if r := b.last.Load(); r.clock.load() == r.now {
+		if r.sync.Stream() == r.stream {
+			if r.place.Holds(r.belief) {
+				return Answer{&r.d}
 			}
 		}
 	}
-	return b.resolve(ctx, d)
+	return b.ask()
+}
+
+// ask is a function of its own to keep Check short.
+//
+//go:noinline
+func (b *Bound) ask() Answer {
+	a, _ := b.CheckContext(context.Background())
+	return a
+}
+
+// CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
+func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {
+	if r := b.last.Load(); r.stands(r.now) || r.standsCounted() {
+		return Answer{&r.d}, nil
+	}
+	return b.resolve(ctx)
 }
 
 // resolve answers the question anew, and keeps the answer.
-func (b *Bound) resolve(ctx context.Context, d *Decision) (err error) {
+func (b *Bound) resolve(ctx context.Context) (Answer, error) {
 	e := b.c.running.Load()
 	if e == nil {
-		*d, err = b.c.GetEntitlement(ctx, b.query)
-		return err
+		d, err := b.c.GetEntitlement(ctx, b.query)
+		return b.keep(d), err
 	}
 	// What the answer is made of is read before the answer is made: what changes in between shows at the next check.
 	r := resolved{clock: e.clock, sync: e.sync, now: e.clock.load(), stream: e.sync.Stream()}
@@ -99,13 +147,26 @@ func (b *Bound) resolve(ctx context.Context, d *Decision) (err error) {
 		r.place, r.belief = place, place.Belief()
 	}
 	if r.belief != nil && r.belief.Snapshot.Counting() {
-		r.counts, r.changes = r.belief.Snapshot, r.belief.Snapshot.Changes()
+		r.counts = counts{r.now, r.belief.Snapshot, r.belief.Snapshot.Changes()}
+		r.now = never
 	}
-	*d, err = b.c.GetEntitlement(ctx, b.query)
+	d, err := b.c.GetEntitlement(ctx, b.query)
 	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
-	if d.Origin == Live && r.belief != nil {
-		r.d = *d
-		b.last.Store(new(r))
+	if d.Origin != Live || r.belief == nil {
+		return b.keep(d), err
 	}
-	return err
+	r.d = d
+	last := new(r)
+	b.last.Store(last)
+	return Answer{&last.d}, err
+}
+
+// keep makes an answer of a decision that may not be given again.
+func (b *Bound) keep(d Decision) Answer {
+	if other := b.other.Load(); other != nil && *other == d {
+		return Answer{other}
+	}
+	other := new(d)
+	b.other.Store(other)
+	return Answer{other}
 }

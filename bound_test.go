@@ -18,7 +18,7 @@ func (w *world) same(b *entcache.Bound) entcache.Decision {
 	w.Helper()
 	want, _ := w.client.GetEntitlement(w.Context(), b.Query())
 	for range 2 {
-		got := b.Check()
+		got := b.Check().Decision()
 		if got.HasAccess != want.HasAccess || got.Origin != want.Origin || got.AccessDeniedReason != want.AccessDeniedReason ||
 			got.Entitlement.CurrentUsage() != want.Entitlement.CurrentUsage() || got.Entitlement.PendingUsage() != want.Entitlement.PendingUsage() {
 			w.Errorf("bound: access %v (%s), %v, usage %v; asked: access %v (%s), %v, usage %v",
@@ -38,10 +38,10 @@ func TestABoundCheckIsLive(t *testing.T) {
 			t.Errorf("before Start: %v, want %v", err, entcache.ErrNotStarted)
 		}
 		w.start(w.client)
-		w.want(b.Check(), true, entcache.Fetched)
+		w.want(b.Check().Decision(), true, entcache.Fetched)
 		w.want(w.same(b), true, entcache.Live)
 
-		limit, _ := b.Check().Entitlement.UsageLimit()
+		limit, _ := b.Check().Decision().Entitlement.UsageLimit()
 		w.report(calls("acme", limit-1)) // pending, at once
 		w.want(w.same(b), true, entcache.Live)
 		w.report(calls("acme", 1))
@@ -62,7 +62,7 @@ func TestABoundCheckIsLive(t *testing.T) {
 		w.want(w.same(b), true, entcache.Live)
 
 		w.client.Close()
-		w.want(b.Check(), false, entcache.Fallback)
+		w.want(b.Check().Decision(), false, entcache.Fallback)
 		if _, err := b.CheckContext(t.Context()); !errors.Is(err, entcache.ErrClosed) {
 			t.Errorf("after Close: %v, want %v", err, entcache.ErrClosed)
 		}
@@ -74,8 +74,8 @@ func TestABoundCheckWaitsForWhatThisClientWrote(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)
 		b := w.client.Bind(entcache.Query{CustomerID: "acme", FeatureID: "sso"})
-		w.want(b.Check(), false, entcache.Fetched)
-		w.want(b.Check(), false, entcache.Live)
+		w.want(b.Check().Decision(), false, entcache.Fetched)
+		w.want(b.Check().Decision(), false, entcache.Live)
 		w.stigg.Faults().DropEventsIf(func(emulator.Event) bool { return true })
 		if _, err := w.client.Subscriptions.Create(t.Context(), entcache.CreateSubscriptionInput{CustomerId: "acme", PlanId: "growth"}); err != nil {
 			t.Fatal(err)
@@ -83,10 +83,10 @@ func TestABoundCheckWaitsForWhatThisClientWrote(t *testing.T) {
 		w.stigg.Faults().Delay(10 * time.Millisecond) // less than a tick of the clock
 		impatient, cancel := context.WithCancel(t.Context())
 		cancel()
-		if d, err := b.CheckContext(impatient); d.HasAccess || d.Origin != entcache.Stale || err != nil {
-			t.Errorf("who does not wait gets %v, %v, %v; want what is held, Stale", d.HasAccess, d.Origin, err)
+		if d, err := b.CheckContext(impatient); d.HasAccess() || d.Origin() != entcache.Stale || err != nil {
+			t.Errorf("who does not wait gets %v, %v, %v; want what is held, Stale", d.HasAccess(), d.Origin(), err)
 		}
-		w.want(b.Check(), true, entcache.Fetched)
+		w.want(b.Check().Decision(), true, entcache.Fetched)
 	})
 }
 
@@ -103,13 +103,13 @@ func TestABoundCheckSeesAPeriodEnd(t *testing.T) {
 		c := s.client(t, entcache.WithPollInterval(time.Hour)) // ten times that, with a stream
 		b := c.Bind(entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
 		for b.Check(); time.Now().Before(end); time.Sleep(10 * time.Second) {
-			if b.Check().HasAccess {
+			if b.Check().HasAccess() {
 				t.Fatal("access to what is used up")
 			}
 		}
 		time.Sleep(time.Second)
-		if d := b.Check(); !d.HasAccess || d.Origin != entcache.Live {
-			t.Errorf("after the period: access %v, %v; want access, Live", d.HasAccess, d.Origin)
+		if d := b.Check(); !d.HasAccess() || d.Origin() != entcache.Live {
+			t.Errorf("after the period: access %v, %v; want access, Live", d.HasAccess(), d.Origin())
 		}
 		if n := s.fetches["acme"]; n != 1 {
 			t.Errorf("fetched %d times: nothing is to be asked", n)
@@ -146,7 +146,7 @@ func TestABoundCheckKeepsItsCustomer(t *testing.T) {
 		}
 		again := 0
 		for n, b := range forgotten { // who has left is there again at once
-			if d := b.Check(); !d.HasAccess {
+			if d := b.Check(); !d.HasAccess() {
 				t.Errorf("after an eviction: %+v", d)
 			}
 			again += s.fetches[fmt.Sprint("forgotten-", n)] - 1
@@ -162,19 +162,44 @@ func TestABoundCheckOfNonsenseSaysSo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)
 		b := w.client.Bind(entcache.Query{CustomerID: "acme"})
-		if d, err := b.CheckContext(t.Context()); d.Origin != entcache.Fallback || !errors.Is(err, entcache.ErrInvalidQuery) {
-			t.Errorf("%v, %v; want the fallback, and why", d.Origin, err)
+		if d, err := b.CheckContext(t.Context()); d.Origin() != entcache.Fallback || !errors.Is(err, entcache.ErrInvalidQuery) {
+			t.Errorf("%v, %v; want the fallback, and why", d.Origin(), err)
 		}
 		values := []string{"dark"}
 		b = w.client.Bind(entcache.Query{CustomerID: "globex", FeatureID: "themes", RequestedValues: values})
 		values[0] = "no such theme"
-		w.want(b.Check(), true, entcache.Fetched)
+		w.want(b.Check().Decision(), true, entcache.Fetched)
 		b.Query().RequestedValues[0] = "no such theme"
-		w.want(b.Check(), true, entcache.Live)
+		w.want(b.Check().Decision(), true, entcache.Live)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := w.client.Bind(entcache.Query{CustomerID: "initech", FeatureID: "sso"}).CheckContext(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("with a context that has ended: %v", err)
+		}
+	})
+}
+
+// TestAnAnswerStaysWhatItWas, whatever becomes of the question.
+func TestAnAnswerStaysWhatItWas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		b := w.client.Bind(apiCalls("acme"))
+		b.Check()
+		before := b.Check()
+		w.report(calls("acme", 5))
+		after := b.Check()
+		if was, is := before.Decision().Entitlement.CurrentUsage(), after.Decision().Entitlement.CurrentUsage(); was != 0 || is != 5 {
+			t.Errorf("%v before a report of 5, and %v after it; want 0 and 5", was, is)
+		}
+		if after != b.Check() || !after.HasAccess() || after.Origin() != entcache.Live {
+			t.Errorf("%v; want the same answer as long as nothing happens", after.Decision())
+		}
+		if got, want := after.LogValue().String(), after.Decision().LogValue().String(); got != want {
+			t.Errorf("it is logged as %s, and its decision as %s", got, want)
+		}
+		var none entcache.Answer
+		if none.HasAccess() || none.Origin() != entcache.Fallback || none.Decision() != (entcache.Decision{}) {
+			t.Errorf("the zero Answer is %v", none.Decision())
 		}
 	})
 }
@@ -200,7 +225,7 @@ func TestBoundChecksOfManyGoroutines(t *testing.T) {
 						return
 					default:
 					}
-					d := b.Check()
+					d := b.Check().Decision()
 					if now := d.Entitlement.CurrentUsage(); now < last {
 						t.Errorf("usage went from %v to %v", last, now)
 					} else {

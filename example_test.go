@@ -137,8 +137,8 @@ func ExampleClient_Bind() {
 	seat := client.Bind(q)
 	for _, user := range []string{"ada", "grace", "edsger"} {
 		d := seat.Check()
-		if !d.HasAccess {
-			fmt.Printf("%s: %s\n", user, d.AccessDeniedReason)
+		if !d.HasAccess() {
+			fmt.Printf("%s: %s\n", user, d.Decision().AccessDeniedReason)
 			continue
 		}
 		if err := client.Meter.Report(ctx, entcache.UsageReport{CustomerId: "acme", FeatureId: "seats", Value: 1}); err != nil {

@@ -91,14 +91,14 @@ func TestStaleHitAllocatesNothing(t *testing.T) {
 		}
 		q := entcache.Query{CustomerID: "acme", FeatureID: s.features[13], RequestedUsage: 1}
 		bound := c.Bind(q)
-		if d := bound.Check(); d.Origin != entcache.Fetched {
-			t.Fatal(d)
+		if d := bound.Check(); d.Origin() != entcache.Fetched {
+			t.Fatal(d.Origin())
 		}
 		close(s.cut)
 		synctest.Wait()
 		for name, check := range map[string]func() entcache.Decision{
 			"GetEntitlement": func() entcache.Decision { d, _ := c.GetEntitlement(t.Context(), q); return d },
-			"Bound.Check":    bound.Check,
+			"Bound.Check":    func() entcache.Decision { return bound.Check().Decision() },
 		} {
 			if d := check(); d.Origin != entcache.Stale {
 				t.Fatalf("%s: %v, want Stale", name, d.Origin)

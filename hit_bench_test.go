@@ -230,8 +230,8 @@ func BenchmarkBoundCheckNoAlloc(b *testing.B) {
 	bound := c.Bind(entcache.Query{CustomerID: customers[0], FeatureID: features[13], RequestedUsage: 1})
 	b.ReportAllocs()
 	for b.Loop() {
-		if d := bound.Check(); !d.HasAccess || d.Origin != entcache.Live {
-			b.Fatal(d)
+		if d := bound.Check(); !d.HasAccess() || d.Origin() != entcache.Live {
+			b.Fatal(d.Decision())
 		}
 	}
 }

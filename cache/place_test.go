@@ -21,10 +21,13 @@ func TestAPlaceIsLeftForEver(t *testing.T) {
 	if p.Belief() != next {
 		t.Error("an update does not show at the place")
 	}
+	if !p.Holds(next) {
+		t.Error("what is believed does not hold")
+	}
 	for n := 1; c.registry.table.findKey(k) != nil; n++ {
 		c.read(newcomer(n))
 	}
-	if p.Belief() != nil {
+	if p.Belief() != nil || p.Holds(next) {
 		t.Error("what is believed of a key that has left still shows at its place")
 	}
 	c.read(k)

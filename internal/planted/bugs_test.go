@@ -361,12 +361,17 @@ var bugs = []bug{
 	}}},
 	{"a bound answer outlives the belief that it was made of", "bound checks", client, []change{{
 		"bound.go",
-		"func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {\n",
-		"func (b *Bound) CheckContext(ctx context.Context) (Decision, error) {\n\tif r := b.last.Load(); r != nil && r.sync.Stream() == r.stream && planted(\"a bound answer outlives the belief that it was made of\") {\n\t\treturn r.d, nil\n\t}\n",
+		" && r.place.Holds(r.belief)\n",
+		" && (r.place.Holds(r.belief) || planted(\"a bound answer outlives the belief that it was made of\"))\n",
+	}}},
+	{"a bound check in jumps outlives the belief that it was made of", "bound checks", client, []change{{
+		"bound.go",
+		"\t\t\tif r.place.Holds(r.belief) {\n",
+		"\t\t\tif r.place.Holds(r.belief) || planted(\"a bound check in jumps outlives the belief that it was made of\") {\n",
 	}}},
 	{"a bound answer does not age", "bound checks", client, []change{{
 		"bound.go",
-		"\tif r := b.last.Load(); r != nil && r.stands() {\n\t\treturn r.d, nil\n",
-		"\tif r := b.last.Load(); r != nil && (r.stands() || planted(\"a bound answer does not age\") && r.place.Holds(r.belief)) {\n\t\treturn r.d, nil\n",
+		"return r.clock.load() == tick && r.sync.Stream() == r.stream &&",
+		"return (r.clock.load() == tick && r.sync.Stream() == r.stream || planted(\"a bound answer does not age\")) &&",
 	}}},
 }

@@ -5,7 +5,7 @@ import (
 	"github.com/entcache/entcache/bench/internal/measure"
 )
 
-// bound is a question that was prepared: Client.Bind.
+// bound is a question that was prepared: Client.Bind. It looks at whether there is access, and at where the answer came from.
 type bound struct {
 	ours
 	checks   []*entcache.Bound // of all customers and features
@@ -31,7 +31,7 @@ func (s *bound) Ask(walk []measure.Question, from, n int) int {
 	if len(walk) == 1 { // it is held, not looked for
 		b := s.checks[int(walk[0].CustomerIndex)*s.features+int(walk[0].FeatureIndex)]
 		for range n {
-			if d := b.Check(); d.HasAccess && d.Origin == entcache.Live {
+			if d := b.Check(); d.HasAccess() && d.Origin() == entcache.Live {
 				yes++
 			}
 		}
@@ -39,7 +39,7 @@ func (s *bound) Ask(walk []measure.Question, from, n int) int {
 	}
 	for i := from; i < from+n; i++ {
 		p := &walk[i&(len(walk)-1)]
-		if d := s.checks[int(p.CustomerIndex)*s.features+int(p.FeatureIndex)].Check(); d.HasAccess && d.Origin == entcache.Live {
+		if d := s.checks[int(p.CustomerIndex)*s.features+int(p.FeatureIndex)].Check(); d.HasAccess() && d.Origin() == entcache.Live {
 			yes++
 		}
 	}
