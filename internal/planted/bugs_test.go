@@ -371,7 +371,7 @@ var bugs = []bug{
 	}}},
 	{"a bound answer does not age", "bound checks", client, []change{{
 		"bound.go",
-		"return r.clock.load() == tick && r.sync.Stream() == r.stream &&",
-		"return (r.clock.load() == tick && r.sync.Stream() == r.stream || planted(\"a bound answer does not age\")) &&",
+		"return r.clock.load() == tick && r.sync.Stream() == r.stream",
+		"return (r.clock.load() == tick && r.sync.Stream() == r.stream || planted(\"a bound answer does not age\"))",
 	}}},
 }

@@ -18,6 +18,9 @@ import (
 // net/http's parser, which gorilla uses for the answer, has no limit of its own.
 const handshakeBytes = 256 << 10
 
+// readBuffer holds the set of a customer as it arrives, so that one system call reads it; gorilla's default has room for a fifth of it.
+const readBuffer = 32 << 10
+
 // Dial connects, upgrades, sends connection_init and waits for the acknowledgement. ctx bounds all of it and nothing after.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	cfg = cfg.withDefaults()
@@ -58,6 +61,7 @@ func upgrade(ctx context.Context, cfg Config) (*websocket.Conn, error) {
 		Proxy:           cfg.Proxy,
 		TLSClientConfig: tlsConfig(cfg.TLSClientConfig),
 		Subprotocols:    []string{Subprotocol},
+		ReadBufferSize:  readBuffer,
 	}
 	if cfg.NetDialTLSContext != nil {
 		dialer.NetDialTLSContext = guard.wrap(cfg.NetDialTLSContext)

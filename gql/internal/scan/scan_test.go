@@ -123,3 +123,25 @@ func TestFloatIsExact(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainStopsAtWhatIsSpecial: wherever a byte stands, and whatever surrounds it.
+func TestPlainStopsAtWhatIsSpecial(t *testing.T) {
+	special := func(c byte) bool { return c == '"' || c == '\\' || c < ' ' || c >= 0x80 }
+	for before := range 20 {
+		for c := range 256 {
+			for after := range 256 {
+				data := append(bytes.Repeat([]byte{'!'}, before), byte(c), byte(after), 'x', 'y')
+				want := len(data)
+				for i, c := range data {
+					if special(c) {
+						want = i
+						break
+					}
+				}
+				if got := plain(data, 0); got != want {
+					t.Fatalf("%q stops at %d, want %d", data, got, want)
+				}
+			}
+		}
+	}
+}
