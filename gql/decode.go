@@ -21,7 +21,25 @@ type decoder struct {
 	names *interner
 	// unknown counts the entitlements that were passed over: of a kind this package does not know, or without a name.
 	unknown int
+	moments [momentFields]moment
 }
+
+// moment is what a field was read as last: most entitlements of a customer have the same.
+type moment struct {
+	text [len("2006-01-02T15:04:05.000Z")]byte
+	at   entitlements.Instant
+}
+
+// The fields that are remembered, see decoder.instant.
+const (
+	anchorField = iota
+	periodStartField
+	periodEndField
+	grantedField
+	usedField
+	validField
+	momentFields
+)
 
 // decodeState reads a reply to GetEntitlementsState. It returns exactly one of a complete snapshot and an error.
 func decodeState(body []byte, key entitlements.Key, names *interner) (snap *entitlements.Snapshot, unknown int, err error) {
@@ -166,9 +184,9 @@ func (d *decoder) feature(g *entitlements.Grant) bool {
 		case "resetPeriod":
 			g.ResetPeriod = entitlements.ParseResetPeriod(d.text())
 		case "usagePeriodAnchor":
-			g.UsagePeriodAnchor = d.instant()
+			g.UsagePeriodAnchor = d.instant(anchorField)
 		case "usagePeriodStart":
-			g.UsagePeriodStart = d.instant()
+			g.UsagePeriodStart = d.instant(periodStartField)
 		case "creditRate":
 			if !d.Null() {
 				g.CreditRate, g.CreditCurrencyID = d.creditRate()
@@ -218,13 +236,13 @@ func (d *decoder) common(g *entitlements.Grant) {
 	case "hasSoftLimit":
 		g.HasSoftLimit = !d.Null() && d.Bool()
 	case "usagePeriodEnd":
-		g.UsagePeriodEnd = d.instant()
+		g.UsagePeriodEnd = d.instant(periodEndField)
 	case "entitlementUpdatedAt":
-		g.EntitlementUpdatedAt = d.instant()
+		g.EntitlementUpdatedAt = d.instant(grantedField)
 	case "usageUpdatedAt":
-		g.UsageUpdatedAt = d.instant()
+		g.UsageUpdatedAt = d.instant(usedField)
 	case "validUntil":
-		g.ValidUntil = d.instant()
+		g.ValidUntil = d.instant(validField)
 	default:
 		d.Skip()
 	}
@@ -325,8 +343,8 @@ func (d *decoder) float() (f float64, ok bool) {
 	return d.Float(), true
 }
 
-// instant reads a moment in any of its forms, or null.
-func (d *decoder) instant() entitlements.Instant {
+// instant reads a moment in any of its forms, or null, of a field.
+func (d *decoder) instant(field int) entitlements.Instant {
 	var text []byte
 	switch d.Kind() {
 	case scan.Null:
@@ -340,9 +358,18 @@ func (d *decoder) instant() entitlements.Instant {
 	if d.Err() != nil {
 		return 0
 	}
+	m := &d.moments[field]
+	if string(text) == string(m.text[:]) {
+		return m.at
+	}
 	i, ok := scalar.ParseInstant(text)
 	if !ok {
 		d.Fail(errMoment)
+		return 0
+	}
+	if len(text) == len(m.text) {
+		m.at = i
+		copy(m.text[:], text)
 	}
 	return i
 }

@@ -158,6 +158,35 @@ func TestSnapshotKeepsNothingOfTheReply(t *testing.T) {
 	}
 }
 
+// TestDecodingWhatIsKnownAllocatesLittle: the texts of a plan, descriptions included, are in memory once, however often they arrive.
+func TestDecodingWhatIsKnownAllocatesLittle(t *testing.T) {
+	names := newInterner()
+	n := testing.AllocsPerRun(100, func() {
+		if snap, _, err := decodeState(customer20, aKey, names); err != nil || snap.Len() != 20 {
+			t.Fatal(snap, err)
+		}
+	})
+	if n > 12 { // three: the snapshot, its records, its stamps; the race detector empties pools
+		t.Errorf("decoding a customer of 20 allocates %v times", n)
+	}
+}
+
+// TestMomentsAreReadEachOnItsOwn, though most are the same as the one before.
+func TestMomentsAreReadEachOnItsOwn(t *testing.T) {
+	var d decoder
+	for _, text := range []string{
+		`"2026-11-20T07:21:10.497Z"`, `"2026-11-20T07:21:10.497Z"`, `"2026-11-20T07:21:10.498Z"`, `null`, `"2026-11-20T07:21:10.498Z"`,
+		`"2026-11-20T07:21:10Z"`, `"2026-11-20T07:21:10.497\u005a"`, `"2026-11-31T07:21:10.497Z"`, `"2026-11-20T07:21:10.497Z"`,
+	} {
+		d.Scanner = scan.New([]byte(text))
+		got, err := d.instant(anchorField), d.Err()
+		fresh := decoder{Scanner: scan.New([]byte(text))}
+		if want := fresh.instant(anchorField); got != want || (err == nil) != (fresh.Err() == nil) {
+			t.Errorf("%s is read as %v (%v), want %v (%v)", text, got, err, want, fresh.Err())
+		}
+	}
+}
+
 func TestSnapshotOf(t *testing.T) {
 	var list []json.RawMessage
 	if err := json.Unmarshal([]byte(elements(4)), &list); err != nil {

@@ -249,11 +249,11 @@ func (d *eventDecoder) measured(u *entitlements.Usage) (ok bool) {
 		case "currentUsage":
 			u.Current, ok = d.float()
 		case "usageUpdatedAt":
-			u.UpdatedAt = d.instant()
+			u.UpdatedAt = d.instant(usedField)
 		case "usagePeriodStart":
-			u.PeriodStart = d.instant()
+			u.PeriodStart = d.instant(periodStartField)
 		case "usagePeriodEnd":
-			u.PeriodEnd = d.instant()
+			u.PeriodEnd = d.instant(periodEndField)
 		default:
 			d.Skip()
 		}

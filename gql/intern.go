@@ -17,7 +17,7 @@ type interner struct {
 
 const (
 	internSlots = 4096 // 32 KiB of pointers; a catalogue has some hundreds of strings
-	internMax   = 128  // bytes; longer strings are descriptions, which would crowd out the rest
+	internMax   = 512  // bytes; at most 2 MiB
 )
 
 func newInterner() *interner { return &interner{seed: maphash.MakeSeed()} }

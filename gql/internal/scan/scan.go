@@ -53,10 +53,11 @@ func New(data []byte) Scanner { return Scanner{data: data} }
 // Err returns the first error.
 func (s *Scanner) Err() error { return s.err }
 
-// Fail records err, if it is the first, with the position.
+// Fail records err, if it is the first, with the position. There is nothing more to read then.
 func (s *Scanner) Fail(err error) {
 	if s.err == nil {
 		s.err = fmt.Errorf("%w at byte %d", err, s.pos)
+		s.data, s.pos = nil, 0
 	}
 }
 
@@ -310,13 +311,8 @@ func (s *Scanner) mismatch() {
 
 // peek skips white space and returns the next byte; zero at the end and after an error.
 func (s *Scanner) peek() byte {
-	if s.err != nil {
-		return 0
-	}
 	for ; s.pos < len(s.data); s.pos++ {
-		switch c := s.data[s.pos]; c {
-		case ' ', '\t', '\r', '\n':
-		default:
+		if c := s.data[s.pos]; c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return c
 		}
 	}
