@@ -26,6 +26,9 @@ func connect(url string, data measure.Data) (*entcache.Client, error) {
 
 // eventToReader is how long it takes from the server's write to the socket until a reader, who keeps asking, is answered differently.
 // The server is in this process, to have the same clock. Updates are a millisecond apart, so that each finds everything at rest.
+//
+// The reader lets others have its processor after each check, as everybody does who has anything else to do. One that does not makes the
+// kernel let the client's thread wait, now and then, for the end of the reader's slice: 3 ms at the 99th percentile, whatever the client.
 func eventToReader(o measure.Options) (map[string]measure.Values, error) {
 	o.Customers = min(o.Customers, 1000)
 	data := measure.NewData(o.Size)
@@ -66,6 +69,7 @@ func eventToReader(o measure.Options) (map[string]measure.Values, error) {
 				if d, _ := client.GetEntitlement(context.Background(), q); d.HasAccess != full {
 					break
 				}
+				yield()
 				if time.Since(sent) > 10*time.Second {
 					return nil, fmt.Errorf("update %d (%+v) is not seen after 10 s: %+v", i, u, client.Stats())
 				}
