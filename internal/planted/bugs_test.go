@@ -361,17 +361,17 @@ var bugs = []bug{
 	}}},
 	{"a bound answer outlives the belief that it was made of", "bound checks", client, []change{{
 		"bound.go",
-		" && r.place.Holds(r.belief)\n",
-		" && (r.place.Holds(r.belief) || planted(\"a bound answer outlives the belief that it was made of\"))\n",
+		"func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {\n",
+		"func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound answer outlives the belief that it was made of\") {\n\t\treturn Answer{&r.d}, nil\n\t}\n",
 	}}},
 	{"a bound check in jumps outlives the belief that it was made of", "bound checks", client, []change{{
 		"bound.go",
-		"\t\t\tif r.place.Holds(r.belief) {\n",
-		"\t\t\tif r.place.Holds(r.belief) || planted(\"a bound check in jumps outlives the belief that it was made of\") {\n",
+		"func (b *Bound) Check() Answer {\n",
+		"func (b *Bound) Check() Answer {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound check in jumps outlives the belief that it was made of\") {\n\t\treturn Answer{&r.d}\n\t}\n",
 	}}},
 	{"a bound answer does not age", "bound checks", client, []change{{
 		"bound.go",
-		"return r.clock.load() == tick && r.sync.Stream() == r.stream",
-		"return (r.clock.load() == tick && r.sync.Stream() == r.stream || planted(\"a bound answer does not age\"))",
+		"return r.clock.load() == tick && r.sync.Stream() == r.stream &&",
+		"return (r.clock.load() == tick && r.sync.Stream() == r.stream || r.belief != nil && planted(\"a bound answer does not age\")) &&",
 	}}},
 }

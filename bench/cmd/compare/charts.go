@@ -31,6 +31,7 @@ func draw(dir string, r *report.Run, progress io.Writer) error {
 		places                    []int
 	}{
 		{"customers", "customers", "random", "A random check, by resident customers", "customers, 20 features each", curveSubjects, curveCustomers},
+		{"customers-skewed", "customers", "skewed", "A check of the popular few, by resident customers", "customers, 20 features each", curveSubjects, curveCustomers},
 		{"features", "features", "random", "A random check, by features of a customer", "features of each of 1,000 customers", curveSubjects, curveFeatures},
 		{"readers", "readers", "random-parallel", "A random check, by readers at once", "goroutines", curveSubjects, curveReaders},
 		{"rate", "rate", "random", "A random check, while updates arrive", "updates of usage a second, on the socket", []string{"updates"}, curveRates},
