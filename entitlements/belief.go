@@ -54,10 +54,10 @@ func (b *Belief) WithFigures(at int, f Figures) *Belief {
 	return n
 }
 
-// MergeUsage returns a copy of b whose snapshot is s with the usage that choose picks of it and of what b holds, see
+// MergeUsage returns a copy of b whose snapshot is s with the usage that settle makes of what s says and of what b holds, see
 // [Snapshot.MergeUsage].
-func (b *Belief) MergeUsage(s *Snapshot, choose func(mine, held Figures, both bool) Figures) *Belief {
+func (b *Belief) MergeUsage(s *Snapshot, settle func(mine, held *Figures)) *Belief {
 	n := b.With(s)
-	n.Snapshot.merge(b.Snapshot, choose)
+	n.Snapshot.merge(b.Snapshot, settle)
 	return n
 }

@@ -301,12 +301,11 @@ func TestMergeUsageChoosesPerEntitlement(t *testing.T) {
 	held := NewSnapshot(acme, "", []Grant{metered("f", 10, 5), metered("gone", 10, 5)})
 	mine := NewSnapshot(acme, "", []Grant{metered("f", 20, 1), metered("new", 10, 2)})
 	var asked []float64
-	got := mine.MergeUsage(held, func(m, h Figures, both bool) Figures {
+	got := mine.MergeUsage(held, func(m, h *Figures) {
 		asked = append(asked, m.Current)
-		if both {
-			return h
+		if h != nil {
+			*m = *h
 		}
-		return m
 	})
 	if u, _ := got.Usage(Feature("f")); u.Current != 5 {
 		t.Errorf("f = %v, want the held 5", u.Current)

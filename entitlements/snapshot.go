@@ -204,18 +204,18 @@ func (s *Snapshot) use(i int, f Figures) {
 	r := *s.at(i)
 	r.used = f.or(r.used)
 	at := slices.IndexFunc(s.late, func(l late) bool { return int(l.index) == i })
-	switch {
-	case at >= 0:
-		s.late = slices.Clone(s.late)
-		s.late[at].record = r
-	case len(s.late) < mostLate:
-		before := s.late
-		s.late = make([]late, len(before)+1)
-		s.late[copy(s.late, before)] = late{r, int32(i)}
-	default:
+	if at < 0 {
+		at = len(s.late)
+	}
+	if at == mostLate {
 		s.records, s.late = s.allRecords(), nil
 		s.records[i] = r
+		return
 	}
+	next := make([]late, max(len(s.late), at+1))
+	copy(next, s.late)
+	next[at] = late{r, int32(i)}
+	s.late = next
 }
 
 // allRecords returns a copy of the records, with the usage that is known.
@@ -227,41 +227,37 @@ func (s *Snapshot) allRecords() []record {
 	return records
 }
 
-// MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
-// says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
-// second argument and false. What held counts beside its usage counts in the result as well, if s counts nothing.
-func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Figures, both bool) Figures) *Snapshot {
+// MergeUsage returns s with the usage that settle makes of what s says, mine, and of what held says, for each entitlement: settle
+// changes mine and leaves held alone, which is nil for an entitlement that held lacks. What held counts beside its usage counts in the
+// result as well, if s counts nothing.
+func (s *Snapshot) MergeUsage(held *Snapshot, settle func(mine, held *Figures)) *Snapshot {
 	next := new(*s)
-	next.merge(held, choose)
+	next.merge(held, settle)
 	return next
 }
 
 // merge is MergeUsage of a snapshot that nobody else has yet, and that may share all it points to with others.
-func (s *Snapshot) merge(held *Snapshot, choose func(mine, held Figures, both bool) Figures) {
+func (s *Snapshot) merge(held *Snapshot, settle func(mine, held *Figures)) {
 	s.records, s.late = s.allRecords(), nil
 	if held != nil && s.counting == nil {
 		s.countAs(held)
 	}
 	for i := range s.records {
-		used := &s.records[i].used
-		switch j := held.position(i, s.shape); {
-		case j >= 0:
-			*used = choose(*used, held.at(j).used, true)
-		default:
-			*used = choose(*used, Figures{}, false)
-		}
+		settle(&s.records[i].used, held.usedOf(i, s.shape))
 	}
 }
 
-// position returns where s has what is at position i of a shape; -1 when it has not, or is nil.
-func (s *Snapshot) position(i int, of *Shape) int {
-	switch {
-	case s == nil:
-		return -1
-	case s.shape == of: // as is nearly always the case
-		return i
+// usedOf is the usage of what is at position i of a shape; nil when s does not hold that, or is nil.
+func (s *Snapshot) usedOf(i int, of *Shape) *Figures {
+	if s == nil {
+		return nil
 	}
-	return s.shape.find(of.refs[i])
+	if s.shape != of { // as few are
+		if i = s.shape.find(of.refs[i]); i < 0 {
+			return nil
+		}
+	}
+	return &s.at(i).used
 }
 
 // Shape returns what the snapshot may have in common with others.

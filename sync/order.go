@@ -159,8 +159,8 @@ func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own boo
 		n.AwaitRefresh = b.AwaitRefresh || own
 		return n, questioned
 	}
-	said := u.Figures()
-	switch o := compareUsage(said, b.Snapshot.Figures(at)); {
+	said, held := u.Figures(), b.Snapshot.Figures(at)
+	switch o := compareUsage(&said, &held); {
 	case u.UpdatedAt == 0 || o == usageTied || (o == usageOlder && own):
 		return await(b, a), questioned
 	case o == usageNewer:
@@ -247,14 +247,14 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 	// Overtaken: the grants are dropped. Not even a newer stamp makes them news, for the set that overtook them may be what a
 	// removal left; but it shows that something was missed, so another fetch decides. Usage has its own clock.
 	var tied bool
-	n := b.With(b.Snapshot.MergeUsage(s, func(held, mine entitlements.Figures, both bool) entitlements.Figures {
-		if !both {
-			return held
+	n := b.With(b.Snapshot.MergeUsage(s, func(held, answer *entitlements.Figures) {
+		if answer == nil {
+			return
 		}
+		mine := *answer
 		mine.Seq = a.seq
-		u, t := newerUsage(mine, held, a.seq)
-		tied = tied || t
-		return u
+		keep, tie := newerUsage(&mine, held, a.seq)
+		*held, tied = *keep, tied || tie
 	}))
 	if n.Overtaken < math.MaxUint8 {
 		n.Overtaken++
@@ -308,7 +308,7 @@ const (
 
 // compareUsage orders u against held by (period start, stamp), where the two agree. A start that only one of them knows decides
 // nothing.
-func compareUsage(u, held entitlements.Figures) usageOrder {
+func compareUsage(u, held *entitlements.Figures) usageOrder {
 	if u.PeriodStart != 0 && held.PeriodStart != 0 && u.PeriodStart != held.PeriodStart {
 		switch later := u.PeriodStart > held.PeriodStart; {
 		case later && u.UpdatedAt >= held.UpdatedAt:
@@ -334,19 +334,19 @@ func compareUsage(u, held entitlements.Figures) usageOrder {
 // ties included; 0 for an event, which overrules nothing. tied reports that some usage was equally new and different; the held one is
 // kept.
 func mergeUsage(b *entitlements.Belief, s *entitlements.Snapshot, seq, authority uint64) (merged *entitlements.Belief, tied bool) {
-	merged = b.MergeUsage(s, func(mine, held entitlements.Figures, both bool) entitlements.Figures {
+	merged = b.MergeUsage(s, func(mine, held *entitlements.Figures) {
 		mine.Seq = seq
-		if !both {
-			return mine
+		if held == nil {
+			return
 		}
-		u, t := newerUsage(mine, held, authority)
-		tied = tied || t
-		return u
+		if keep, tie := newerUsage(mine, held, authority); keep == held {
+			*mine, tied = *held, tied || tie
+		}
 	})
 	return merged, tied
 }
 
-func newerUsage(mine, held entitlements.Figures, authority uint64) (u entitlements.Figures, tied bool) {
+func newerUsage(mine, held *entitlements.Figures, authority uint64) (u *entitlements.Figures, tied bool) {
 	if authority > held.Seq {
 		return mine, false
 	}
