@@ -265,7 +265,11 @@ func (p *pending) seen(key Key, s *entitlements.Snapshot) *entitlements.Snapshot
 
 // counted is a belief whose snapshot counts what is pending; the same one when it does already.
 func (p *pending) counted(key Key, b *entitlements.Belief, anew bool) *entitlements.Belief {
-	s := p.count(key, b.Snapshot, anew)
+	return withSnapshot(b, p.count(key, b.Snapshot, anew))
+}
+
+// withSnapshot is b with another snapshot; b itself when it is no other.
+func withSnapshot(b *entitlements.Belief, s *entitlements.Snapshot) *entitlements.Belief {
 	if s == b.Snapshot {
 		return b
 	}
@@ -297,9 +301,8 @@ func (p *pending) guard(key Key, held, next *entitlements.Belief) *entitlements.
 	if a == nil {
 		return next
 	}
-	n := *next
-	n.Snapshot = a.keepBack(held.Snapshot, next.Snapshot, held.AwaitRefresh && !next.AwaitRefresh)
-	return p.counted(key, &n, false)
+	s := a.keepBack(held.Snapshot, next.Snapshot, held.AwaitRefresh && !next.AwaitRefresh)
+	return withSnapshot(next, p.count(key, s, false))
 }
 
 // keepBack puts the usage of meters that fly, and of the wallets that pay for them, back to what is held; also that of meters of which

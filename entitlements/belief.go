@@ -34,3 +34,30 @@ type Belief struct {
 
 // Expired reports whether the server wanted the set recalculated before the moment at. At ExpiresAt itself it is not yet expired.
 func (b *Belief) Expired(at Instant) bool { return b.ExpiresAt != 0 && b.ExpiresAt < at }
+
+// With returns a copy of b whose snapshot is like s. Both are in one piece of memory, for they come and go together: an event makes one
+// allocation of them, and the collector has one thing to look at.
+func (b *Belief) With(s *Snapshot) *Belief {
+	n := &struct {
+		belief   Belief
+		snapshot Snapshot
+	}{*b, *s}
+	n.belief.Snapshot = &n.snapshot
+	return &n.belief
+}
+
+// WithFigures returns a copy of b that differs in the usage of the entitlement at a position, see [Snapshot.Position]. Period bounds
+// that f leaves out keep their value.
+func (b *Belief) WithFigures(at int, f Figures) *Belief {
+	n := b.With(b.Snapshot)
+	n.Snapshot.use(at, f)
+	return n
+}
+
+// MergeUsage returns a copy of b whose snapshot is s with the usage that settle makes of what s says and of what b holds, see
+// [Snapshot.MergeUsage].
+func (b *Belief) MergeUsage(s *Snapshot, settle func(mine, held *Figures)) *Belief {
+	n := b.With(s)
+	n.Snapshot.merge(b.Snapshot, settle)
+	return n
+}

@@ -90,7 +90,7 @@ func (s *Snapshot) deny(r *record, i int, q *Query, pending float64, now Instant
 		if r.flags&(flagUncounted|flagUnlimited|flagSoftLimit) != 0 {
 			return ""
 		}
-		current := r.current
+		current := r.used.Current
 		if r.periodOver(now) {
 			current = 0
 		}
@@ -119,7 +119,7 @@ func (r *record) walletDenies(amount, pending float64) Reason {
 	if r.flags&(flagUnlimited|flagSoftLimit) != 0 {
 		return ""
 	}
-	current := withPending(r.current, pending)
+	current := withPending(r.used.Current, pending)
 	if current < r.limit && current+amount <= r.limit {
 		return ""
 	}
@@ -142,7 +142,7 @@ func (s *Snapshot) denyPaid(r *record, i int, q *Query, pending float64, now Ins
 	reason := s.reasonAt(i)
 	if r.wallet >= 0 {
 		w := s.at(int(r.wallet))
-		if reason == "" || (reason == InsufficientCredits && w.updatedAt > s.stampsAt(i).updatedAt) {
+		if reason == "" || (reason == InsufficientCredits && w.used.UpdatedAt > s.stampsAt(i).updatedAt) {
 			reason = w.walletDenies(q.RequestedUsage*s.shape.defs[i].creditRate, s.pendingAt(int(r.wallet)))
 		}
 	}

@@ -300,13 +300,12 @@ func TestSameGrantsSeesEveryField(t *testing.T) {
 func TestMergeUsageChoosesPerEntitlement(t *testing.T) {
 	held := NewSnapshot(acme, "", []Grant{metered("f", 10, 5), metered("gone", 10, 5)})
 	mine := NewSnapshot(acme, "", []Grant{metered("f", 20, 1), metered("new", 10, 2)})
-	var asked []string
-	got := mine.MergeUsage(held, func(m, h Usage, both bool) Usage {
-		asked = append(asked, m.Ref.ID)
-		if both {
-			return h
+	var asked []float64
+	got := mine.MergeUsage(held, func(m, h *Figures) {
+		asked = append(asked, m.Current)
+		if h != nil {
+			*m = *h
 		}
-		return m
 	})
 	if u, _ := got.Usage(Feature("f")); u.Current != 5 {
 		t.Errorf("f = %v, want the held 5", u.Current)
@@ -314,8 +313,8 @@ func TestMergeUsageChoosesPerEntitlement(t *testing.T) {
 	if u, _ := got.Usage(Feature("new")); u.Current != 2 {
 		t.Errorf("new = %v, want its own 2", u.Current)
 	}
-	if !slices.Equal(asked, []string{"f", "new"}) {
-		t.Errorf("asked about %v, want f and new", asked)
+	if !slices.Equal(asked, []float64{1, 2}) {
+		t.Errorf("asked about usages of %v, want the 1 of f and the 2 of new", asked)
 	}
 	if e, _ := got.Find(Feature("f"), noon); func() float64 { l, _ := e.UsageLimit(); return l }() != 20 {
 		t.Error("the held grant came along with its usage")

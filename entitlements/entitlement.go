@@ -48,8 +48,8 @@ func (e Entitlement) record() *record {
 func (e Entitlement) usage() record {
 	r := *e.record()
 	if r.periodOver(e.now) {
-		r.current = 0
-		r.periodStart, r.periodEnd, _ = PeriodAt(e.stamps().anchor, e.definition().resetPeriod, e.now)
+		r.used.Current = 0
+		r.used.PeriodStart, r.used.PeriodEnd, _ = PeriodAt(e.stamps().anchor, e.definition().resetPeriod, e.now)
 	}
 	return r
 }
@@ -58,7 +58,7 @@ func (e Entitlement) usage() record {
 // what it has paid out in all, so it does not start again by itself: the end of its period asks the server instead (see
 // NewSnapshot).
 func (r *record) periodOver(now Instant) bool {
-	return r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit
+	return r.used.PeriodEnd != 0 && r.used.PeriodEnd < now && r.typ != TypeCredit
 }
 
 // Ref names the entitlement within its set.
@@ -127,7 +127,7 @@ func (e Entitlement) HasSoftLimit() bool { return e.record().flags&flagSoftLimit
 
 // CurrentUsage returns what has been used in the period that holds the moment of the decision, in the feature's units: what the
 // server said last, and with it the [Entitlement.PendingUsage].
-func (e Entitlement) CurrentUsage() float64 { return withPending(e.usage().current, e.pending) }
+func (e Entitlement) CurrentUsage() float64 { return withPending(e.usage().used.Current, e.pending) }
 
 // PendingUsage returns what this process has reported, or reserved, and the server's last word does not show yet; zero when there
 // is nothing. Of a wallet it is what that will cost.
@@ -140,7 +140,7 @@ func (e Entitlement) Remaining() (remaining float64, ok bool) {
 	if r.flags&flagUnlimited != 0 || (r.typ != TypeMetered && r.typ != TypeCredit) {
 		return 0, false
 	}
-	return max(0, r.limit-withPending(r.current, e.pending)), true
+	return max(0, r.limit-withPending(r.used.Current, e.pending)), true
 }
 
 // ResetPeriod returns how often usage starts again.
@@ -151,8 +151,8 @@ func (e Entitlement) UsagePeriodAnchor() time.Time { return e.stamps().anchor.Ti
 
 // UsagePeriod returns the bounds of the period that holds the moment of the decision; zero times when unknown.
 func (e Entitlement) UsagePeriod() (start, end time.Time) {
-	u := e.usage()
-	return u.periodStart.Time(), u.periodEnd.Time()
+	u := e.usage().used
+	return u.PeriodStart.Time(), u.PeriodEnd.Time()
 }
 
 // EnumValues returns the values an enum feature grants, in a slice of the caller's own.
@@ -173,7 +173,7 @@ func (e Entitlement) CreditRate() (amount float64, currencyID string, ok bool) {
 func (e Entitlement) EntitlementUpdatedAt() time.Time { return e.stamps().updatedAt.Time() }
 
 // UsageUpdatedAt returns the server's stamp of the usage; the zero time when it sent none.
-func (e Entitlement) UsageUpdatedAt() time.Time { return e.usage().updatedAt.Time() }
+func (e Entitlement) UsageUpdatedAt() time.Time { return e.usage().used.UpdatedAt.Time() }
 
 // ValidUntil returns when the server wants this entitlement recalculated; the zero time when it named no moment.
 func (e Entitlement) ValidUntil() time.Time { return e.stamps().validUntil.Time() }

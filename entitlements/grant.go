@@ -58,3 +58,17 @@ type Usage struct {
 	// Seq is the local order in which this client learned the value; package syncer sets and compares it.
 	Seq uint64
 }
+
+// Figures is a [Usage] without the name of what is used: what two usages of one entitlement are compared by.
+type Figures struct {
+	Current     float64
+	UpdatedAt   Instant
+	PeriodStart Instant
+	PeriodEnd   Instant
+	Seq         uint64
+}
+
+// Figures returns all of the usage but the name.
+func (u *Usage) Figures() Figures {
+	return Figures{u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd, u.Seq}
+}

@@ -2,17 +2,13 @@ package entitlements
 
 // record is one entitlement of one customer: all that a decision reads but its name, in one cache line.
 type record struct {
-	limit       float64
-	current     float64
-	periodStart Instant
-	periodEnd   Instant
-	updatedAt   Instant // of the usage
-	seq         uint64  // see Usage.Seq
-	wallet      int32   // position of the wallet that pays for this feature; -1 when the set holds none
-	stamps      uint8   // see Snapshot.stamps
-	typ         Type
-	flags       uint8
-	reason      uint8 // the server's, see reasonCode
+	limit  float64
+	used   Figures
+	wallet int32 // position of the wallet that pays for this feature; -1 when the set holds none
+	stamps uint8 // see Snapshot.stamps
+	typ    Type
+	flags  uint8
+	reason uint8 // the server's, see reasonCode
 }
 
 const (
@@ -67,7 +63,7 @@ func (s *Snapshot) at(i int) *record {
 func (r *record) set(g *Grant) {
 	*r = record{
 		typ: g.Type(), wallet: -1, reason: reasonCode(g.AccessDeniedReason),
-		current: g.CurrentUsage, updatedAt: g.UsageUpdatedAt, periodStart: g.UsagePeriodStart, periodEnd: g.UsagePeriodEnd,
+		used: Figures{Current: g.CurrentUsage, UpdatedAt: g.UsageUpdatedAt, PeriodStart: g.UsagePeriodStart, PeriodEnd: g.UsagePeriodEnd},
 	}
 	if g.IsGranted {
 		r.flags |= flagGranted
@@ -99,13 +95,13 @@ func (s *Snapshot) reasonAt(i int) Reason {
 	}
 }
 
-// setUsage leaves the bounds of the period as they are where u has none.
-func (r *record) setUsage(u *Usage) {
-	r.current, r.updatedAt, r.seq = u.Current, u.UpdatedAt, u.Seq
-	if u.PeriodStart != 0 {
-		r.periodStart = u.PeriodStart
+// or returns f, with the bounds of the period of held where f has none.
+func (f Figures) or(held Figures) Figures {
+	if f.PeriodStart == 0 {
+		f.PeriodStart = held.PeriodStart
 	}
-	if u.PeriodEnd != 0 {
-		r.periodEnd = u.PeriodEnd
+	if f.PeriodEnd == 0 {
+		f.PeriodEnd = held.PeriodEnd
 	}
+	return f
 }

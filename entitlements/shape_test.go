@@ -164,7 +164,7 @@ func TestUsageOfManyFeatures(t *testing.T) {
 			check(s, used)
 			check(before, was)
 			if r.IntN(10) == 0 {
-				s = s.MergeUsage(before, func(mine, _ Usage, _ bool) Usage { mine.Current /= 2; return mine })
+				s = s.MergeUsage(before, func(mine, _ *Figures) { mine.Current /= 2 })
 				for i := range used {
 					used[i].Current /= 2
 				}

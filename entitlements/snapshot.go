@@ -169,41 +169,53 @@ func (s *Snapshot) SameGrants(o *Snapshot) bool {
 
 // Usage returns what is held for one entitlement, as the server said it (no period rolled over).
 func (s *Snapshot) Usage(ref Ref) (Usage, bool) {
-	i := s.shape.find(ref)
-	if i < 0 {
+	i, ok := s.Position(ref)
+	if !ok {
 		return Usage{}, false
 	}
-	return s.usageAt(i), true
+	f := s.Figures(i)
+	return Usage{s.shape.refs[i], f.Current, f.UpdatedAt, f.PeriodStart, f.PeriodEnd, f.Seq}, true
 }
 
-func (s *Snapshot) usageAt(i int) Usage {
-	r := s.at(i)
-	return Usage{Ref: s.shape.refs[i], Current: r.current, UpdatedAt: r.updatedAt, PeriodStart: r.periodStart, PeriodEnd: r.periodEnd, Seq: r.seq}
+// Position returns where the set holds an entitlement, false when it does not: for who compares its usage before he replaces it, and
+// looks for it once. It is the same in every snapshot that is made of this one.
+func (s *Snapshot) Position(ref Ref) (at int, ok bool) {
+	at = s.shape.find(ref)
+	return at, at >= 0
 }
+
+// Figures returns the usage of the entitlement at a position, as the server said it (no period rolled over).
+func (s *Snapshot) Figures(at int) Figures { return s.at(at).used }
 
 // WithUsage returns a snapshot that differs from s in the usage of one entitlement. It returns s itself when the set does not
 // hold that entitlement. Period bounds that u leaves out keep their value.
 func (s *Snapshot) WithUsage(u Usage) *Snapshot {
-	i := s.shape.find(u.Ref)
-	if i < 0 {
+	i, ok := s.Position(u.Ref)
+	if !ok {
 		return s
 	}
+	next := new(*s)
+	next.use(i, u.Figures())
+	return next
+}
+
+// use replaces the usage at position i of a snapshot that nobody else has yet, and that may share all it points to with others.
+func (s *Snapshot) use(i int, f Figures) {
 	r := *s.at(i)
-	r.setUsage(&u)
-	next := *s
+	r.used = f.or(r.used)
 	at := slices.IndexFunc(s.late, func(l late) bool { return int(l.index) == i })
-	switch {
-	case at >= 0:
-		next.late = slices.Clone(s.late)
-		next.late[at].record = r
-	case len(s.late) < mostLate:
-		next.late = make([]late, len(s.late)+1)
-		next.late[copy(next.late, s.late)] = late{r, int32(i)}
-	default:
-		next.records, next.late = s.allRecords(), nil
-		next.records[i] = r
+	if at < 0 {
+		at = len(s.late)
 	}
-	return &next
+	if at == mostLate {
+		s.records, s.late = s.allRecords(), nil
+		s.records[i] = r
+		return
+	}
+	next := make([]late, max(len(s.late), at+1))
+	copy(next, s.late)
+	next[at] = late{r, int32(i)}
+	s.late = next
 }
 
 // allRecords returns a copy of the records, with the usage that is known.
@@ -215,30 +227,37 @@ func (s *Snapshot) allRecords() []record {
 	return records
 }
 
-// MergeUsage returns s with the usage that choose picks for each entitlement: it is called with what s says and with what held
-// says, for every entitlement that both hold, and returns one of the two. Entitlements that held lacks are chosen with a zero
-// second argument and false. What held counts beside its usage counts in the result as well, if s counts nothing.
-func (s *Snapshot) MergeUsage(held *Snapshot, choose func(mine, held Usage, both bool) Usage) *Snapshot {
+// MergeUsage returns s with the usage that settle makes of what s says, mine, and of what held says, for each entitlement: settle
+// changes mine and leaves held alone, which is nil for an entitlement that held lacks. What held counts beside its usage counts in the
+// result as well, if s counts nothing.
+func (s *Snapshot) MergeUsage(held *Snapshot, settle func(mine, held *Figures)) *Snapshot {
 	next := new(*s)
-	next.records, next.late = s.allRecords(), nil
-	if held != nil && s.counting == nil {
-		next.countAs(held)
-	}
-	for i := range next.records {
-		var h Usage
-		j := -1
-		if held != nil {
-			if j = i; held.shape != s.shape {
-				j = held.shape.find(s.shape.refs[i])
-			}
-		}
-		if j >= 0 {
-			h = held.usageAt(j)
-		}
-		u, r := choose(s.usageAt(i), h, j >= 0), &next.records[i]
-		r.current, r.updatedAt, r.periodStart, r.periodEnd, r.seq = u.Current, u.UpdatedAt, u.PeriodStart, u.PeriodEnd, u.Seq
-	}
+	next.merge(held, settle)
 	return next
+}
+
+// merge is MergeUsage of a snapshot that nobody else has yet, and that may share all it points to with others.
+func (s *Snapshot) merge(held *Snapshot, settle func(mine, held *Figures)) {
+	s.records, s.late = s.allRecords(), nil
+	if held != nil && s.counting == nil {
+		s.countAs(held)
+	}
+	for i := range s.records {
+		settle(&s.records[i].used, held.usedOf(i, s.shape))
+	}
+}
+
+// usedOf is the usage of what is at position i of a shape; nil when s does not hold that, or is nil.
+func (s *Snapshot) usedOf(i int, of *Shape) *Figures {
+	if s == nil {
+		return nil
+	}
+	if s.shape != of { // as few are
+		if i = s.shape.find(of.refs[i]); i < 0 {
+			return nil
+		}
+	}
+	return &s.at(i).used
 }
 
 // Shape returns what the snapshot may have in common with others.

@@ -127,7 +127,10 @@ func TestCloseMeetsEverything(t *testing.T) {
 						s.LoadAllowed(t.Context(), key{CustomerID: "other"})
 					}
 				},
-				func() { s.takeSet(acme, set(acme, grant("seats", 1, 1))); s.doubtEverything("a test says so") },
+				func() {
+					s.takeSet(acme, set(acme, grant("seats", 1, 1)), s.arrive())
+					s.doubtEverything("a test says so")
+				},
 				func() { s.Wrote(acme, set(acme, grant("seats", 2, 1))); s.AwaitRefresh(acme); store.evict(acme) },
 				func() { s.Want(acme); s.KeyChanged(); s.Status(); s.Stats() },
 				func() { time.Sleep(time.Millisecond * 10); s.Close() },

@@ -34,8 +34,9 @@ func (s *Syncer) handle(e entitlements.Event) {
 		s.subscribed()
 	case entitlements.EventEntitlements:
 		s.counts.events.Add(1)
-		s.lag.note(e.Snapshot.EntitlementUpdatedAt(), entitlements.InstantOf(time.Now()))
-		s.takeSet(e.Key, e.Snapshot)
+		at := entitlements.InstantOf(time.Now())
+		s.lag.note(e.Snapshot.EntitlementUpdatedAt(), at)
+		s.takeSet(e.Key, e.Snapshot, s.arriveAt(at))
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
 		s.takeUsage(e.Key, e.Usage, inUsage)
@@ -61,7 +62,7 @@ func (s *Syncer) handle(e entitlements.Event) {
 
 // take applies one arrival to its key, and sees to what follows from it. It returns the verdict on the resident belief, and
 // whether there is one.
-func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool) {
+func (s *Syncer) take(key entitlements.Key, in *input) (v verdict, resident bool) {
 	s.mu.Lock()
 	if in.own() {
 		s.near.wrote(key)
@@ -78,8 +79,8 @@ func (s *Syncer) take(key entitlements.Key, in input) (v verdict, resident bool)
 }
 
 // takeSet applies a full set that came as an event.
-func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
-	v, _ := s.take(key, input{kind: inSet, set: set, at: s.arrive()})
+func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at arrival) {
+	v, _ := s.take(key, &input{kind: inSet, set: set, at: at})
 	s.countVerdict(v)
 	if v != confirmed { // of a set that is not held, nobody knows whether it changed
 		s.doubtResources(key, inDoubt)
@@ -88,13 +89,13 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot) {
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
 func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, input{kind: kind, usage: u, at: s.inOrder()})
+	v, _ := s.take(key, &input{kind: kind, usage: u, at: s.inOrder()})
 	s.countVerdict(v)
 }
 
 // doubt makes one key suspect; how is inDoubt, or inAwait.
 func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
-	s.take(key, input{kind: how, at: s.inOrder()})
+	s.take(key, &input{kind: how, at: s.inOrder()})
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).

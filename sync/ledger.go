@@ -62,11 +62,11 @@ const (
 
 // take applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
 // resident belief that stands, nil when there is none, and the verdict on it.
-func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v verdict) {
+func (l *ledger) take(key entitlements.Key, in *input) (b *entitlements.Belief, v verdict) {
 	if l.tap != nil {
-		l.tap(step{kind: stepTook, key: key, input: in})
+		l.tap(step{kind: stepTook, key: key, input: *in})
 	}
-	l.taking.in, l.taking.v = in, unchanged
+	l.taking.in, l.taking.v = *in, unchanged
 	b = l.store.Update(key, l.taking.apply)
 	v = l.taking.v
 	l.taking.in = input{} // holds on to nothing
@@ -83,7 +83,7 @@ func (l *ledger) take(key entitlements.Key, in input) (b *entitlements.Belief, v
 	case f.held != nil:
 		f.held, _ = in.next(f.held)
 	case len(f.pending) < maxPending:
-		f.pending = append(f.pending, in)
+		f.pending = append(f.pending, *in)
 	default:
 		f.pending = append(f.pending[:0], input{kind: inAwait, at: in.at})
 	}

@@ -117,9 +117,8 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		// that set was made, and this is a late event; or it came about while that set was on its way. A fetch can tell.
 		return question(b, a), questioned
 	case stamp > b.Newest:
-		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
-		n := *b
-		n.Snapshot, n.Newest, n.GrantSeq, n.LearnedAt = merged, stamp, a.seq, a.at
+		n, tied := mergeUsage(b, s, a.seq, 0)
+		n.Newest, n.GrantSeq, n.LearnedAt = stamp, a.seq, a.at
 		n.ConfirmedAt, n.ExpiresAt = max(b.ConfirmedAt, a.moment(stamp)), s.ValidUntil()
 		n.Told = true
 		if a.after(stamp, a.since) {
@@ -128,13 +127,11 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		}
 		if tied {
 			n.ConfirmedAt = b.ConfirmedAt // not all of it is
-			return await(&n, a), advanced
+			return await(n, a), advanced
 		}
-		return &n, advanced
+		return n, advanced
 	case stamp == b.Newest && s.SameGrants(b.Snapshot):
-		merged, tied := mergeUsage(s, b.Snapshot, a.seq, 0)
-		n := *b
-		n.Snapshot = merged
+		n, tied := mergeUsage(b, s, a.seq, 0)
 		if a.after(stamp, a.since) {
 			n.Generation, n.ConfirmedAt = a.generation, max(b.ConfirmedAt, a.moment(stamp))
 		}
@@ -145,9 +142,9 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		}
 		if tied {
 			n.ConfirmedAt = b.ConfirmedAt
-			return await(&n, a), questioned
+			return await(n, a), questioned
 		}
-		return &n, v
+		return n, v
 	}
 	return question(b, a), questioned
 }
@@ -155,21 +152,20 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 // applyUsage orders the usage of one entitlement by its own clock (rule 5). own marks the answer to this client's own report:
 // one that is behind what is held is then a question too, because the caller must read what it wrote.
 func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own bool) (*entitlements.Belief, verdict) {
-	held, ok := b.Snapshot.Usage(u.Ref)
+	at, ok := b.Snapshot.Position(u.Ref)
 	if !ok {
 		// An entitlement that is not held: its grant has been missed.
 		n := question(b, a)
 		n.AwaitRefresh = b.AwaitRefresh || own
 		return n, questioned
 	}
-	switch o := compareUsage(u, held); {
+	said, held := u.Figures(), b.Snapshot.Figures(at)
+	switch o := compareUsage(&said, &held); {
 	case u.UpdatedAt == 0 || o == usageTied || (o == usageOlder && own):
 		return await(b, a), questioned
 	case o == usageNewer:
-		u.Seq = a.seq
-		n := *b
-		n.Snapshot = b.Snapshot.WithUsage(u)
-		return &n, advanced
+		said.Seq = a.seq
+		return b.WithFigures(at, said), advanced
 	case o == usageSame:
 		return b, confirmed
 	}
@@ -222,14 +218,12 @@ const patientlyOvertaken = 2
 // applyAnswer orders the answer to a fetch against what is held (rule 4). a tells when the fetch began, and which stream was
 // open then: the answer is at least that recent, and no more is claimed for it.
 func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
-	n := *b
 	same := s.SameGrants(b.Snapshot)
 	// An event that arrived since the fetch began and confirmed what is held may be late, or it may tell that something else came
 	// and went (a customer is archived and restored): an answer that differs cannot be ordered against it.
 	unclear := !same && a.seq < b.ConfirmSeq && b.Overtaken < patientlyOvertaken
 	if a.seq > b.GrantSeq && !unclear {
-		var tied bool
-		n.Snapshot, tied = mergeUsage(s, b.Snapshot, a.seq, a.seq)
+		n, tied := mergeUsage(b, s, a.seq, a.seq)
 		n.Newest = max(b.Newest, s.EntitlementUpdatedAt())
 		n.GrantSeq, n.LearnedAt, n.Overtaken = a.seq, a.landed, 0
 		n.ExpiresAt = expiry(s, a.at)
@@ -246,47 +240,46 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 		}
 		if tied { // with a usage that arrived while the fetch was in flight
 			n.ConfirmedAt = b.ConfirmedAt // not all of it is
-			return await(&n, arrival{seq: max(b.QuestionSeq, a.seq)}), v
+			return await(n, arrival{seq: max(b.QuestionSeq, a.seq)}), v
 		}
-		return &n, v
+		return n, v
 	}
 	// Overtaken: the grants are dropped. Not even a newer stamp makes them news, for the set that overtook them may be what a
 	// removal left; but it shows that something was missed, so another fetch decides. Usage has its own clock.
 	var tied bool
-	n.Snapshot = b.Snapshot.MergeUsage(s, func(held, mine entitlements.Usage, both bool) entitlements.Usage {
-		if !both {
-			return held
+	n := b.With(b.Snapshot.MergeUsage(s, func(held, answer *entitlements.Figures) {
+		if answer == nil {
+			return
 		}
+		mine := *answer
 		mine.Seq = a.seq
-		u, t := newerUsage(mine, held, a.seq)
-		tied = tied || t
-		return u
-	})
+		keep, tie := newerUsage(&mine, held, a.seq)
+		*held, tied = *keep, tied || tie
+	}))
 	if n.Overtaken < math.MaxUint8 {
 		n.Overtaken++
 	}
 	again := arrival{seq: max(b.QuestionSeq, a.seq)}
 	switch {
 	case tied:
-		return await(&n, again), overtaken
+		return await(n, again), overtaken
 	case unclear || s.Len() > 0 && s.EntitlementUpdatedAt() > b.Newest:
-		return question(&n, again), overtaken
+		return question(n, again), overtaken
 	}
-	return &n, overtaken
+	return n, overtaken
 }
 
 // firstBelief is what a fetch makes of a key that was not resident. newest and learned are remembered from an earlier residence.
 func firstBelief(s *entitlements.Snapshot, newest, learned entitlements.Instant, a arrival) *entitlements.Belief {
-	s, _ = mergeUsage(s, nil, a.seq, a.seq)
-	return &entitlements.Belief{
-		Snapshot:    s,
+	b, _ := mergeUsage(&entitlements.Belief{
 		Newest:      max(newest, s.EntitlementUpdatedAt()),
 		GrantSeq:    a.seq,
 		LearnedAt:   max(learned, a.at), // what came about before the fetch began is in its answer, or was taken away again
 		Generation:  a.generation,
 		ConfirmedAt: a.at,
 		ExpiresAt:   expiry(s, a.at),
-	}
+	}, s, a.seq, a.seq)
+	return b
 }
 
 // expiry is when the set has to be fetched again (rule 10). A server that still names a moment which has passed has not
@@ -315,7 +308,7 @@ const (
 
 // compareUsage orders u against held by (period start, stamp), where the two agree. A start that only one of them knows decides
 // nothing.
-func compareUsage(u, held entitlements.Usage) usageOrder {
+func compareUsage(u, held *entitlements.Figures) usageOrder {
 	if u.PeriodStart != 0 && held.PeriodStart != 0 && u.PeriodStart != held.PeriodStart {
 		switch later := u.PeriodStart > held.PeriodStart; {
 		case later && u.UpdatedAt >= held.UpdatedAt:
@@ -336,23 +329,24 @@ func compareUsage(u, held entitlements.Usage) usageOrder {
 	return usageSame
 }
 
-// mergeUsage returns s with, for each entitlement, the newer of its own usage and the held one. authority is when the fetch
-// that brought s began: it overrules whatever was learned before it, stamps and ties included; 0 for an event, which overrules
-// nothing. tied reports that some usage was equally new and different; the held one is kept.
-func mergeUsage(s, held *entitlements.Snapshot, seq, authority uint64) (merged *entitlements.Snapshot, tied bool) {
-	merged = s.MergeUsage(held, func(mine, held entitlements.Usage, both bool) entitlements.Usage {
+// mergeUsage returns a copy of b, for the caller to complete, whose snapshot is s with, for each entitlement, the newer of its own
+// usage and the held one. authority is when the fetch that brought s began: it overrules whatever was learned before it, stamps and
+// ties included; 0 for an event, which overrules nothing. tied reports that some usage was equally new and different; the held one is
+// kept.
+func mergeUsage(b *entitlements.Belief, s *entitlements.Snapshot, seq, authority uint64) (merged *entitlements.Belief, tied bool) {
+	merged = b.MergeUsage(s, func(mine, held *entitlements.Figures) {
 		mine.Seq = seq
-		if !both {
-			return mine
+		if held == nil {
+			return
 		}
-		u, t := newerUsage(mine, held, authority)
-		tied = tied || t
-		return u
+		if keep, tie := newerUsage(mine, held, authority); keep == held {
+			*mine, tied = *held, tied || tie
+		}
 	})
 	return merged, tied
 }
 
-func newerUsage(mine, held entitlements.Usage, authority uint64) (u entitlements.Usage, tied bool) {
+func newerUsage(mine, held *entitlements.Figures, authority uint64) (u *entitlements.Figures, tied bool) {
 	if authority > held.Seq {
 		return mine, false
 	}

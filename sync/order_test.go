@@ -53,6 +53,24 @@ func TestStampsThatAreNoMomentsConfirmNothing(t *testing.T) {
 	}
 }
 
+// A fetch overrules what was learned before it began, so what arrives remembers its place in the order.
+func TestUsageThatArrivesDuringAFetchIsNotOverruledByIt(t *testing.T) {
+	b := held()
+	arrived := arrival{seq: 20, generation: 2, at: 3}
+	said := used(grant("seats", 101, 10), 7, 1002)
+	byUsage, _ := applyUsage(b, entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 7, UpdatedAt: 1002}, arrived, false)
+	bySet, _ := applySet(b, set(acme, said), arrived)
+	byFetch := firstBelief(set(acme, said), 0, 0, arrived)
+	for by, b := range map[string]*entitlements.Belief{"a usage": byUsage, "a set": bySet, "a fetch": byFetch} {
+		for began, want := range map[uint64]float64{15: 7, 25: 6} {
+			answer := set(acme, used(grant("seats", 101, 10), 6, 1001))
+			if got, _ := applyAnswer(b, answer, arrival{seq: began, generation: 2, at: 2}); usageOf(got, "seats") != want {
+				t.Errorf("%s at 20, and a fetch that began at %d: usage %v, want %v", by, began, usageOf(got, "seats"), want)
+			}
+		}
+	}
+}
+
 // What a first fetch brought is news for the customer's resources when the first event tells of it, and only then.
 func TestFirstEventAfterAFetchReveals(t *testing.T) {
 	s := set(acme, used(grant("seats", 100, 10), 5, 1000))

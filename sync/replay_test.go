@@ -47,7 +47,7 @@ func (s *stepper) step(l *line) error {
 		if l.Usage != nil {
 			in.usage = *l.Usage
 		}
-		b, v := s.ledger.take(l.Key, in)
+		b, v := s.ledger.take(l.Key, &in)
 		s.said = fmt.Sprintf("%v: %s", v, told(b, l.At))
 	case "takeoff":
 		s.ledger.takeOff(l.Key)

@@ -257,10 +257,12 @@ func (s *Syncer) Evicted(key entitlements.Key, b *entitlements.Belief) {
 }
 
 // arrive takes the next place in the local order, for something that arrives now.
-func (s *Syncer) arrive() arrival {
+func (s *Syncer) arrive() arrival { return s.arriveAt(entitlements.InstantOf(time.Now())) }
+
+// arriveAt is arrive for who has just read the clock: that takes a tenth of the time that applying a set does.
+func (s *Syncer) arriveAt(now entitlements.Instant) arrival {
 	return arrival{
-		seq: s.seq.Add(1), generation: s.live.Load(), since: entitlements.Instant(s.since.Load()),
-		at: entitlements.InstantOf(time.Now()), lag: s.lag.least(),
+		seq: s.seq.Add(1), generation: s.live.Load(), since: entitlements.Instant(s.since.Load()), at: now, lag: s.lag.least(),
 	}
 }
 

@@ -10,7 +10,7 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 	if set == nil {
 		return
 	}
-	v, _ := s.take(key, input{kind: inOwnSet, set: set, at: s.arrive()})
+	v, _ := s.take(key, &input{kind: inOwnSet, set: set, at: s.arrive()})
 	s.countVerdict(v)
 	s.doubtResources(key, inAwait) // even if a fetch has brought the set already: that told the resources nothing
 }
@@ -25,7 +25,7 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // answers did not say, or with one that cannot be ordered, none of them is applied, and the next read waits for a fetch: along is told,
 // and so is the caller. A key that is not resident shows nothing that it should not.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
-	v, resident := s.take(key, input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
+	v, resident := s.take(key, &input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
 	s.countVerdict(v)
 	return !resident || v != questioned
 }

@@ -125,8 +125,8 @@ var bugs = []bug{
 	}}},
 	{"a fetch has no authority", "rule 4", both, []change{{
 		"sync/order.go",
-		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n",
-		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tn := *b\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
+		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n",
+		"func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {\n\tif planted(\"a fetch has no authority\") && s.EntitlementUpdatedAt() < b.Newest {\n\t\tn := *b\n\t\tn.Suspect, n.AwaitRefresh = false, false\n\t\treturn &n, unchanged\n\t}\n",
 	}}},
 	{"older usage is taken", "rule 5", both, []change{{
 		"sync/order.go",
@@ -185,8 +185,8 @@ var bugs = []bug{
 	}}},
 	{"usage goes on after its period", "rule 9", both, []change{{
 		"entitlements/entitlement.go",
-		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit\n",
-		"\treturn r.periodEnd != 0 && r.periodEnd < now && r.typ != TypeCredit && !planted(\"usage goes on after its period\")\n",
+		"\treturn r.used.PeriodEnd != 0 && r.used.PeriodEnd < now && r.typ != TypeCredit\n",
+		"\treturn r.used.PeriodEnd != 0 && r.used.PeriodEnd < now && r.typ != TypeCredit && !planted(\"usage goes on after its period\")\n",
 	}}},
 	{"not granted and no reason is access", "rule 10", both, []change{{
 		"entitlements/decision.go",
