@@ -118,19 +118,28 @@ func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
 	return s.takeOff(key, true, false, any), nil
 }
 
-// takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already, near that an
-// answer from nearby will do, should nothing be known of the key.
+// takeOff starts a flight on a goroutine of its own. The caller holds mu. paid says that the first request has its token of the budget
+// already.
 func (s *Syncer) takeOff(key entitlements.Key, awaited, paid, near bool) *flight {
+	f := s.board(key, awaited, near)
+	go s.fly(s.ctx, f, paid)
+	return f
+}
+
+// board registers a flight, which the caller has to fly: Close waits for it. The caller holds mu. near says that an answer from nearby
+// will do, should nothing be known of the key.
+func (s *Syncer) board(key entitlements.Key, awaited, near bool) *flight {
 	f := s.ledger.takeOff(key)
 	f.awaited = awaited
 	f.near = near && f.held == nil && s.near.may(key)
-	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
+	s.wg.Add(1)
 	return f
 }
 
 // fly fetches until an answer, the time limit, or an error that will not go away. What nobody waits for is tried once: the
 // refresher comes back to it.
 func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
+	defer s.wg.Done()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	if f.near {
