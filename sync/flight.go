@@ -148,7 +148,7 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		}
 		f.near = false // read by others only when done is closed
 	}
-	wait := retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
+	var wait *retry.Backoff // most flights need none
 	attempts := 4
 	if s.failedAttempts.Load() >= brakeAfter {
 		attempts = 1 // nothing has been answered lately: do not let whoever waits wait for more of the same
@@ -171,6 +171,9 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		}
 		s.throttled(fail)
 		final := !fail.Retryable() || fail.Unauthenticated()
+		if wait == nil {
+			wait = retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
+		}
 		pause := max(wait.Next(), fail.RetryAfter())
 		end, _ := ctx.Deadline()
 		if n == attempts || final || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {
