@@ -512,6 +512,59 @@ func TestPrefetchLoadsWithinTheBudgetAndReportsProgress(t *testing.T) {
 	})
 }
 
+// Whoever gives up a Prefetch has it back at once, with a word on every key that was asked for; the answers that are on their way come
+// in all the same.
+func TestPrefetchThatIsGivenUpReturnsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		w.provision("globex", "free")
+		w.stigg.Faults().Delay(2 * time.Second)
+		keys := []entcache.Key{{CustomerID: "acme"}, {}, {CustomerID: "globex"}}
+		var last entcache.PrefetchProgress
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := w.client.Prefetch(ctx, keys, func(p entcache.PrefetchProgress) { last = p }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Prefetch = %v, want ctx's error", err)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it returned after %v, want 1s", took)
+		}
+		if want := (entcache.PrefetchProgress{Failed: 3, Total: 3}); last != want {
+			t.Errorf("progress %+v, want %+v", last, want)
+		}
+		before := last
+		w.after(2 * time.Second)
+		if last != before {
+			t.Errorf("told %+v after it had returned", last)
+		}
+		w.want(w.check("globex", "seats", 1), true, entcache.Live)
+		if n := w.client.Status().Resident; n != 2 {
+			t.Errorf("%d residents, want both", n)
+		}
+	})
+}
+
+// Nothing is asked for any more once ctx has ended, however much the budget allows.
+func TestPrefetchAsksNothingAfterItWasGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		keys := make([]entcache.Key, 200)
+		for i := range keys {
+			keys[i].CustomerID = fmt.Sprintf("customer-%d", i)
+		}
+		before := w.client.Stats().Fetches
+		if err := w.client.Prefetch(ctx, keys, func(entcache.PrefetchProgress) { cancel() }); !errors.Is(err, context.Canceled) {
+			t.Errorf("Prefetch = %v, want ctx's error", err)
+		}
+		w.settle()
+		if n := w.client.Stats().Fetches - before; n > 40 {
+			t.Errorf("%d fetches, want those that were in the air and a few more", n)
+		}
+	})
+}
+
 func TestBadQueriesAnswerTheFallbackAndSayWhy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := started(t)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	syncer "github.com/entcache/entcache/sync"
 )
 
@@ -35,54 +33,118 @@ func (c *Client) Prefetch(ctx context.Context, keys []Key, progress func(Prefetc
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(c.lifetime, func() { cancel(ErrClosed) })()
-	var (
-		fetches errgroup.Group // its errors are counted, not returned: a key that fails does not stop the others
-		mu      sync.Mutex     // guards the following
-		state   = PrefetchProgress{Total: len(keys)}
-		cause   error
-	)
-	fetches.SetLimit(prefetchers)
-	report := func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			state.Failed++
-			cause = err
-		} else {
-			state.Done++
-		}
-		if progress != nil {
-			progress(state)
-		}
+	p := &prefetch{
+		engine: e, keys: keys, turn: make(chan struct{}, 1), progress: progress, state: PrefetchProgress{Total: len(keys)},
 	}
-	for _, key := range keys {
-		if err := checkKey(key); err != nil {
-			report(err)
-			continue
-		}
-		if b, ok := e.cache.Peek(key); ok && !b.Belief.AwaitRefresh {
-			report(nil)
-			continue
-		}
-		if err := e.sync.Allow(ctx); err != nil {
-			fetches.Wait()
-			return explain(context.Cause(ctx))
-		}
-		fetches.Go(func() error {
-			_, err := e.sync.LoadAllowed(ctx, key)
-			report(err)
-			return nil
+	return p.run(ctx)
+}
+
+// prefetch is one Prefetch. Its fetches are made by a few goroutines, each one key after the other: a goroutine for each fetch would
+// have to be woken and to grow its stack a hundred thousand times.
+type prefetch struct {
+	engine *engine
+	keys   []Key         // those that nobody has taken yet; they are for whoever has the turn
+	turn   chan struct{} // holds a token while somebody takes a key, and waits for the budget
+
+	mu       sync.Mutex // guards the following
+	progress func(PrefetchProgress)
+	state    PrefetchProgress
+	flying   int // keys that were taken and are not yet reported
+	over     bool
+	cause    error
+}
+
+// run returns when all keys are done, or when ctx ends. What is in the air then lands for others, and for Close to wait for.
+func (p *prefetch) run(ctx context.Context) error {
+	var fetchers sync.WaitGroup
+	for range min(prefetchers, len(p.keys)) {
+		fetchers.Go(func() {
+			for {
+				key, ok := p.take(ctx)
+				if !ok {
+					return
+				}
+				_, err := p.engine.sync.LoadAllowed(ctx, key)
+				p.landed(err)
+			}
 		})
 	}
-	fetches.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
+	all := make(chan struct{})
+	go func() { // ends with the fetchers
+		fetchers.Wait()
+		close(all)
+	}()
+	select {
+	case <-all:
+	case <-ctx.Done():
 	}
-	if errors.Is(cause, syncer.ErrClosed) {
+	return p.end(context.Cause(ctx))
+}
+
+// take returns the next key that has to be fetched, as soon as the budget has a token for it; false when there is none, or ctx ended.
+func (p *prefetch) take(ctx context.Context) (key Key, ok bool) {
+	p.turn <- struct{}{} // whoever has it gives it back when ctx ends
+	defer func() { <-p.turn }()
+	for len(p.keys) > 0 && ctx.Err() == nil {
+		key, p.keys = p.keys[0], p.keys[1:]
+		if err := checkKey(key); err != nil {
+			p.report(err)
+		} else if b, ok := p.engine.cache.Peek(key); ok && !b.Belief.AwaitRefresh {
+			p.report(nil)
+		} else if p.engine.sync.Allow(ctx) == nil {
+			p.mu.Lock()
+			p.flying++
+			p.mu.Unlock()
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
+func (p *prefetch) landed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flying--
+	p.tell(err)
+}
+
+func (p *prefetch) report(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tell(err)
+}
+
+// tell counts a key, and says so unless Prefetch has returned. The caller holds mu.
+func (p *prefetch) tell(err error) {
+	if p.over {
+		return
+	}
+	if err != nil {
+		p.state.Failed++
+		p.cause = err
+	} else {
+		p.state.Done++
+	}
+	if p.progress != nil {
+		p.progress(p.state)
+	}
+}
+
+// end sums up. Given why ctx ended, if it did, the keys that are in the air have failed.
+func (p *prefetch) end(ended error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range p.flying {
+		p.tell(ended)
+	}
+	p.over = true
+	switch {
+	case ended != nil:
+		return ended
+	case errors.Is(p.cause, syncer.ErrClosed):
 		return ErrClosed
-	}
-	if cause != nil {
-		return fmt.Errorf("entcache: prefetch: %d of %d keys failed: %w", state.Failed, state.Total, cause)
+	case p.cause != nil:
+		return fmt.Errorf("entcache: prefetch: %d of %d keys failed: %w", p.state.Failed, p.state.Total, p.cause)
 	}
 	return nil
 }

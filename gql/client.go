@@ -2,7 +2,6 @@ package gql
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/entcache/entcache/entitlements"
@@ -25,33 +24,6 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	return &Client{cfg: cfg, net: newNetwork(cfg), names: newInterner()}, nil
-}
-
-const fetchOp = "GetEntitlementsState"
-
-// Fetch asks for everything a key may do, once. "No such customer", "archived" and "no active subscription" are snapshots with a
-// reason. The error is an [*Error]; with one, nothing is known that was not known before.
-func (c *Client) Fetch(ctx context.Context, key entitlements.Key) (*entitlements.Snapshot, error) {
-	if key.CustomerID == "" {
-		return nil, &Error{Op: fetchOp, Err: fmt.Errorf("%w: no customer id", ErrBadInput), unsent: true}
-	}
-	vars := __GetEntitlementsStateInput{Query: FetchEntitlementsQuery{CustomerId: key.CustomerID}}
-	if key.ResourceID != "" {
-		vars.Query.ResourceId = &key.ResourceID
-	}
-	var snap *entitlements.Snapshot
-	err := c.do(ctx, fetchOp, GetEntitlementsState_Operation, vars, func(body []byte) error {
-		var unknown int
-		var err error
-		if snap, unknown, err = decodeState(body, key, c.names); unknown > 0 {
-			c.unknown.Add(uint64(unknown))
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return snap, nil
 }
 
 // CheckKey asks for something small, to learn whether the key is accepted: errors.Is(err, ErrUnauthenticated) when it is not.

@@ -24,26 +24,14 @@ func (c *Client) FetchEdge(ctx context.Context, key entitlements.Key) (*entitlem
 	case c.cfg.EdgeEndpoint == "":
 		return nil, &Error{Op: edgeOp, Err: fmt.Errorf("%w: %w", ErrBadInput, errNoEdge), unsent: true}
 	}
-	var snap *entitlements.Snapshot
-	err := c.call(ctx, edgeOp, c.cfg.AttemptTimeout, false, func(ctx context.Context) (*http.Request, error) {
+	return c.state(ctx, edgeOp, key, func(ctx context.Context) (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, edgeURL(c.cfg.EdgeEndpoint, key), nil)
 		if err != nil {
 			return nil, err
 		}
 		req.Header["X-Api-Version"] = []string{"1"}
 		return req, nil
-	}, func(body []byte) error {
-		var unknown int
-		var err error
-		if snap, unknown, err = decodeState(body, key, c.names); unknown > 0 {
-			c.unknown.Add(uint64(unknown))
-		}
-		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return snap, nil
 }
 
 // edgeURL is where the Edge API has the state of a key. An id that is a step in a path by itself is escaped as well, or it would lead

@@ -54,25 +54,26 @@ func (c *Client) MakeRequest(ctx context.Context, req *graphql.Request, resp *gr
 func (c *Client) do(ctx context.Context, op, query string, variables any, decode func(body []byte) error) error {
 	mutation := strings.HasPrefix(strings.TrimSpace(query), "mutation")
 	timeout := c.cfg.QueryTimeout
-	switch {
-	case mutation:
+	if mutation {
 		timeout = c.cfg.MutationTimeout
-	case op == fetchOp:
-		timeout = c.cfg.AttemptTimeout
 	}
 	return c.call(ctx, op, timeout, mutation, func(ctx context.Context) (*http.Request, error) {
 		body, err := requestBody(op, query, variables)
 		if err != nil {
 			return nil, err
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.Endpoint, bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		req.Header["Content-Type"] = []string{"application/json"}
-		req.Header["X-Graphql-Operation-Name"] = []string{op}
-		return req, nil
+		return c.post(ctx, op, body)
 	}, decode)
+}
+
+func (c *Client) post(ctx context.Context, op string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.Endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header["Content-Type"] = []string{"application/json"}
+	req.Header["X-Graphql-Operation-Name"] = []string{op}
+	return req, nil
 }
 
 // call makes one request of one operation. The error is an *Error.
@@ -135,7 +136,7 @@ func (c *Client) attempt(ctx context.Context, request func(context.Context) (*ht
 	if ctx.Err() != nil {
 		return 0, 0, false, ctx.Err()
 	}
-	resp, err := c.net.http.Do(req)
+	resp, err := c.net.send(req)
 	if err != nil {
 		return 0, 0, !certainlyUnsent(err), err
 	}

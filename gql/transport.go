@@ -3,6 +3,8 @@ package gql
 import (
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/entcache/entcache/gql/internal/graphqlws"
@@ -27,8 +29,7 @@ func newTransport(cfg Config) *http.Transport {
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second,
-		// The context of each attempt ends earlier or equally late, and covers the body too.
-		ResponseHeaderTimeout:  max(cfg.AttemptTimeout, cfg.QueryTimeout, cfg.MutationTimeout),
+		// No ResponseHeaderTimeout: the context of each attempt has a deadline, which covers the body too.
 		MaxResponseHeaderBytes: 256 << 10,
 		// Without pings requests keep going to an HTTP/2 connection whose path was dropped, and time out one after another.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
@@ -37,21 +38,16 @@ func newTransport(cfg Config) *http.Transport {
 
 // network is how a Client reaches the API: one configuration for both protocols.
 type network struct {
-	http  *http.Client
+	send  func(*http.Request) (*http.Response, error)
 	owned *http.Transport // ours to close; nil when it is the caller's
 	ws    graphqlws.Config
 }
 
 func newNetwork(cfg Config) network {
-	n := network{http: &http.Client{}}
-	if cfg.HTTPClient != nil {
-		clone := *cfg.HTTPClient
-		n.http = &clone
-	}
-	// X-API-KEY would be sent along to wherever a redirect points; net/http strips only the headers it knows.
-	n.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-	var transport *http.Transport
+	var (
+		n         network
+		transport *http.Transport
+	)
 	switch {
 	case cfg.HTTPClient == nil:
 		transport = newTransport(cfg)
@@ -75,8 +71,17 @@ func newNetwork(cfg Config) network {
 			transport.DialContext, transport.DialTLSContext = cfg.DialContext, nil
 		}
 	}
-	if n.owned != nil {
-		n.http.Transport = n.owned
+	if cfg.HTTPClient == nil {
+		// An http.Client over it would add cookies, which we have none of, and redirects, for whose sake it copies every header.
+		n.send = direct(transport)
+	} else {
+		client := *cfg.HTTPClient
+		if n.owned != nil {
+			client.Transport = n.owned
+		}
+		// X-API-KEY would be sent along to wherever a redirect points; net/http strips only the headers it knows.
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		n.send = client.Do
 	}
 
 	n.ws = graphqlws.Config{
@@ -99,4 +104,15 @@ func newNetwork(cfg Config) network {
 		n.ws.Proxy = http.ProxyFromEnvironment
 	}
 	return n
+}
+
+// direct sends requests by a transport, and says of errors what an http.Client does.
+func direct(t *http.Transport) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		resp, err := t.RoundTrip(req)
+		if err != nil {
+			return nil, &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.String(), Err: err}
+		}
+		return resp, nil
+	}
 }

@@ -130,7 +130,7 @@ func TestOwnTransport(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr := newTransport(cfg)
-	if tr.MaxIdleConnsPerHost != 64 || tr.ResponseHeaderTimeout != 2*time.Second || tr.HTTP2.SendPingTimeout != 10*time.Second ||
+	if tr.MaxIdleConnsPerHost != 64 || tr.HTTP2.SendPingTimeout != 10*time.Second ||
 		tr.HTTP2.PingTimeout != 5*time.Second || tr.Proxy == nil || !tr.ForceAttemptHTTP2 {
 		t.Errorf("transport = %+v", tr)
 	}

@@ -126,7 +126,10 @@ func absent(v reflect.Value) bool {
 
 // requestBody makes the body of a GraphQL request. variables is nil or a struct, or a pointer to one.
 func requestBody(op, query string, variables any) ([]byte, error) {
-	head, err := requestHead(op, query)
+	head, err := json.Marshal(struct {
+		OperationName string `json:"operationName"`
+		Query         string `json:"query"`
+	}{op, query})
 	if err != nil {
 		return nil, err
 	}
@@ -143,22 +146,4 @@ func requestBody(op, query string, variables any) ([]byte, error) {
 		buf = append(buf, data...)
 	}
 	return append(buf, '}'), err
-}
-
-// requestHead is a body without variables, in a slice of the caller's own.
-func requestHead(op, query string) ([]byte, error) {
-	if op == fetchOp && query == GetEntitlementsState_Operation {
-		head, err := fetchHead() // the one that is asked by the hundred thousand: escaping the query took longer than sending it
-		return append(make([]byte, 0, len(head)+256), head...), err
-	}
-	return escapedHead(op, query)
-}
-
-var fetchHead = sync.OnceValues(func() ([]byte, error) { return escapedHead(fetchOp, GetEntitlementsState_Operation) })
-
-func escapedHead(op, query string) ([]byte, error) {
-	return json.Marshal(struct {
-		OperationName string `json:"operationName"`
-		Query         string `json:"query"`
-	}{op, query})
 }

@@ -118,19 +118,28 @@ func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
 	return s.takeOff(key, true, false, any), nil
 }
 
-// takeOff starts a flight. The caller holds mu. paid says that the first request has its token of the budget already, near that an
-// answer from nearby will do, should nothing be known of the key.
+// takeOff starts a flight on a goroutine of its own. The caller holds mu. paid says that the first request has its token of the budget
+// already.
 func (s *Syncer) takeOff(key entitlements.Key, awaited, paid, near bool) *flight {
+	f := s.board(key, awaited, near)
+	go s.fly(s.ctx, f, paid)
+	return f
+}
+
+// board registers a flight, which the caller has to fly: Close waits for it. The caller holds mu. near says that an answer from nearby
+// will do, should nothing be known of the key.
+func (s *Syncer) board(key entitlements.Key, awaited, near bool) *flight {
 	f := s.ledger.takeOff(key)
 	f.awaited = awaited
 	f.near = near && f.held == nil && s.near.may(key)
-	s.wg.Go(func() { s.fly(s.ctx, f, paid) })
+	s.wg.Add(1)
 	return f
 }
 
 // fly fetches until an answer, the time limit, or an error that will not go away. What nobody waits for is tried once: the
 // refresher comes back to it.
 func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
+	defer s.wg.Done()
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	if f.near {
@@ -139,7 +148,7 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		}
 		f.near = false // read by others only when done is closed
 	}
-	wait := retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
+	var wait *retry.Backoff // most flights need none
 	attempts := 4
 	if s.failedAttempts.Load() >= brakeAfter {
 		attempts = 1 // nothing has been answered lately: do not let whoever waits wait for more of the same
@@ -162,6 +171,9 @@ func (s *Syncer) fly(ctx context.Context, f *flight, paid bool) {
 		}
 		s.throttled(fail)
 		final := !fail.Retryable() || fail.Unauthenticated()
+		if wait == nil {
+			wait = retry.New(50*time.Millisecond, 200*time.Millisecond, 2*time.Second)
+		}
 		pause := max(wait.Next(), fail.RetryAfter())
 		end, _ := ctx.Deadline()
 		if n == attempts || final || time.Until(end) < pause || !s.isAwaited(f) || sleep(ctx, pause) != nil {

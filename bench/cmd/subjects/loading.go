@@ -65,7 +65,7 @@ func barePost(o measure.Options) (map[string]measure.Values, error) {
 	defer server.close()
 	transport := &http.Transport{MaxIdleConnsPerHost: inFlight, DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	body := strings.Repeat("x", 2000) // as long as the query
+	body := strings.Repeat("x", 1230) // as long as a fetch
 	client := &http.Client{Transport: transport}
 	var (
 		next   atomic.Int64
