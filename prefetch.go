@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	syncer "github.com/entcache/entcache/sync"
 )
 
@@ -56,13 +58,13 @@ type prefetch struct {
 
 // run returns when all keys are done, or when ctx ends. What is in the air then lands for others, and for Close to wait for.
 func (p *prefetch) run(ctx context.Context) error {
-	var fetchers sync.WaitGroup
+	var fetchers errgroup.Group // its errors are counted, not returned: a key that fails does not stop the others
 	for range min(prefetchers, len(p.keys)) {
-		fetchers.Go(func() {
+		fetchers.Go(func() error {
 			for {
 				key, ok := p.take(ctx)
 				if !ok {
-					return
+					return nil
 				}
 				_, err := p.engine.sync.LoadAllowed(ctx, key)
 				p.landed(err)
@@ -71,7 +73,7 @@ func (p *prefetch) run(ctx context.Context) error {
 	}
 	all := make(chan struct{})
 	go func() { // ends with the fetchers
-		fetchers.Wait()
+		_ = fetchers.Wait()
 		close(all)
 	}()
 	select {

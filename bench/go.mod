@@ -20,6 +20,7 @@ require (
 	github.com/graph-gophers/graphql-go v1.11.0 // indirect
 	github.com/shopspring/decimal v1.6.0 // indirect
 	github.com/vektah/gqlparser/v2 v2.5.19 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.36.0 // indirect
 )
 

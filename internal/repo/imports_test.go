@@ -14,6 +14,7 @@ const (
 	genqlient = "github.com/Khan/genqlient"
 	gorilla   = "github.com/gorilla/websocket"
 	backoff   = "github.com/cenkalti/backoff/v4"
+	xsync     = "golang.org/x/sync"
 	graphqlGo = "github.com/graph-gophers/graphql-go"
 	yaml      = "github.com/goccy/go-yaml"
 	decimal   = "github.com/shopspring/decimal"
@@ -38,7 +39,7 @@ type part struct {
 var parts = []part{
 	{dir: "entitlements"},
 	{dir: "cache", may: []string{"entitlements", ristretto}},
-	{dir: "sync", may: []string{"entitlements", "internal/retry"}, tests: []string{"internal/simtest"}},
+	{dir: "sync", may: []string{"entitlements", "internal/retry", xsync}, tests: []string{"internal/simtest"}},
 	{
 		dir: "gql",
 		may: []string{"entitlements", "internal/retry", "gql/internal/graphqlws", genqlient},
@@ -50,7 +51,7 @@ var parts = []part{
 	// The whole client against a server that is not ours: it holds nothing but tests, and is above whatever they drive.
 	{dir: "gql/internal/interop", tests: []string{"entitlements", "gql", "gql/internal/graphqlws", rootPackage}},
 	{
-		dir: "usage", may: []string{"entitlements", "internal/retry"},
+		dir: "usage", may: []string{"entitlements", "internal/retry", xsync},
 		// rapid for histories that shrink to the few reports that matter; the queue in memory keeps what the kit asks of any.
 		tests: []string{rapid, "usage/queuetest"},
 	},
@@ -59,7 +60,7 @@ var parts = []part{
 	{
 		dir: rootPackage,
 		// internal/retry is for Usage.Report, which waits for its answer; reports that do not wait are the business of usage.
-		may: []string{"entitlements", "cache", "sync", "gql", "usage", "internal/retry"},
+		may: []string{"entitlements", "cache", "sync", "gql", "usage", "internal/retry", xsync},
 		// ristretto for the floor that the hit is measured against.
 		tests: []string{"emulator", "internal/simtest", ristretto},
 	},
@@ -218,7 +219,7 @@ func TestImportsBite(t *testing.T) {
 		{"gql/internal/interop", true, module, ""},
 		{"gql/internal/interop", false, module, below},
 		{"gql/internal/interop", true, module + "/emulator", "link a Stigg"},
-		{"entitlements", false, "golang.org/x/sync/errgroup", pure},
+		{"entitlements", false, xsync + "/errgroup", pure},
 		{"entitlements", true, "github.com/stretchr/testify/assert", pure},
 		{"entitlements", false, module + "/cache", pure},
 		{"entitlements", true, goleak, ""},
