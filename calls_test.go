@@ -175,16 +175,8 @@ func TestAnAnswerAboutAnotherKeyIsNotTaken(t *testing.T) {
 // Stigg tells events apart by their time as well: one that has none would be counted each time it is sent.
 func TestAnEventThatIsSentAgainCountsOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		catalog := emulator.DemoCatalog()
-		for i := range catalog.Features {
-			if f := &catalog.Features[i]; f.Events != nil {
-				f.Events = &emulator.EventMeter{Name: "signed-in", Aggregate: emulator.Count}
-			}
-		}
 		w := started(t)
-		if err := w.stigg.UpdateCatalog(catalog, emulator.AllCustomers); err != nil {
-			t.Fatal(err)
-		}
+		w.countsSignIns()
 		w.provision("acme", "growth")
 		w.stigg.Faults().ReplaceReply("ReportEvent", badGateway) // they arrive, and nobody hears of it
 		events := []entcache.UsageEvent{{CustomerId: "acme", EventName: "signed-in"}}

@@ -3,11 +3,14 @@ package entcache_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/entcache/entcache"
+	"github.com/entcache/entcache/emulator"
 )
 
 // losesAnswer makes Stigg do what the next request of operation asks, and a gateway lose the answer. One that is sent again is answered.
@@ -73,4 +76,79 @@ func TestAProvisionedTrialIsNotTurnedPaidByARepetition(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the client sends again by itself is done once: Stigg is then, in everything that it knows, as one is that was asked once and
+// whose answer came.
+func TestWhatIsSentAgainIsDoneOnce(t *testing.T) {
+	story := func(t *testing.T, s service, lost bool) (state []string) {
+		bubble(t, func(t *testing.T) {
+			w := started(t)
+			w.countsSignIns()
+			w.provision("acme", "growth")
+			if lost {
+				w.losesAnswer(s.operation)
+			}
+			if err := s.call(t.Context(), w.client, ""); err != nil {
+				t.Fatal(err)
+			}
+			w.after(time.Minute) // so that Stigg has done what it does for later
+			if n := w.stigg.Requests()[s.field]; n > 1 != lost {
+				t.Errorf("sent %d times; its answer is lost: %v", n, lost)
+			}
+			state = w.dumped()
+		})
+		return state
+	}
+	n := 0
+	for name, s := range services {
+		if !s.repeated || s.reads {
+			continue
+		}
+		n++
+		t.Run(name, func(t *testing.T) {
+			once, again := story(t, s, false), story(t, s, true)
+			for i := range max(len(once), len(again)) {
+				if i >= len(once) || i >= len(again) || once[i] != again[i] {
+					t.Errorf("asked once, and asked again, Stigg differs from here on:\n%s\nand:\n%s", excerpt(once, i), excerpt(again, i))
+					break
+				}
+			}
+		})
+	}
+	if n < 6 {
+		t.Errorf("%d services that are repeated and do not only read, want those of customers, usage and credits", n)
+	}
+}
+
+// countsSignIns makes each raw event count by itself, where the demo catalog counts people.
+func (w *world) countsSignIns() {
+	w.Helper()
+	catalog := emulator.DemoCatalog()
+	for i := range catalog.Features {
+		if f := &catalog.Features[i]; f.Events != nil {
+			f.Events = &emulator.EventMeter{Name: "signed-in", Aggregate: emulator.Count}
+		}
+	}
+	if err := w.stigg.UpdateCatalog(catalog, emulator.AllCustomers); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// passing are the moments of the first minutes of a bubble, and keys that were drawn by lot: no two stories have the same.
+var passing = regexp.MustCompile(`2000-01-01T00:0\d:[\d.]+Z|[A-Z2-7]{26}`)
+
+// dumped is all that the emulator knows, line by line, but for what is another each time.
+func (w *world) dumped() []string {
+	w.Helper()
+	var b strings.Builder
+	if err := w.stigg.Dump(&b); err != nil {
+		w.Fatal(err)
+	}
+	return strings.Split(passing.ReplaceAllString(b.String(), "…"), "\n")
+}
+
+// excerpt is what stands around a line.
+func excerpt(lines []string, at int) string {
+	return strings.Join(lines[min(max(at-8, 0), len(lines)):min(at+8, len(lines))], "\n")
 }
