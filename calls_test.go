@@ -94,20 +94,34 @@ var (
 	longLimit  = emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"100"}}}
 )
 
-// The first request may have had its effect; that the second was refused says nothing of it.
+// The first request may have had its effect; that the second was refused says nothing of it, whatever it was refused for.
 func TestAnOpenOutcomeIsNotForgottenForARefusalAfterIt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := started(t)
-		w.check("acme", "seats", 0)
-		w.stigg.Faults().FailNext(1, badGateway)
-		w.stigg.Faults().FailNext(1, longLimit)
-		_, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
-		e, ok := errors.AsType[*entcache.APIError](err)
-		if !ok || !e.OutcomeUnknown() || !errors.Is(err, entcache.ErrRateLimited) {
-			t.Errorf("%v, want one that is rate limited and whose outcome is unknown", err)
-		}
-		w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
-	})
+	refused := func(code string) emulator.Reply {
+		return emulator.Reply{Body: `{"data":null,"errors":[{"message":"no","extensions":{"code":"` + code + `"}}]}`}
+	}
+	for name, row := range map[string]struct {
+		second emulator.Reply
+		is     error
+	}{
+		"too many requests":     {longLimit, entcache.ErrRateLimited},
+		"archived meanwhile":    {refused("CustomerNotFound"), entcache.ErrNotFound},
+		"a key that is no more": {emulator.Reply{Status: http.StatusUnauthorized}, entcache.ErrUnauthenticated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := started(t)
+				w.check("acme", "seats", 0)
+				w.stigg.Faults().FailNext(1, badGateway)
+				w.stigg.Faults().FailNext(1, row.second)
+				_, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
+				e, ok := errors.AsType[*entcache.APIError](err)
+				if !ok || !e.OutcomeUnknown() || !errors.Is(err, row.is) {
+					t.Errorf("%v, want one that is %v and whose outcome is unknown", err, row.is)
+				}
+				w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
+			})
+		})
+	}
 }
 
 // A refusal alone leaves nothing open.
