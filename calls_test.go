@@ -31,8 +31,31 @@ func TestRepeatedOnlyWhereItCannotDoHarm(t *testing.T) {
 		if sent != want {
 			t.Errorf("sent %d times, want %d", sent, want)
 		}
-		if !s.repeated && !e.OutcomeUnknown() {
-			t.Error("the error does not say that the outcome is unknown")
+		says := strings.HasSuffix(err.Error(), "; it may have been carried out")
+		if says != e.OutcomeUnknown() || !s.reads && !says || strings.Contains(err.Error(), "refused") {
+			t.Errorf("%v; OutcomeUnknown: %v; want both to say that the outcome is unknown, of what changes something", err, e.OutcomeUnknown())
+		}
+	})
+}
+
+// In words as well, for who reads a log: nobody knows what became of a write that was never answered.
+func TestAWriteThatIsNotAnsweredMayHaveBeenCarriedOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithWriteTimeout(time.Second))
+		w.stigg.Faults().HangHTTP(true)
+		_, err := w.client.Customers.Update(t.Context(), entcache.UpdateCustomerInput{CustomerId: new("acme"), Name: new("Acme")})
+		if text := fmt.Sprint(err); text != "entcache: UpdateCustomer: write timeout: context deadline exceeded; it may have been carried out" {
+			t.Error(text)
+		}
+		_, err = w.client.Customers.Get(t.Context(), "acme")
+		if text := fmt.Sprint(err); strings.Contains(text, "carried out") {
+			t.Errorf("a read: %s", text)
+		}
+		w.stigg.Faults().HangHTTP(false)
+		w.stigg.Faults().FailOperation("UpdateCustomer", "BadUserInput")
+		_, err = w.client.Customers.Update(t.Context(), entcache.UpdateCustomerInput{CustomerId: new("acme"), Name: new("Acme")})
+		if text := fmt.Sprint(err); err == nil || strings.Contains(text, "carried out") {
+			t.Errorf("what Stigg refused: %s", text)
 		}
 	})
 }
