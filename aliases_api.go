@@ -223,11 +223,13 @@ type (
 	// Coupon is a discount that can be applied to subscriptions: PercentOff is in per cent (20 is 20 %), AmountsOff in units of each
 	// currency, for each billing period. DiscountValue is the older of the two, whichever Type says.
 	Coupon = gql.Coupon
-	// CouponFilter says which coupons a list has: those that pass each field that is given, such as RefId (a [StringFilter]) or Status (a
-	// [CouponStatusFilter]); Or is a list of alternatives. A nil filter has the active ones.
+	// CouponFilter says which coupons a list has: those that pass each field that is given, such as RefId (a [StringFilter]), Status (a
+	// [CouponStatusFilter]) or Type (a [CouponTypeFilter]); Or is a list of alternatives. A nil filter has the active ones.
 	CouponFilter = gql.CouponFilter
 	// CouponStatusFilter compares a coupon's status in a filter: Eq, In, Neq or NotIn.
 	CouponStatusFilter = gql.CouponStatusFilterComparison
+	// CouponTypeFilter compares what a coupon takes off in a filter: Eq, In, Neq or NotIn.
+	CouponTypeFilter = gql.CouponTypeFilterComparison
 	// CreateCouponInput is a coupon that is to be made; RefId, by which it is applied, and Name are required. PercentOff is in per
 	// cent (20 is 20 %); AmountsOff is taken off each billing period, one amount for each currency. DurationInMonths is by default
 	// for ever. Type and DiscountValue are older ways to say the same.
@@ -417,6 +419,12 @@ const (
 const (
 	CouponActive   = gql.CouponStatusActive
 	CouponArchived = gql.CouponStatusArchived
+)
+
+// What a coupon takes off.
+const (
+	CouponPercentage = gql.CouponTypePercentage
+	CouponFixed      = gql.CouponTypeFixed // an amount
 )
 
 // What a grant of credits is.
