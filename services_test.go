@@ -584,34 +584,6 @@ func TestNoSuchCustomerOrSubscription(t *testing.T) {
 	})
 }
 
-// One client is not another: each has its key, and a key that is replaced is used from the next call on.
-func TestClientsOfSeveralKeysInOneProcess(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := started(t)
-		w.stigg.AddAPIKey("server-second-key")
-		second, err := entcache.New("server-second-key", entcache.WithBaseURL(w.pipe.URL()), entcache.WithDialContext(w.pipe.DialContext), entcache.WithProxy(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer second.Close()
-		w.start(second)
-		w.stigg.RevokeAPIKey("server-second-key")
-		if _, err := second.Customers.Get(t.Context(), "acme"); !errors.Is(err, entcache.ErrUnauthenticated) {
-			t.Errorf("with the key that was revoked: %v", err)
-		}
-		if _, err := w.client.Customers.Get(t.Context(), "acme"); err != nil {
-			t.Errorf("the other client: %v", err)
-		}
-		w.stigg.AddAPIKey("server-third-key")
-		if err := second.SetAPIKey("server-third-key"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := second.Customers.Get(t.Context(), "acme"); err != nil {
-			t.Errorf("with the key that replaced it: %v", err)
-		}
-	})
-}
-
 // The list of coupons has no cursors: what was seen is excluded from the next question, and what the caller's filter says still holds.
 func TestCouponsAreListedBeyondTheFirstPage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
