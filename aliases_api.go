@@ -201,6 +201,9 @@ type (
 	// UsageHistory is usage over time: each point is the usage of its period up to its Timestamp, in units of the feature.
 	// IsResetPoint marks where usage began again; Markers says why.
 	UsageHistory = gql.UsageHistory
+	// UsageSeries is the usage of one group over time: Tags name it, by the dimensions that GroupBy names, and are empty without one. A
+	// point whose IsResetPoint is true is the beginning of a period.
+	UsageSeries = gql.UsageSeries
 	// UsageHistoryV1Input names the customer, the feature and the time, as Stigg first had it; EndDate is by default now.
 	UsageHistoryV1Input = gql.UsageHistoryInput
 	// UsageHistoryV1 is usage over time, as Stigg first had it.
