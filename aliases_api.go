@@ -201,6 +201,9 @@ type (
 	// UsageHistory is usage over time: each point is the usage of its period up to its Timestamp, in units of the feature.
 	// IsResetPoint marks where usage began again; Markers says why.
 	UsageHistory = gql.UsageHistory
+	// UsageSeries is the usage of one group over time: Tags name it, by the dimensions that GroupBy names, and are empty without one. A
+	// point whose IsResetPoint is true is the beginning of a period.
+	UsageSeries = gql.UsageSeries
 	// UsageHistoryV1Input names the customer, the feature and the time, as Stigg first had it; EndDate is by default now.
 	UsageHistoryV1Input = gql.UsageHistoryInput
 	// UsageHistoryV1 is usage over time, as Stigg first had it.
@@ -223,11 +226,13 @@ type (
 	// Coupon is a discount that can be applied to subscriptions: PercentOff is in per cent (20 is 20 %), AmountsOff in units of each
 	// currency, for each billing period. DiscountValue is the older of the two, whichever Type says.
 	Coupon = gql.Coupon
-	// CouponFilter says which coupons a list has: those that pass each field that is given, such as RefId (a [StringFilter]) or Status (a
-	// [CouponStatusFilter]); Or is a list of alternatives. A nil filter has the active ones.
+	// CouponFilter says which coupons a list has: those that pass each field that is given, such as RefId (a [StringFilter]), Status (a
+	// [CouponStatusFilter]) or Type (a [CouponTypeFilter]); Or is a list of alternatives. A nil filter has the active ones.
 	CouponFilter = gql.CouponFilter
 	// CouponStatusFilter compares a coupon's status in a filter: Eq, In, Neq or NotIn.
 	CouponStatusFilter = gql.CouponStatusFilterComparison
+	// CouponTypeFilter compares what a coupon takes off in a filter: Eq, In, Neq or NotIn.
+	CouponTypeFilter = gql.CouponTypeFilterComparison
 	// CreateCouponInput is a coupon that is to be made; RefId, by which it is applied, and Name are required. PercentOff is in per
 	// cent (20 is 20 %); AmountsOff is taken off each billing period, one amount for each currency. DurationInMonths is by default
 	// for ever. Type and DiscountValue are older ways to say the same.
@@ -417,6 +422,12 @@ const (
 const (
 	CouponActive   = gql.CouponStatusActive
 	CouponArchived = gql.CouponStatusArchived
+)
+
+// What a coupon takes off.
+const (
+	CouponPercentage = gql.CouponTypePercentage
+	CouponFixed      = gql.CouponTypeFixed // an amount
 )
 
 // What a grant of credits is.

@@ -49,7 +49,7 @@ func send[T any](ctx context.Context, c *Client, r repetition, call func(context
 		case !ok:
 		case e.OutcomeUnknown():
 			open = err
-		case open != nil && (e.Retryable() || ctx.Err() != nil):
+		case open != nil:
 			err = fmt.Errorf("%w; sent again: %w", open, err) // this attempt had no effect, which says nothing of those before
 		}
 		if err == nil || !ok || n == callAttempts || ctx.Err() != nil || !r.may(e) {

@@ -31,8 +31,31 @@ func TestRepeatedOnlyWhereItCannotDoHarm(t *testing.T) {
 		if sent != want {
 			t.Errorf("sent %d times, want %d", sent, want)
 		}
-		if !s.repeated && !e.OutcomeUnknown() {
-			t.Error("the error does not say that the outcome is unknown")
+		says := strings.HasSuffix(err.Error(), "; it may have been carried out")
+		if says != e.OutcomeUnknown() || !s.reads && !says || strings.Contains(err.Error(), "refused") {
+			t.Errorf("%v; OutcomeUnknown: %v; want both to say that the outcome is unknown, of what changes something", err, e.OutcomeUnknown())
+		}
+	})
+}
+
+// In words as well, for who reads a log: nobody knows what became of a write that was never answered.
+func TestAWriteThatIsNotAnsweredMayHaveBeenCarriedOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithWriteTimeout(time.Second))
+		w.stigg.Faults().HangHTTP(true)
+		_, err := w.client.Customers.Update(t.Context(), entcache.UpdateCustomerInput{CustomerId: new("acme"), Name: new("Acme")})
+		if text := fmt.Sprint(err); text != "entcache: UpdateCustomer: write timeout: context deadline exceeded; it may have been carried out" {
+			t.Error(text)
+		}
+		_, err = w.client.Customers.Get(t.Context(), "acme")
+		if text := fmt.Sprint(err); strings.Contains(text, "carried out") {
+			t.Errorf("a read: %s", text)
+		}
+		w.stigg.Faults().HangHTTP(false)
+		w.stigg.Faults().FailOperation("UpdateCustomer", "BadUserInput")
+		_, err = w.client.Customers.Update(t.Context(), entcache.UpdateCustomerInput{CustomerId: new("acme"), Name: new("Acme")})
+		if text := fmt.Sprint(err); err == nil || strings.Contains(text, "carried out") {
+			t.Errorf("what Stigg refused: %s", text)
 		}
 	})
 }
@@ -94,20 +117,34 @@ var (
 	longLimit  = emulator.Reply{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"100"}}}
 )
 
-// The first request may have had its effect; that the second was refused says nothing of it.
+// The first request may have had its effect; that the second was refused says nothing of it, whatever it was refused for.
 func TestAnOpenOutcomeIsNotForgottenForARefusalAfterIt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := started(t)
-		w.check("acme", "seats", 0)
-		w.stigg.Faults().FailNext(1, badGateway)
-		w.stigg.Faults().FailNext(1, longLimit)
-		_, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
-		e, ok := errors.AsType[*entcache.APIError](err)
-		if !ok || !e.OutcomeUnknown() || !errors.Is(err, entcache.ErrRateLimited) {
-			t.Errorf("%v, want one that is rate limited and whose outcome is unknown", err)
-		}
-		w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
-	})
+	refused := func(code string) emulator.Reply {
+		return emulator.Reply{Body: `{"data":null,"errors":[{"message":"no","extensions":{"code":"` + code + `"}}]}`}
+	}
+	for name, row := range map[string]struct {
+		second emulator.Reply
+		is     error
+	}{
+		"too many requests":     {longLimit, entcache.ErrRateLimited},
+		"archived meanwhile":    {refused("CustomerNotFound"), entcache.ErrNotFound},
+		"a key that is no more": {emulator.Reply{Status: http.StatusUnauthorized}, entcache.ErrUnauthenticated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := started(t)
+				w.check("acme", "seats", 0)
+				w.stigg.Faults().FailNext(1, badGateway)
+				w.stigg.Faults().FailNext(1, row.second)
+				_, err := w.client.Usage.Report(t.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: "seats", Value: 1})
+				e, ok := errors.AsType[*entcache.APIError](err)
+				if !ok || !e.OutcomeUnknown() || !errors.Is(err, row.is) {
+					t.Errorf("%v, want one that is %v and whose outcome is unknown", err, row.is)
+				}
+				w.want(w.check("acme", "seats", 0), true, entcache.Fetched)
+			})
+		})
+	}
 }
 
 // A refusal alone leaves nothing open.
@@ -175,16 +212,8 @@ func TestAnAnswerAboutAnotherKeyIsNotTaken(t *testing.T) {
 // Stigg tells events apart by their time as well: one that has none would be counted each time it is sent.
 func TestAnEventThatIsSentAgainCountsOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		catalog := emulator.DemoCatalog()
-		for i := range catalog.Features {
-			if f := &catalog.Features[i]; f.Events != nil {
-				f.Events = &emulator.EventMeter{Name: "signed-in", Aggregate: emulator.Count}
-			}
-		}
 		w := started(t)
-		if err := w.stigg.UpdateCatalog(catalog, emulator.AllCustomers); err != nil {
-			t.Fatal(err)
-		}
+		w.countsSignIns()
 		w.provision("acme", "growth")
 		w.stigg.Faults().ReplaceReply("ReportEvent", badGateway) // they arrive, and nobody hears of it
 		events := []entcache.UsageEvent{{CustomerId: "acme", EventName: "signed-in"}}

@@ -118,6 +118,25 @@ func billed(w *world) error {
 // call makes a call of the table of services.
 func call(w *world, name string) error { return services[name].call(w.Context(), w.client, "") }
 
+// subject is the id that a call of the table of services takes: that of acme's subscription, or of the grant that is voided.
+func subject(w *world, name string) (string, error) {
+	if name == "Credits.Void" {
+		var id string
+		for g, err := range w.client.Credits.Grants(w.Context(), entcache.CreditGrantsInput{CustomerId: "acme"}) {
+			if err != nil {
+				return "", err
+			}
+			id = g.GrantId
+		}
+		return id, nil
+	}
+	active, err := w.client.Subscriptions.ActiveList(w.Context(), "acme")
+	if err != nil || len(active) == 0 {
+		return "", fmt.Errorf("subscriptions of acme: %+v, %w", active, err)
+	}
+	return active[0].SubscriptionId, nil
+}
+
 // TestEveryOperationIsComplete: every root field of the schema is that of an official operation, and every official operation
 //
 //   - is sent by a method of the client, which exists (by reflection) and which the test that is named for it calls (by its source);
@@ -239,18 +258,9 @@ func record(t *testing.T) map[string][]called {
 			t.Errorf("%s sends %s, which asks for %q, not for %q", name, s.operation, official[s.operation], s.field)
 		}
 		add(name, s.operation, readied[name], func(ctx context.Context, w *world) error {
-			active, err := w.client.Subscriptions.ActiveList(ctx, "acme")
-			if err != nil || len(active) == 0 {
-				return fmt.Errorf("subscriptions of acme: %+v, %w", active, err)
-			}
-			subject := active[0].SubscriptionId
-			if name == "Credits.Void" {
-				for g, err := range w.client.Credits.Grants(ctx, entcache.CreditGrantsInput{CustomerId: "acme"}) {
-					if err != nil {
-						return err
-					}
-					subject = g.GrantId
-				}
+			subject, err := subject(w, name)
+			if err != nil {
+				return err
 			}
 			return s.call(ctx, w.client, subject)
 		})

@@ -10,10 +10,15 @@ import (
 // Customers provisions, imports, changes, archives and shows customers. It is [Client].Customers.
 type Customers struct{ c *Client }
 
-// Provision creates a customer, or brings the one there is up to what is given: it is safe to repeat, and is repeated after a
-// failure that may pass. With SubscriptionParams the customer gets its first subscription in the same step; without them the
-// product's customer journey decides, and with Null[ProvisionCustomerSubscriptionInput]() there is none.
-// SubscriptionDecisionStrategy of the result says which it was. Billing information is passed on and not stored by Stigg.
+// Provision creates a customer, or brings the one there is up to what is given. With SubscriptionParams the customer gets its first
+// subscription in the same step; without them the product's customer journey decides, and with
+// Null[ProvisionCustomerSubscriptionInput]() there is none. SubscriptionDecisionStrategy of the result says which it was; Subscription is
+// nil where none was made. Billing information is passed on and not stored by Stigg.
+//
+// The customer is recognized by its id, but a plan that is asked for may be ordered once more, and an order that follows another turns a
+// trial into a paid plan. So with SubscriptionParams it is not repeated when its outcome is unknown: look at
+// [Subscriptions.ActiveList] first. Without them, and with null, it is safe to repeat and is repeated; what is answered is then what the
+// last request did, which may be that nothing was left to do: Subscription is nil although the first one made it.
 //
 // CustomerId is required. One that is archived is brought back by it. When Provision returns, a check by this client sees what it did.
 func (s *Customers) Provision(ctx context.Context, in ProvisionCustomerInput) (*ProvisionedCustomer, error) {
@@ -24,10 +29,11 @@ func (s *Customers) Provision(ctx context.Context, in ProvisionCustomerInput) (*
 	if err := required("provision customer", "CustomerId", key.CustomerID); err != nil {
 		return nil, err
 	}
-	if in.SubscriptionParams != nil {
-		key.ResourceID = deref(in.SubscriptionParams.ResourceId)
+	again := harmless
+	if p := in.SubscriptionParams; p != nil && p != Null[ProvisionCustomerSubscriptionInput]() {
+		key.ResourceID, again = deref(p.ResourceId), ifRefused
 	}
-	reply, err := write(ctx, s.c, harmless, []Key{key.Customer()}, func(ctx context.Context) (*gql.ProvisionCustomerResponse, error) {
+	reply, err := write(ctx, s.c, again, []Key{key.Customer()}, func(ctx context.Context) (*gql.ProvisionCustomerResponse, error) {
 		return gql.ProvisionCustomer(ctx, s.c.api, in)
 	})
 	if err != nil {

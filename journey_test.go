@@ -2,6 +2,7 @@ package entcache_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,15 +10,22 @@ import (
 	"github.com/entcache/entcache/emulator"
 )
 
-// A customer's whole journey, by every service method, against an emulator that asks for payment.
+// journey are the methods that a customer's journey takes from registration to the end. Others take over customers and subscriptions from
+// elsewhere, move them, or show what is for sale: TestMovesAreSeenByTheNextCheckOfEachSide and TestFromThePaywallToThePortal are theirs.
+var journey = []string{
+	"Customers.Provision", "Customers.Update", "Customers.Get", "Customers.Archive", "Customers.Unarchive",
+	"Subscriptions.Provision", "Subscriptions.Apply", "Subscriptions.Update", "Subscriptions.Cancel", "Subscriptions.CancelScheduledUpdates",
+	"Subscriptions.Get", "Subscriptions.List", "Subscriptions.ActiveList", "Subscriptions.Active", "Subscriptions.Estimate",
+	"Subscriptions.EstimateUpdate", "Subscriptions.Preview", "Usage.Report", "Usage.ReportBulk", "Usage.ReportEvents", "Usage.History",
+	"Promotions.Grant", "Promotions.Revoke", "Coupons.List",
+}
+
+// A customer's whole journey, by every method that is part of it, against an emulator that asks for payment.
 func TestTheWholeJourney(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := started(t)
-		catalog := emulator.DemoCatalog()
-		catalog.Billing = &emulator.Billing{}
-		if err := w.stigg.UpdateCatalog(catalog, emulator.AllCustomers); err != nil {
-			t.Fatal(err)
-		}
+		w := newWorldOf(t, emulator.Config{RequestLog: 1000})
+		w.start(w.client)
+		w.sellingFor()
 		ctx, c := t.Context(), w.client
 		must := func(err error) {
 			t.Helper()
@@ -46,6 +54,18 @@ func TestTheWholeJourney(t *testing.T) {
 		w.settle()
 		w.want(w.check("newco", "exports", 0), true, entcache.Live)
 
+		// It moves, and asks for a coupon, of which there are two.
+		_, err = c.Customers.Update(ctx, entcache.UpdateCustomerInput{CustomerId: new("newco"), Email: new("it@newco.test")})
+		must(err)
+		var coupons []string
+		for c, err := range c.Coupons.List(ctx, nil) {
+			must(err)
+			coupons = append(coupons, c.RefId)
+		}
+		if slices.Sort(coupons); !slices.Equal(coupons, []string{"launch", "ten-off"}) {
+			t.Errorf("coupons %q", coupons)
+		}
+
 		// What it has, seen in every way.
 		one, err := c.Subscriptions.Get(ctx, "s")
 		must(err)
@@ -56,7 +76,8 @@ func TestTheWholeJourney(t *testing.T) {
 		customer, err := c.Customers.Get(ctx, "newco")
 		must(err)
 		if one.Plan.RefId != "starter" || len(all) != 1 || all[0].SubscriptionId != "s" || len(slim) != 1 || slim[0].SubscriptionId != "s" ||
-			len(customer.Subscriptions) != 1 || customer.Name == nil || *customer.Name != "Newco" {
+			len(customer.Subscriptions) != 1 || customer.Name == nil || *customer.Name != "Newco" ||
+			customer.Email == nil || *customer.Email != "it@newco.test" {
 			t.Errorf("one: %+v\nall: %+v\nslim: %+v\ncustomer: %+v", one, all, slim, customer)
 		}
 		listed := 0
@@ -120,6 +141,26 @@ func TestTheWholeJourney(t *testing.T) {
 			t.Errorf("history %+v, want it to end with 4", history)
 		}
 
+		bulk, err := c.Usage.ReportBulk(ctx, []entcache.UsageReport{{CustomerId: "newco", FeatureId: "api-calls", Value: 3}, {CustomerId: "newco", FeatureId: "seats", Value: 2}})
+		must(err)
+		if len(bulk) != 2 || *bulk[0].CurrentUsage != 7 || *bulk[1].CurrentUsage != 2 {
+			t.Errorf("reported in bulk %+v", bulk)
+		}
+		if d := w.check("newco", "api-calls", 0); d.Entitlement.CurrentUsage() != 7 {
+			t.Errorf("%v calls, want 7", d.Entitlement.CurrentUsage())
+		}
+
+		// A feature of a higher plan to try, given and taken back.
+		w.want(w.check("newco", "sso", 0), false, entcache.Live)
+		_, err = c.Promotions.Grant(ctx, entcache.GrantPromotionalEntitlementsInput{CustomerId: "newco",
+			PromotionalEntitlements: []entcache.GrantPromotionalEntitlementInput{{FeatureId: "sso", Period: entcache.PromotionOneWeek}}})
+		must(err)
+		w.shows("newco", "sso")
+		must(c.Promotions.Revoke(ctx, "newco", "sso"))
+		if d := w.check("newco", "sso", 0); d.HasAccess {
+			t.Error("sso after it was revoked")
+		}
+
 		// A plan above it by the payment method that is known now, with raw events.
 		applied, err := c.Subscriptions.Apply(ctx, entcache.ApplySubscriptionInput{CustomerId: "newco", PlanId: "growth", SkipTrial: new(true)})
 		must(err)
@@ -132,6 +173,36 @@ func TestTheWholeJourney(t *testing.T) {
 		w.after(time.Second)
 		if d := w.check("newco", "active-users", 0); d.Entitlement.CurrentUsage() != 1 {
 			t.Errorf("%v active users, want 1", d.Entitlement.CurrentUsage())
+		}
+
+		// It leaves, and comes back another day, to nothing.
+		ended, err := c.Subscriptions.Cancel(ctx, entcache.SubscriptionCancellationInput{
+			SubscriptionRefId: applied.Subscription.SubscriptionId, SubscriptionCancellationTime: new(entcache.CancelImmediately)})
+		must(err)
+		if ended.Status != entcache.SubscriptionCanceled {
+			t.Errorf("cancelled %+v", ended)
+		}
+		if d := w.check("newco", "sso", 0); d.HasAccess {
+			t.Error("sso after the subscription was cancelled")
+		}
+		must(c.Customers.Archive(ctx, "newco"))
+		if d := w.check("newco", "seats", 0); d.AccessDeniedReason != entcache.CustomerIsArchived {
+			t.Errorf("archived, and denied for %q", d.AccessDeniedReason)
+		}
+		_, err = c.Customers.Unarchive(ctx, "newco")
+		must(err)
+		if d := w.check("newco", "seats", 0); d.AccessDeniedReason != entcache.NoActiveSubscription {
+			t.Errorf("back, and denied for %q", d.AccessDeniedReason)
+		}
+
+		sent := map[string]bool{}
+		for _, r := range w.stigg.RequestLog(0) {
+			sent[r.Name] = true
+		}
+		for _, method := range journey {
+			if !sent[services[method].operation] {
+				t.Errorf("the journey has no %s", method)
+			}
 		}
 	})
 }

@@ -584,65 +584,55 @@ func TestNoSuchCustomerOrSubscription(t *testing.T) {
 	})
 }
 
-// One client is not another: each has its key, and a key that is replaced is used from the next call on.
-func TestClientsOfSeveralKeysInOneProcess(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		w := started(t)
-		w.stigg.AddAPIKey("server-second-key")
-		second, err := entcache.New("server-second-key", entcache.WithBaseURL(w.pipe.URL()), entcache.WithDialContext(w.pipe.DialContext), entcache.WithProxy(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer second.Close()
-		w.start(second)
-		w.stigg.RevokeAPIKey("server-second-key")
-		if _, err := second.Customers.Get(t.Context(), "acme"); !errors.Is(err, entcache.ErrUnauthenticated) {
-			t.Errorf("with the key that was revoked: %v", err)
-		}
-		if _, err := w.client.Customers.Get(t.Context(), "acme"); err != nil {
-			t.Errorf("the other client: %v", err)
-		}
-		w.stigg.AddAPIKey("server-third-key")
-		if err := second.SetAPIKey("server-third-key"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := second.Customers.Get(t.Context(), "acme"); err != nil {
-			t.Errorf("with the key that replaced it: %v", err)
-		}
-	})
-}
-
-// The list of coupons has no cursors: what was seen is excluded from the next question.
+// The list of coupons has no cursors: what was seen is excluded from the next question, and what the caller's filter says still holds.
 func TestCouponsAreListedBeyondTheFirstPage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		catalog := emulator.DemoCatalog()
-		var want []string
+		catalog.Coupons = nil
 		ten, err := emulator.ParseDecimal("10")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 60 {
-			id := fmt.Sprintf("coupon-%02d", i)
-			catalog.Coupons = append(catalog.Coupons, emulator.Coupon{ID: id, PercentOff: &ten})
-			want = append(want, id)
+		var all, active, percentages []string
+		for i := range 150 {
+			c := emulator.Coupon{ID: fmt.Sprintf("coupon-%03d", i), Archived: i%5 == 0}
+			if i%2 == 0 {
+				c.PercentOff = &ten
+				percentages = append(percentages, c.ID)
+			} else {
+				c.AmountsOff = []emulator.Amount{{Amount: &ten}}
+			}
+			if !c.Archived {
+				active = append(active, c.ID)
+			}
+			all = append(all, c.ID)
+			catalog.Coupons = append(catalog.Coupons, c)
 		}
 		w := started(t)
 		if err := w.stigg.UpdateCatalog(catalog, emulator.NewCustomers); err != nil {
 			t.Fatal(err)
 		}
-		got := map[string]bool{}
-		for c, err := range w.client.Coupons.List(t.Context(), nil) {
-			if err != nil {
-				t.Fatal(err)
+		for name, row := range map[string]struct {
+			filter *entcache.CouponFilter
+			want   []string
+		}{
+			"none, which is the active ones": {nil, active},
+			"one that lets all through":      {&entcache.CouponFilter{}, all},
+			"by type":                        {&entcache.CouponFilter{Type: &entcache.CouponTypeFilter{Eq: new(entcache.CouponPercentage)}}, percentages},
+		} {
+			asked := w.stigg.Requests()["coupons"]
+			var got []string
+			for c, err := range w.client.Coupons.List(t.Context(), row.filter) {
+				if err != nil {
+					t.Fatalf("filter %s: %v", name, err)
+				}
+				got = append(got, c.RefId)
 			}
-			if got[c.RefId] {
-				t.Errorf("%s is listed twice", c.RefId)
+			if slices.Sort(got); !slices.Equal(got, row.want) {
+				t.Errorf("filter %s: %d coupons, want these %d: got %q, want %q", name, len(got), len(row.want), got, row.want)
 			}
-			got[c.RefId] = true
-		}
-		for _, id := range want {
-			if !got[id] {
-				t.Errorf("%s is not listed", id)
+			if n := w.stigg.Requests()["coupons"] - asked; n != len(row.want)/25+1 {
+				t.Errorf("filter %s: %d pages of 25 asked for, and there are %d coupons", name, n, len(row.want))
 			}
 		}
 		asked := w.stigg.Requests()["coupons"]

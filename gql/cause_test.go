@@ -12,8 +12,11 @@ func TestErrorIsOneLineAndSaysHowLongToWait(t *testing.T) {
 		"GetEntitlementsState: rate limited: slow down (HTTP 429) (asked to wait 20s)": {Op: "GetEntitlementsState", Message: "slow down", Status: 429, RetryAfter: 20 * time.Second},
 		"GetSubscriptions: bad input: BadUserInput: Variable \"$sorting\" got invalid value \"\": not a direction": {
 			Op: "GetSubscriptions", Code: "BadUserInput", Message: "Variable \"$sorting\" got invalid value \"\":\r\n\n\tnot a direction\n"},
-		"X: two  spaces": {Op: "X", Message: "two  spaces"},
-		"X: one two":     {Op: "X", Err: errors.New("one\ntwo")},
+		"ReportUsage: the server failed (HTTP 502) (trace t); it may have been carried out": {
+			Op: "ReportUsage", Message: "the server failed", Status: 502, TraceID: "t", mutation: true},
+		"ReportUsage: refused (HTTP 502)": {Op: "ReportUsage", Message: "refused", Status: 502, mutation: true, unsent: true},
+		"X: two  spaces":                  {Op: "X", Message: "two  spaces"},
+		"X: one two":                      {Op: "X", Err: errors.New("one\ntwo")},
 	} {
 		if got := e.Error(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -88,6 +88,9 @@ func (e *Error) Error() string {
 	if e.TraceID != "" {
 		b.WriteString(" (trace " + e.TraceID + ")")
 	}
+	if e.OutcomeUnknown() {
+		b.WriteString("; it may have been carried out")
+	}
 	text := b.String()
 	if strings.ContainsAny(text, "\n\r") {
 		return strings.Join(strings.Fields(text), " ")

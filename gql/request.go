@@ -174,6 +174,9 @@ func refusal(status int, body []byte) *Error {
 	if status >= 300 && status < 400 {
 		return &Error{Message: "the server redirects, which would take the API key elsewhere: check the endpoint"}
 	}
+	if status >= 500 || status == http.StatusRequestTimeout { // which a gateway also says of what has been carried out behind it
+		return &Error{Message: "the server failed"}
+	}
 	return &Error{Message: "refused by the server"}
 }
 

@@ -1,5 +1,6 @@
-// Command estimate shows a customer what a plan will cost before it is bought, and what changing it in the middle of a period will.
-// Neither changes anything.
+// Command estimate shows a customer what a plan will cost before it is bought, and what an upgrade in the middle of a period will:
+// what is left of the old plan is credited, and what is left of the period is charged by the price of the new one. Neither changes
+// anything.
 //
 // Usage:
 //
@@ -19,6 +20,10 @@ import (
 func main() { tour.Main(run) }
 
 func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator) error {
+	// A month of thirty days, so that half of it is half of the price.
+	if err := stigg.SetClock(time.Date(2100, time.April, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		return err
+	}
 	if _, err := client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{CustomerId: new("acme")}); err != nil {
 		return err
 	}
@@ -31,13 +36,24 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	}
 	fmt.Printf("starter with ten more seats: %.2f %s a month\n", first.Total.Amount, first.Total.Currency)
 
-	// Half of the period later, with one add-on more: what is left of the period is credited and charged anew.
+	// It is bought without the seats, and half a month goes by.
 	if err := stigg.Provision("acme", "", "starter"); err != nil {
 		return err
 	}
-	if err := stigg.AdvanceClock(14 * 24 * time.Hour); err != nil {
+	if err := stigg.AdvanceClock(15 * 24 * time.Hour); err != nil {
 		return err
 	}
+	upgrade, err := client.Subscriptions.Estimate(ctx, entcache.EstimateSubscriptionInput{
+		CustomerId: "acme", PlanId: "growth", BillingPeriod: new(entcache.BillingMonthly), SkipTrial: new(true),
+	})
+	if err != nil {
+		return err
+	}
+	if err := show("growth instead", upgrade); err != nil {
+		return err
+	}
+
+	// Or five seats more on the plan that is there.
 	active, err := client.Subscriptions.ActiveList(ctx, "acme")
 	if err != nil {
 		return err
@@ -49,9 +65,16 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	if err != nil {
 		return err
 	}
-	if p := update.Proration; p != nil {
-		fmt.Println("five seats more from today on costs more than nothing:", p.NetAmount.Amount > 0)
-		fmt.Println("and less than the price of the add-on:", p.NetAmount.Amount < update.Subscription.Total.Amount)
+	return show("five more seats", update)
+}
+
+// show prints what a change costs: for the rest of the period that is paid for, and in each after it.
+func show(what string, cost *entcache.SubscriptionPreview) error {
+	p := cost.Proration
+	if p == nil {
+		return fmt.Errorf("%s: nothing is prorated: %+v", what, cost)
 	}
+	fmt.Printf("%s: %.2f credited, %.2f charged, so %.2f %s now\n", what, p.Credit.Amount, p.Debit.Amount, p.NetAmount.Amount, p.NetAmount.Currency)
+	fmt.Printf("  and %.2f a month after that\n", cost.Subscription.Total.Amount)
 	return nil
 }

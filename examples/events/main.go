@@ -20,21 +20,22 @@ import (
 func main() { tour.Main(run) }
 
 func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator) error {
-	if err := stigg.Provision("acme", "", "growth"); err != nil {
+	if err := sell(stigg); err != nil {
 		return err
 	}
-	users := entcache.Query{CustomerID: "acme", FeatureID: "active-users"}
-	d, err := client.GetEntitlement(ctx, users)
-	if err != nil {
+	people := entcache.Query{CustomerID: "acme", FeatureID: "active-users"}
+	signIns := entcache.Query{CustomerID: "acme", FeatureID: "sign-ins"}
+	if err := show(ctx, client, "before", people, signIns); err != nil {
 		return err
 	}
-	fmt.Println("active users before:", d.Entitlement.CurrentUsage())
 
-	// Three people sign in, one of them twice. An event that is sent again under the same key counts once.
+	// Three people sign in, one of them twice. Stigg tells events apart by their key and by their time, among others: an event that is
+	// sent again with both counts once. Without a time each call would give it another, and with it another event.
+	now := &entcache.DateTime{Time: time.Now()}
 	var events []entcache.UsageEvent
 	for i, user := range []string{"ann", "ben", "ann", "eve"} {
 		events = append(events, entcache.UsageEvent{
-			CustomerId: "acme", EventName: "signed-in", IdempotencyKey: fmt.Sprint("sign-in-", i),
+			CustomerId: "acme", EventName: "signed-in", IdempotencyKey: fmt.Sprint("sign-in-", i), Timestamp: now,
 			Dimensions: new(json.RawMessage(fmt.Sprintf(`{"user": %q}`, user))),
 		})
 	}
@@ -43,16 +44,25 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 			return err
 		}
 	}
+	// One more, to see that those before it have been counted, both times that they were sent.
+	if err := client.Usage.ReportEvents(ctx, []entcache.UsageEvent{{
+		CustomerId: "acme", EventName: "signed-in", Dimensions: new(json.RawMessage(`{"user": "kim"}`)),
+	}}); err != nil {
+		return err
+	}
 
 	// Stigg counts events a moment after it has taken them, and the stream brings the result.
 	for {
-		d, err := client.GetEntitlement(ctx, users)
+		p, err := client.GetEntitlement(ctx, people)
 		if err != nil {
 			return err
 		}
-		if d.Entitlement.CurrentUsage() == 3 {
-			fmt.Println("active users after:", d.Entitlement.CurrentUsage())
-			return nil
+		s, err := client.GetEntitlement(ctx, signIns)
+		if err != nil {
+			return err
+		}
+		if p.Entitlement.CurrentUsage() >= 4 && s.Entitlement.CurrentUsage() >= 5 {
+			return show(ctx, client, "after", people, signIns)
 		}
 		select {
 		case <-ctx.Done():
@@ -60,4 +70,35 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// sell gives acme a plan with two features that are counted from the same events: how many people signed in, and how often.
+func sell(stigg *emulator.Emulator) error {
+	catalog := emulator.DemoCatalog()
+	catalog.Features = append(catalog.Features, emulator.Feature{
+		ID: "sign-ins", Type: emulator.Number, Meter: emulator.Incremental,
+		Events: &emulator.EventMeter{Name: "signed-in", Aggregate: emulator.Count},
+	})
+	for i := range catalog.Plans {
+		if p := &catalog.Plans[i]; p.ID == "growth" {
+			p.Entitlements = append(p.Entitlements, emulator.Entitlement{Feature: "sign-ins", Unlimited: true, Reset: emulator.Month})
+		}
+	}
+	if err := stigg.UpdateCatalog(catalog, emulator.NewCustomers); err != nil {
+		return err
+	}
+	return stigg.Provision("acme", "", "growth")
+}
+
+func show(ctx context.Context, client *entcache.Client, when string, people, signIns entcache.Query) error {
+	p, err := client.GetEntitlement(ctx, people)
+	if err != nil {
+		return err
+	}
+	s, err := client.GetEntitlement(ctx, signIns)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %v people, %v sign-ins\n", when, p.Entitlement.CurrentUsage(), s.Entitlement.CurrentUsage())
+	return nil
 }

@@ -4,7 +4,7 @@ package main
 func Example() {
 	main()
 	// Output:
-	// active users before: 0
-	// active users after: 3
+	// before: 0 people, 0 sign-ins
+	// after: 4 people, 5 sign-ins
 	// ok
 }

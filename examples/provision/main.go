@@ -18,14 +18,19 @@ import (
 func main() { tour.Main(run) }
 
 func run(ctx context.Context, client *entcache.Client, _ *emulator.Emulator) error {
-	// At registration. Without SubscriptionParams the customer journey in Stigg decides on the first plan; safe to repeat.
+	// At registration. Without SubscriptionParams the customer journey in Stigg decides on the first plan; safe to repeat, and the client
+	// does so when an answer is lost. Then the plan is there already, and there is no subscription in the answer.
 	made, err := client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{
 		CustomerId: new("acme"), Name: new("Acme Ltd"), Email: new("it@acme.test"),
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Println("acme:", made.SubscriptionDecisionStrategy, made.Subscription.Plan.RefId)
+	fmt.Print("acme: ", made.SubscriptionDecisionStrategy)
+	if s := made.Subscription; s != nil {
+		fmt.Print(" ", s.Plan.RefId)
+	}
+	fmt.Println()
 
 	// Somebody who is to have no plan yet: null, where leaving it out would mean "as the journey says".
 	made, err = client.Customers.Provision(ctx, entcache.ProvisionCustomerInput{
