@@ -117,6 +117,10 @@
 //   - Usage over the limit is recorded. Usage never falls below zero. What is reported for an earlier period than the
 //     present one changes no meter that resets.
 //   - The instant a usage period ends still belongs to it, as it does for the official client.
+//   - provisionCustomer creates or gets: an order for the plan that the customer, or the resource, is on already, or is to begin, makes
+//     nothing new, answers that subscription with REQUESTED_PLAN, and says nothing more of it: other add-ons, or an id, are not read.
+//     One in trial is left by an order with isTrial false, which makes the one that is paid for. Without an order, who has something
+//     gets nothing, and the answer has no subscription. provisionSubscription and createSubscription make a new one each time.
 //   - A plan change keeps usage and the anchor of its periods, unless billingCycleAnchor is NOW.
 //   - Of several sources for a feature the most generous wins: unlimited before soft before hard, then the higher limit;
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.

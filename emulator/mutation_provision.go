@@ -8,8 +8,9 @@ import (
 )
 
 // ProvisionCustomer makes or updates a customer and, in the same step, its first subscriptions: the one asked for or, without
-// subscriptionParams, those of the products' customer journeys; null skips them. When the subscription cannot be had, nothing is
-// made. Billing information is passed on to nobody and forgotten.
+// subscriptionParams, those of the products' customer journeys; null skips them. An order for what the customer is on already makes
+// nothing new, so that a call which is sent again does no more than the first. When the subscription cannot be had, nothing is made.
+// Billing information is passed on to nobody and forgotten.
 func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvisionCustomerArgs) (*wire.ProvisionedCustomer, error) {
 	m := of(ctx)
 	m.e.mu.Lock()
@@ -31,7 +32,13 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 		return nil, err
 	}
 	orders, strategy := m.e.firstOrders(&draft, in.SubscriptionParams)
-	if p := in.SubscriptionParams.Value; p != nil {
+	var first *subscription
+	if strategy == wire.SubscriptionDecisionStrategyRequestedPlan {
+		first = draft.provisioned(&orders[0], m.e.instant())
+	}
+	if p := in.SubscriptionParams.Value; first != nil {
+		orders = nil
+	} else if p != nil {
 		if orders[0].coupon, err = m.e.applied(p.AppliedCoupon, p.PromotionCode); err != nil {
 			return nil, err
 		}
@@ -62,7 +69,6 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 	c.updatedAt = m.e.state.stamp()
 
 	answer := &wire.ProvisionedCustomer{SubscriptionDecisionStrategy: strategy}
-	var first *subscription
 	for _, o := range orders {
 		s, err := m.e.subscribe(c, o)
 		if err != nil {
@@ -72,7 +78,7 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 			first = s
 		}
 	}
-	if first == nil && (created || returned) {
+	if len(orders) == 0 && (created || returned) {
 		m.e.recalculate(c)
 	}
 	m.e.paidFor(c)
@@ -119,6 +125,19 @@ func (e *Emulator) firstOrders(c *customer, params wire.Opt[wire.ProvisionCustom
 		orders = append(orders, o)
 	}
 	return orders, strategy
+}
+
+// provisioned returns the subscription that an order of provisionCustomer has made already: the one to its plan, of its resource, in
+// force or still to begin. It is nil when o needs a new one, as it does to leave a trial.
+func (c *customer) provisioned(o *order, now time.Time) *subscription {
+	for _, s := range c.subs {
+		leavesTrial := s.trialAt(now) && o.trial != nil && !*o.trial
+		over := !s.active(now) && s.status(now) != wire.SubscriptionStatusNotStarted
+		if s.planID == o.planID && s.resourceID == o.resourceID && !over && !leavesTrial {
+			return s
+		}
+	}
+	return nil
 }
 
 // ProvisionSubscriptionV2 subscribes a customer to a plan. For a product that the customer, or the resource, already has
