@@ -49,11 +49,14 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 			return nil, err
 		}
 		if strategy == wire.SubscriptionDecisionStrategyRequestedPlan && m.e.paymentMissing(&draft, s, o) {
-			return nil, errPaymentMissing(&draft, o.planID)
+			return nil, errPaymentMissing(&draft, o.planID) // nobody else can be asked to pay here
 		}
 	}
 
 	c, created := m.e.upsert(id)
+	if at := in.CreatedAt.Value; at != nil && created {
+		c.createdAt = at.Time
+	}
 	returned := c.archived
 	c.archived, c.paymentMethod = false, draft.paymentMethod
 	if in.CouponRefID.Set {
@@ -194,9 +197,21 @@ func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplyS
 	if o.coupon, err = m.e.applied(in.AppliedCoupon, in.PromotionCode); err != nil {
 		return nil, err
 	}
-	had := c.paymentMethod
-	c.paymentMethod = had || in.PaymentMethodID.Or("") != ""
+	payer := c
 	s := c.applied(&o, m.e.instant())
+	switch {
+	case s == nil && o.payer != "":
+		if payer, err = m.e.state.present(o.payer); err != nil {
+			return nil, err
+		}
+	case s != nil:
+		payer = m.e.payer(c, s)
+		if o.payer != "" && o.payer != payer.id {
+			return nil, errorf("ChangingPayingCustomerIsNotSupportedError", "subscription %q is paid for by customer %q", s.id, payer.id)
+		}
+	}
+	had := payer.paymentMethod
+	payer.paymentMethod = had || in.PaymentMethodID.Or("") != ""
 	if s != nil {
 		u := updateOfApply(in, s.trialAt(m.e.instant()))
 		if in.AppliedCoupon.Set || in.PromotionCode.Set {
@@ -207,10 +222,10 @@ func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplyS
 		s, err = m.e.provision(c, o)
 	}
 	if err != nil {
-		c.paymentMethod = had
+		payer.paymentMethod = had
 		return nil, err
 	}
-	m.e.paidFor(c)
+	m.e.paidFor(payer)
 	v1, v2 := m.e.sets(c, m.e.look(c, s.resourceID))
 	return &wire.ApplySubscription{Subscription: m.e.subscriptionOf(c, s, nil), Entitlements: &v1, EntitlementsV2: &v2}, nil
 }
@@ -254,7 +269,7 @@ func (e *Emulator) provision(c *customer, o order) (*subscription, error) {
 		return nil, err
 	}
 	if e.paymentMissing(c, draft, o) {
-		return nil, errPaymentMissing(c, o.planID)
+		return nil, errPaymentMissing(e.payer(c, draft), o.planID)
 	}
 	return e.subscribe(c, o)
 }
