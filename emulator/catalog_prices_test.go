@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,12 @@ func TestPricesAreChecked(t *testing.T) {
 		e, ok := errors.AsType[*CatalogError](err)
 		if !ok || e.Field != row.field || !strings.Contains(e.Problem, row.says) || e.Line != 7 {
 			t.Errorf("%s: %v, want line 7, %s: %s", row.prices, err, row.field, row.says)
+		}
+		expressible := slices.ContainsFunc([]string{
+			"period: week", "[{amount: 1}]", "amount: -1", "currency: usd", "country: DEU", "min: -1", "mode: steps", "minimumSpend: [{period: month}]", "period: day",
+		}, func(part string) bool { return strings.Contains(row.prices, part) })
+		if err := checkSchema(t, priced(row.prices)); expressible != (err != nil) {
+			t.Errorf("%s: the schema says %v", row.prices, err)
 		}
 	}
 	for text, says := range map[string]string{

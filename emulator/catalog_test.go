@@ -181,6 +181,9 @@ func FuzzParseCatalog(f *testing.F) {
 			}
 			return
 		}
+		if err := checkSchema(t, text); err != nil {
+			t.Fatalf("it parses, and the schema has this against it: %v", err)
+		}
 		e, err := New(Config{Catalog: c})
 		if err != nil {
 			t.Fatalf("a catalog that parsed is refused: %v", err)

@@ -91,12 +91,20 @@ var nodeInWords = map[ast.NodeType]string{
 
 // wholeNumbers refuses fractions where whole numbers belong. The YAML library cuts them off in silence.
 func wholeNumbers(file *ast.File, c *Catalog) error {
+	var fields []string
 	for i := range c.Plans {
-		for _, name := range []string{"version", "trial.days"} {
-			field := fmt.Sprintf("plans[%d].%s", i, name)
-			if node := nodeAt(file, field); node != nil && node.Type() == ast.FloatType {
-				return &CatalogError{Line: firstLine(node), Field: field, Problem: fmt.Sprintf("%s is not a whole number", node)}
-			}
+		fields = append(fields, fmt.Sprintf("plans[%d].version", i), fmt.Sprintf("plans[%d].trial.days", i))
+	}
+	for i := range c.Coupons {
+		fields = append(fields, fmt.Sprintf("coupons[%d].months", i))
+	}
+	for _, field := range fields {
+		node := nodeAt(file, field)
+		if node == nil {
+			continue
+		}
+		if n, err := ParseDecimal(strings.ReplaceAll(node.GetToken().Value, "_", "")); err == nil && !n.IsInteger() {
+			return &CatalogError{Line: firstLine(node), Field: field, Problem: fmt.Sprintf("%s is not a whole number", node)}
 		}
 	}
 	return nil

@@ -107,8 +107,9 @@ func (e *Emulator) completeCheckout(c *customer, k *checkout) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.paymentMethod = true
-	e.paidFor(c)
+	payer := e.payer(c, s)
+	payer.paymentMethod = true
+	e.paidFor(payer)
 	c.checkouts = slices.DeleteFunc(c.checkouts, func(o *checkout) bool { return o == k })
 	return s.id, nil
 }

@@ -117,6 +117,10 @@
 //   - Usage over the limit is recorded. Usage never falls below zero. What is reported for an earlier period than the
 //     present one changes no meter that resets.
 //   - The instant a usage period ends still belongs to it, as it does for the official client.
+//   - provisionCustomer creates or gets: an order for the plan that the customer, or the resource, is on already, or is to begin, makes
+//     nothing new, answers that subscription with REQUESTED_PLAN, and says nothing more of it: other add-ons, or an id, are not read.
+//     One in trial is left by an order with isTrial false, which makes the one that is paid for. Without an order, who has something
+//     gets nothing, and the answer has no subscription. provisionSubscription and createSubscription make a new one each time.
 //   - A plan change keeps usage and the anchor of its periods, unless billingCycleAnchor is NOW.
 //   - Of several sources for a feature the most generous wins: unlimited before soft before hard, then the higher limit;
 //     the values of an enum unite, credits add up, and an add-on's limit adds to its plan's.
@@ -142,6 +146,19 @@
 //     already a subscription can be given again, to no effect.
 //   - A delegated subscription keeps its resource's id with the other customer, and the payer's own coupon goes on to apply. Delegated
 //     on, it has the same payer; delegated to nobody, the payer has it back.
+//   - Who pays for a subscription, by payingCustomerId, is asked for the payment method, is sent to the checkout, and has a coupon of
+//     its own taken off, as it is at that time. Each order says anew who pays; to change it by applySubscription is refused. A minimum
+//     spend takes the place of the plan's, in its currency; null gives that back; scheduled, it is listed as a price override.
+//   - A customer's createdAt is that of provisionCustomer where it is made by it. An estimate's taxPercentage takes the place of the
+//     catalog's tax; whatever else is billing information goes to nobody, the customer's currency and prorationBehavior among it: prices
+//     are chosen by billingCountryCode, and a payment method is left with paymentMethodId.
+//   - These are accepted and not read (testdata/unread.txt names each): charges, budgets, and the older unitQuantity and priceUnitAmount
+//     (billableFeatures and priceOverrides are read); in a price override what is of credits, and baseCharge; the startDate of a coupon, which
+//     applies at once; prorate of a cancellation, since nobody is charged; the options of a checkout; where a year's usage resets; the
+//     feature group, or the id alone, of a custom entitlement; ids of Salesforce and of other CRMs; experiments; whatever says to wait,
+//     since all is done when it is answered. Filters let everything through that compares a status, type or UUID by order or likeness, or
+//     asks for a coupon's customers or source, or for a plan's status, version or dates. Usage history is not paged, has ended
+//     subscriptions in it, and knows its periods. Of a check that is reported what [EntitlementCheck] has is kept.
 //   - A promotion is visible unless isVisible says otherwise. An amount without a currency is in that of the price it overrides, or
 //     else in US dollars, and a subscription without a paymentCollectionMethod is charged.
 //   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's

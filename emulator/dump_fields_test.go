@@ -27,15 +27,15 @@ var forgotten = map[reflect.Type]struct {
 	}},
 	reflect.TypeFor[clock]():    {"ahead", map[string]string{"moves": "what was reported before the load has the time that it says"}},
 	reflect.TypeFor[customer](): {"id name email billingID marketplaceID coupon couponAt paymentMethod metadata createdAt updatedAt archived subs promos checkouts overrides recharges scopes", nil},
-	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides coupon couponAt country billingID collection metadata payer createdAt startAt " +
+	reflect.TypeFor[subscription](): {"id planID productID resourceID index addons custom quantities period priceOverrides minimumSpend coupon couponAt country billingID collection metadata payer createdAt startAt " +
 		"anchor billed trialEnd convert endAt cancelled follow changes successor before", nil},
 	reflect.TypeFor[ending]():     {"at cancelled follow", nil},
 	reflect.TypeFor[addonCount](): {"id quantity", nil},
-	reflect.TypeFor[change]():     {"at addons quantities period custom priceOverrides coupon metadata latest", nil},
+	reflect.TypeFor[change]():     {"at addons quantities period custom priceOverrides minimumSpend coupon metadata latest", nil},
 	reflect.TypeFor[promotion]():  {"id entitlement startedAt endsAt revoked hidden group", nil},
 	reflect.TypeFor[checkout]():   {"Checkout productID order", nil},
 	reflect.TypeFor[Checkout]():   {"ID URL CustomerID ResourceID PlanID CreatedAt", nil},
-	reflect.TypeFor[order](): {"id planID resourceID addons custom quantities period priceOverrides coupon country billingID collection metadata startAt endAt strategy resetAnchor skipTrial " +
+	reflect.TypeFor[order](): {"id planID resourceID addons custom quantities period priceOverrides minimumSpend coupon country billingID payer collection metadata startAt endAt strategy resetAnchor skipTrial " +
 		"trial trialEnd trialConvert", nil},
 	reflect.TypeFor[overrideKey]():  {"resourceID ref", nil},
 	reflect.TypeFor[override]():     {"entitlement denied setAt", nil},

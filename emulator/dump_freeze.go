@@ -92,7 +92,7 @@ func (f *freezing) subscription(s *subscription) savedSubscription {
 		ID: s.id, PlanID: s.planID, ProductID: s.productID, ResourceID: s.resourceID, Catalog: f.catalog(s.index),
 		Addons: frozenAddons(s.addons), Custom: s.custom, Quantities: s.quantities, Period: s.period,
 		PriceOverrides: frozenPrices(s.priceOverrides), Coupon: s.coupon, CouponAt: s.couponAt.UTC(), Country: s.country, Metadata: s.metadata,
-		BillingID: s.billingID, Collection: string(s.collection), Payer: s.payer,
+		BillingID: s.billingID, Collection: string(s.collection), Payer: s.payer, MinimumSpend: s.minimumSpend,
 		CreatedAt: s.createdAt.UTC(), StartAt: s.startAt.UTC(), Anchor: s.anchor.UTC(), Billed: s.billed.UTC(), TrialEnd: s.trialEnd.UTC(), Convert: s.convert,
 		savedEnding: savedEnding{s.endAt.UTC(), s.cancelled, s.follow},
 		Successor:   s.successor, Before: savedEnding{s.before.at.UTC(), s.before.cancelled, s.before.follow},
@@ -120,6 +120,9 @@ func (f *freezing) change(ch *change) savedChange {
 	if ch.coupon != nil {
 		out.Coupon, out.CouponOff = *ch.coupon, *ch.coupon == nil
 	}
+	if ch.minimumSpend != nil {
+		out.MinimumSpend, out.MinimumOff = *ch.minimumSpend, *ch.minimumSpend == nil
+	}
 	if ch.metadata != nil {
 		var text bytes.Buffer
 		enc := json.NewEncoder(&text)
@@ -138,6 +141,7 @@ func frozenOrder(o *order) savedOrder {
 		Period: o.period, PriceOverrides: frozenPrices(o.priceOverrides), Coupon: o.coupon, Country: o.country, Metadata: o.metadata,
 		StartAt: o.startAt.UTC(), EndAt: o.endAt.UTC(), Strategy: string(o.strategy), ResetAnchor: o.resetAnchor, SkipTrial: o.skipTrial,
 		BillingID: o.billingID, Collection: string(o.collection), Trial: o.trial, TrialEnd: o.trialEnd.UTC(), TrialConvert: o.trialConvert,
+		MinimumSpend: o.minimumSpend, Payer: o.payer,
 	}
 }
 

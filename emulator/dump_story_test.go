@@ -88,13 +88,13 @@ func (b *bench) live() {
 	b.drive("provisionSubscriptionV2", props{
 		"customerId": "acme", "planId": "starter", "subscriptionId": "paid", "billingId": "sub_1", "paymentCollectionMethod": "INVOICE", "billingCountryCode": "FR", "additionalMetaData": metadata,
 		"addons": []props{{"addonId": "extra-seats", "quantity": 2}}, "billableFeatures": []props{{"featureId": "seats", "quantity": 7}},
-		"priceOverrides": overrides, "entitlements": custom,
+		"priceOverrides": overrides, "entitlements": custom, "minimumSpend": props{"minimum": props{"amount": 1.5, "currency": "USD"}},
 	})
 	// appliedCoupon is for updates only.
 	b.drive("updateOneSubscription", props{"subscriptionId": "paid", "appliedCoupon": props{"discount": props{"name": "Friend", "description": "of the house", "amountsOff": []props{{"amount": 3.1, "currency": "USD"}}, "durationInMonths": 2}}})
 	b.drive("updateOneSubscription", props{
 		"subscriptionId": "paid", "scheduleStrategy": "END_OF_BILLING_PERIOD", "addons": []props{}, "billableFeatures": []props{{"featureId": "seats", "quantity": 9}},
-		"billingPeriod": "ANNUALLY", "priceOverrides": overrides, "additionalMetaData": nil, "appliedCoupon": nil, "entitlements": custom,
+		"billingPeriod": "ANNUALLY", "priceOverrides": overrides, "additionalMetaData": nil, "appliedCoupon": nil, "entitlements": custom, "minimumSpend": nil,
 	})
 
 	// Plans that change, end and begin; trials of both ends; a resource.
@@ -119,6 +119,7 @@ func (b *bench) live() {
 		"addons": []props{{"addonId": "extra-seats", "quantity": 3}}, "billableFeatures": []props{{"featureId": "seats", "quantity": 8}}, "priceOverrides": overrides,
 		"entitlements": custom, "appliedCoupon": props{"couponId": "ten-off"}, "startDate": at(3 * day), "cancellationDate": at(400 * day),
 		"scheduleStrategy": "END_OF_BILLING_MONTH", "billingCycleAnchor": "NOW", "skipTrial": true,
+		"minimumSpend": props{"minimum": props{"amount": 2}}, "payingCustomerId": "zenith",
 		"trialOverrideConfiguration": props{"isTrial": false, "trialEndDate": at(5 * day), "trialEndBehavior": "CONVERT_TO_PAID"},
 	})
 	b.drive("provisionCustomer", props{"customerId": "paying", "subscriptionParams": nil})

@@ -286,7 +286,7 @@ func (t *thawing) subscription(at string, in *savedSubscription) (*subscription,
 		id: in.ID, planID: in.PlanID, productID: in.ProductID, resourceID: in.ResourceID, index: ix,
 		addons: thawedAddons(in.Addons), custom: in.Custom, quantities: in.Quantities, period: in.Period, coupon: in.Coupon,
 		couponAt: in.CouponAt.UTC(), country: in.Country, billed: in.Billed.UTC(),
-		billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection), payer: in.Payer,
+		billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection), payer: in.Payer, minimumSpend: in.MinimumSpend,
 		metadata: in.Metadata, createdAt: in.CreatedAt.UTC(), startAt: in.StartAt.UTC(), anchor: in.Anchor.UTC(), trialEnd: in.TrialEnd.UTC(),
 		convert: in.Convert, endAt: in.EndAt.UTC(), cancelled: in.Cancelled, follow: in.Follow, successor: in.Successor,
 		before: ending{in.Before.EndAt.UTC(), in.Before.Cancelled, in.Before.Follow},
@@ -294,7 +294,7 @@ func (t *thawing) subscription(at string, in *savedSubscription) (*subscription,
 	if s.period != Month && s.period != Year {
 		return nil, wrong(at+".period", "%q is not month or year", s.period)
 	}
-	if err := checkParts(at, s.custom, s.coupon); err != nil {
+	if err := checkParts(at, s.custom, s.coupon, s.minimumSpend); err != nil {
 		return nil, err
 	}
 	var err error
@@ -323,7 +323,10 @@ func (t *thawing) change(at string, in *savedChange) (change, error) {
 	if in.Coupon != nil && in.CouponOff {
 		return ch, wrong(at+".couponOff", "does not go with a coupon")
 	}
-	if err := checkParts(at, ch.custom, in.Coupon); err != nil {
+	if in.MinimumSpend != nil && in.MinimumOff {
+		return ch, wrong(at+".minimumOff", "does not go with a minimumSpend")
+	}
+	if err := checkParts(at, ch.custom, in.Coupon, in.MinimumSpend); err != nil {
 		return ch, err
 	}
 	if in.Addons != nil {
@@ -338,6 +341,9 @@ func (t *thawing) change(at string, in *savedChange) (change, error) {
 	}
 	if in.Coupon != nil || in.CouponOff {
 		ch.coupon = &in.Coupon
+	}
+	if in.MinimumSpend != nil || in.MinimumOff {
+		ch.minimumSpend = &in.MinimumSpend
 	}
 	if in.Metadata != nil {
 		ch.metadata = new(any)
@@ -354,11 +360,12 @@ func (t *thawing) order(at string, in *savedOrder) (order, error) {
 		period: in.Period, coupon: in.Coupon, country: in.Country, metadata: in.Metadata, startAt: in.StartAt.UTC(), endAt: in.EndAt.UTC(),
 		strategy: wire.ScheduleStrategy(in.Strategy), resetAnchor: in.ResetAnchor, skipTrial: in.SkipTrial, billingID: in.BillingID, collection: wire.PaymentCollectionMethod(in.Collection),
 		trial: in.Trial, trialEnd: in.TrialEnd.UTC(), trialConvert: in.TrialConvert,
+		minimumSpend: in.MinimumSpend, payer: in.Payer,
 	}
 	if !slices.Contains([]Period{"", Month, Year}, o.period) {
 		return o, wrong(at+".period", "%q is not month or year", o.period)
 	}
-	if err := checkParts(at, o.custom, o.coupon); err != nil {
+	if err := checkParts(at, o.custom, o.coupon, o.minimumSpend); err != nil {
 		return o, err
 	}
 	var err error
@@ -387,7 +394,10 @@ func thawedPrices(at string, list []map[string]any) ([]wire.PriceOverrideInput, 
 }
 
 // checkParts checks what a subscription, a change of one and an order have in common.
-func checkParts(at string, custom []Entitlement, coupon *Coupon) error {
+func checkParts(at string, custom []Entitlement, coupon *Coupon, minimum *Amount) error {
+	if minimum != nil && (minimum.Amount == nil || minimum.Amount.IsNegative()) {
+		return wrong(at+".minimumSpend.amount", "must be a number, zero or more")
+	}
 	for i, ent := range custom {
 		if err := checkEntitlement(fmt.Sprintf("%s.custom[%d]", at, i), ent); err != nil {
 			return err

@@ -70,6 +70,7 @@ type savedSubscription struct {
 	Quantities     map[string]float64 `json:"quantities,omitempty"`
 	Period         Period             `json:"period"`
 	PriceOverrides []map[string]any   `json:"priceOverrides,omitempty"` // each as the API takes it
+	MinimumSpend   *Amount            `json:"minimumSpend,omitempty"`
 	Coupon         *Coupon            `json:"coupon,omitempty"`
 	CouponAt       time.Time          `json:"couponAt,omitzero"`
 	Country        string             `json:"country,omitempty"`
@@ -108,6 +109,8 @@ type savedChange struct {
 	Period         Period              `json:"period,omitempty"`
 	Custom         []Entitlement       `json:"custom,omitempty"`
 	PriceOverrides *[]map[string]any   `json:"priceOverrides,omitempty"`
+	MinimumSpend   *Amount             `json:"minimumSpend,omitempty"`
+	MinimumOff     bool                `json:"minimumOff,omitempty"`
 	Coupon         *Coupon             `json:"coupon,omitempty"`
 	CouponOff      bool                `json:"couponOff,omitempty"`
 	Metadata       json.RawMessage     `json:"metadata,omitempty"`
@@ -139,6 +142,8 @@ type savedOrder struct {
 	Quantities     map[string]float64 `json:"quantities,omitempty"`
 	Period         Period             `json:"period,omitempty"`
 	PriceOverrides []map[string]any   `json:"priceOverrides,omitempty"`
+	MinimumSpend   *Amount            `json:"minimumSpend,omitempty"`
+	Payer          string             `json:"payingCustomerId,omitempty"`
 	Coupon         *Coupon            `json:"coupon,omitempty"`
 	Country        string             `json:"country,omitempty"`
 	BillingID      string             `json:"billingId,omitempty"`

@@ -37,12 +37,13 @@ func (*mutation) EstimateSubscription(ctx context.Context, args wire.MutationEst
 		period: billingPeriodOf(in.BillingPeriod), startAt: in.StartDate.Or(wire.DateTime{}).Time, skipTrial: in.SkipTrial.Or(false),
 		country: in.BillingCountryCode.Or(""),
 	}
+	o.payer = in.PayingCustomerID.Or("")
 	o.withTrial(in.TrialOverrideConfiguration)
-	coupon, err := m.e.applied(in.AppliedCoupon, in.PromotionCode)
-	if err != nil {
+	var err error
+	if o.coupon, err = m.e.applied(in.AppliedCoupon, in.PromotionCode); err != nil {
 		return nil, err
 	}
-	x, err := m.e.estimateOrder(in.CustomerID, o, coupon)
+	x, err := m.e.estimateOrder(in.CustomerID, o, in.BillingInformation)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +76,7 @@ func (*mutation) EstimateSubscriptionUpdate(ctx context.Context, args wire.Mutat
 		}
 		after.couponAt = m.e.instant()
 	}
-	x, err := m.e.estimateChange(c, before, &after)
+	x, err := m.e.estimateChange(c, before, &after, after.index.tax())
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +94,13 @@ func (*mutation) PreviewSubscription(ctx context.Context, args wire.MutationPrev
 		period: billingPeriodOf(in.BillingPeriod), startAt: in.StartDate.Or(wire.DateTime{}).Time, strategy: in.ScheduleStrategy.Or(""),
 		resetAnchor: in.BillingCycleAnchor.Or("") == wire.SubscriptionBillingCycleAnchor("NOW"), country: in.BillingCountryCode.Or(""),
 	}
+	o.payer = in.PayingCustomerID.Or("")
 	o.withTrial(in.TrialOverrideConfiguration)
-	coupon, err := m.e.applied(in.AppliedCoupon, in.PromotionCode)
-	if err != nil {
+	var err error
+	if o.coupon, err = m.e.applied(in.AppliedCoupon, in.PromotionCode); err != nil {
 		return nil, err
 	}
-	x, err := m.e.estimateOrder(in.CustomerID, o, coupon)
+	x, err := m.e.estimateOrder(in.CustomerID, o, in.BillingInformation)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +108,7 @@ func (*mutation) PreviewSubscription(ctx context.Context, args wire.MutationPrev
 }
 
 // estimateOrder works out what an order would cost.
-func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon) (*estimate, error) {
+func (e *Emulator) estimateOrder(customerID string, o order, billing wire.Opt[wire.SubscriptionBillingInfo]) (*estimate, error) {
 	c, err := e.state.present(customerID)
 	if err != nil {
 		return nil, err
@@ -116,7 +118,10 @@ func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon) (*e
 	if err != nil {
 		return nil, err
 	}
-	s.coupon = coupon
+	tax, err := taxOf(billing, s.index.tax())
+	if err != nil {
+		return nil, err
+	}
 	var before *subscription
 	now := e.instant()
 	for _, old := range replaced {
@@ -124,17 +129,29 @@ func (e *Emulator) estimateOrder(customerID string, o order, coupon *Coupon) (*e
 			before = old
 		}
 	}
-	return e.estimateChange(c, before, s)
+	return e.estimateChange(c, before, s, tax)
+}
+
+// taxOf is the tax that an order is to be estimated with: the one that it brings, or else that of the billing integration.
+func taxOf(billing wire.Opt[wire.SubscriptionBillingInfo], tax *Tax) (*Tax, error) {
+	percent := billing.Or(wire.SubscriptionBillingInfo{}).TaxPercentage.Value
+	if percent == nil {
+		return tax, nil
+	}
+	if !(*percent >= 0 && *percent <= 100) {
+		return nil, errorf(codeBadUserInput, "a taxPercentage of %v: give 0 to 100", *percent)
+	}
+	return &Tax{Name: "Tax", Percent: &Decimal{decimal.NewFromFloat(*percent)}}, nil
 }
 
 // estimateChange works out what it costs to have after in place of before; a nil before is nothing.
-func (e *Emulator) estimateChange(c *customer, before, after *subscription) (*estimate, error) {
+func (e *Emulator) estimateChange(c *customer, before, after *subscription, tax *Tax) (*estimate, error) {
 	now := e.instant()
 	to, err := after.quote(after.period)
 	if err != nil {
 		return nil, err
 	}
-	x := &estimate{currency: to.currency, coupon: c.couponFor(after, now), at: now, tax: after.index.tax()}
+	x := &estimate{currency: to.currency, coupon: c.couponFor(after, now), at: now, tax: tax}
 	x.start, x.end = after.billing(after.period, now)
 	later := x.end // when what recurs is due next
 	if after.startAt.After(now) {

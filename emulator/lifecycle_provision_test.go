@@ -78,6 +78,56 @@ func TestLifecycleProvisionCustomerIsAnUpsert(t *testing.T) {
 	})
 }
 
+// The same order again is answered with the subscription that it made, and changes nothing: not a plan, not a trial into what is paid
+// for, with an id or without, before it begins or after, whether or not anybody could pay for a second.
+func TestLifecycleProvisionCustomerCreatesOrGets(t *testing.T) {
+	for _, row := range []struct{ name, params, subs string }{
+		{"a plan", `planId:"free"`, "free ACTIVE"},
+		{"a trial", `planId:"pro"`, "pro IN_TRIAL"},
+		{"with an id", `planId:"pro",subscriptionId:"mine"`, "pro IN_TRIAL"},
+		{"of a resource", `planId:"pro",resourceId:"r"`, "pro IN_TRIAL"},
+		{"to begin later", `planId:"free",startDate:"2000-02-01"`, "free NOT_STARTED"},
+		{"by invoice", `planId:"basic",paymentCollectionMethod:INVOICE`, "basic ACTIVE"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLife(t, lifeBilling)
+				provision := func(params string) string {
+					return fmt.Sprint(l.write("provisionCustomer", `customerId:"c1",subscriptionParams:{`+params+`}`,
+						`{subscriptionDecisionStrategy subscription{subscriptionId plan{refId}} entitlementsV2{...on FeatureEntitlement{feature{refId} usageLimit}}}`))
+				}
+				first := provision(row.params)
+				ears := l.listen()
+				for _, params := range []string{row.params, row.params + `,addons:[{addonId:"more-seats"}],appliedCoupon:{couponId:"gone"}`} {
+					if got := provision(params); got != first {
+						t.Errorf("once more, with %s, it answers\n%s, want\n%s", params, got, first)
+					}
+				}
+				ears.want()
+				l.wantSubs("c1", row.subs)
+			})
+		})
+	}
+}
+
+// What the customer has of another resource, of another plan, or had once, is no answer to an order, and a trial is left when it says so.
+func TestLifecycleProvisionCustomerMakesWhatThereIsNotYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t, "")
+		for _, step := range []struct{ params, subs string }{
+			{`planId:"pro"`, "pro IN_TRIAL"},
+			{`planId:"pro",resourceId:"r"`, "pro IN_TRIAL, pro ACTIVE"}, // the trial of a plan is had once
+			{`planId:"pro",trialOverrideConfiguration:{isTrial:false}`, "pro CANCELED, pro ACTIVE, pro ACTIVE"},
+			{`planId:"pro",trialOverrideConfiguration:{isTrial:false}`, "pro CANCELED, pro ACTIVE, pro ACTIVE"},
+			{`planId:"basic"`, "pro CANCELED, pro ACTIVE, pro CANCELED, basic ACTIVE"},
+			{`planId:"pro"`, "pro CANCELED, pro ACTIVE, pro CANCELED, basic CANCELED, pro ACTIVE"},
+		} {
+			l.write("provisionCustomer", `customerId:"c1",subscriptionParams:{`+step.params+`}`, `{subscription{id}}`)
+			l.wantSubs("c1", step.subs)
+		}
+	})
+}
+
 // Without subscriptionParams each product's journey decides, for who has nothing; null skips them, and given ones are an order.
 func TestLifecycleSubscriptionDecisionStrategy(t *testing.T) {
 	journeys := strings.NewReplacer("{id: app, downgradePlan: free}", "{id: app, downgradePlan: free, journey: {plan: pro, trial: true}}",

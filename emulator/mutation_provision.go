@@ -8,8 +8,9 @@ import (
 )
 
 // ProvisionCustomer makes or updates a customer and, in the same step, its first subscriptions: the one asked for or, without
-// subscriptionParams, those of the products' customer journeys; null skips them. When the subscription cannot be had, nothing is
-// made. Billing information is passed on to nobody and forgotten.
+// subscriptionParams, those of the products' customer journeys; null skips them. An order for what the customer is on already makes
+// nothing new, so that a call which is sent again does no more than the first. When the subscription cannot be had, nothing is made.
+// Billing information is passed on to nobody and forgotten.
 func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvisionCustomerArgs) (*wire.ProvisionedCustomer, error) {
 	m := of(ctx)
 	m.e.mu.Lock()
@@ -31,7 +32,13 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 		return nil, err
 	}
 	orders, strategy := m.e.firstOrders(&draft, in.SubscriptionParams)
-	if p := in.SubscriptionParams.Value; p != nil {
+	var first *subscription
+	if strategy == wire.SubscriptionDecisionStrategyRequestedPlan {
+		first = draft.provisioned(&orders[0], m.e.instant())
+	}
+	if p := in.SubscriptionParams.Value; first != nil {
+		orders = nil
+	} else if p != nil {
 		if orders[0].coupon, err = m.e.applied(p.AppliedCoupon, p.PromotionCode); err != nil {
 			return nil, err
 		}
@@ -42,11 +49,14 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 			return nil, err
 		}
 		if strategy == wire.SubscriptionDecisionStrategyRequestedPlan && m.e.paymentMissing(&draft, s, o) {
-			return nil, errPaymentMissing(&draft, o.planID)
+			return nil, errPaymentMissing(&draft, o.planID) // nobody else can be asked to pay here
 		}
 	}
 
 	c, created := m.e.upsert(id)
+	if at := in.CreatedAt.Value; at != nil && created {
+		c.createdAt = at.Time
+	}
 	returned := c.archived
 	c.archived, c.paymentMethod = false, draft.paymentMethod
 	if in.CouponRefID.Set {
@@ -62,7 +72,6 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 	c.updatedAt = m.e.state.stamp()
 
 	answer := &wire.ProvisionedCustomer{SubscriptionDecisionStrategy: strategy}
-	var first *subscription
 	for _, o := range orders {
 		s, err := m.e.subscribe(c, o)
 		if err != nil {
@@ -72,7 +81,7 @@ func (*mutation) ProvisionCustomer(ctx context.Context, args wire.MutationProvis
 			first = s
 		}
 	}
-	if first == nil && (created || returned) {
+	if len(orders) == 0 && (created || returned) {
 		m.e.recalculate(c)
 	}
 	m.e.paidFor(c)
@@ -119,6 +128,19 @@ func (e *Emulator) firstOrders(c *customer, params wire.Opt[wire.ProvisionCustom
 		orders = append(orders, o)
 	}
 	return orders, strategy
+}
+
+// provisioned returns the subscription that an order of provisionCustomer has made already: the one to its plan, of its resource, in
+// force or still to begin. It is nil when o needs a new one, as it does to leave a trial.
+func (c *customer) provisioned(o *order, now time.Time) *subscription {
+	for _, s := range c.subs {
+		leavesTrial := s.trialAt(now) && o.trial != nil && !*o.trial
+		over := !s.active(now) && s.status(now) != wire.SubscriptionStatusNotStarted
+		if s.planID == o.planID && s.resourceID == o.resourceID && !over && !leavesTrial {
+			return s
+		}
+	}
+	return nil
 }
 
 // ProvisionSubscriptionV2 subscribes a customer to a plan. For a product that the customer, or the resource, already has
@@ -175,9 +197,21 @@ func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplyS
 	if o.coupon, err = m.e.applied(in.AppliedCoupon, in.PromotionCode); err != nil {
 		return nil, err
 	}
-	had := c.paymentMethod
-	c.paymentMethod = had || in.PaymentMethodID.Or("") != ""
+	payer := c
 	s := c.applied(&o, m.e.instant())
+	switch {
+	case s == nil && o.payer != "":
+		if payer, err = m.e.state.present(o.payer); err != nil {
+			return nil, err
+		}
+	case s != nil:
+		payer = m.e.payer(c, s)
+		if o.payer != "" && o.payer != payer.id {
+			return nil, errorf("ChangingPayingCustomerIsNotSupportedError", "subscription %q is paid for by customer %q", s.id, payer.id)
+		}
+	}
+	had := payer.paymentMethod
+	payer.paymentMethod = had || in.PaymentMethodID.Or("") != ""
 	if s != nil {
 		u := updateOfApply(in, s.trialAt(m.e.instant()))
 		if in.AppliedCoupon.Set || in.PromotionCode.Set {
@@ -188,10 +222,10 @@ func (*mutation) ApplySubscription(ctx context.Context, args wire.MutationApplyS
 		s, err = m.e.provision(c, o)
 	}
 	if err != nil {
-		c.paymentMethod = had
+		payer.paymentMethod = had
 		return nil, err
 	}
-	m.e.paidFor(c)
+	m.e.paidFor(payer)
 	v1, v2 := m.e.sets(c, m.e.look(c, s.resourceID))
 	return &wire.ApplySubscription{Subscription: m.e.subscriptionOf(c, s, nil), Entitlements: &v1, EntitlementsV2: &v2}, nil
 }
@@ -235,7 +269,7 @@ func (e *Emulator) provision(c *customer, o order) (*subscription, error) {
 		return nil, err
 	}
 	if e.paymentMissing(c, draft, o) {
-		return nil, errPaymentMissing(c, o.planID)
+		return nil, errPaymentMissing(e.payer(c, draft), o.planID)
 	}
 	return e.subscribe(c, o)
 }

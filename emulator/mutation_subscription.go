@@ -53,6 +53,11 @@ func (e *Emulator) update(c *customer, s *subscription, u update) error {
 	if err := s.index.checkParts(s.productID, addons, u.custom, quantities); err != nil {
 		return err
 	}
+	if u.minimumSpend != nil {
+		if err := checkMinimum(*u.minimumSpend); err != nil {
+			return err
+		}
+	}
 	if !u.trialEnd.IsZero() && !s.trialAt(now) {
 		return errorf("InvalidSubscriptionStatus", "subscription %q is not in trial", s.id)
 	}
@@ -110,6 +115,9 @@ func updateOf(in *wire.UpdateSubscriptionInput) update {
 	if in.PriceOverrides.Set {
 		u.priceOverrides = new(in.PriceOverrides.Or(nil))
 	}
+	if in.MinimumSpend.Set {
+		u.minimumSpend = new(minimumOf(in.MinimumSpend))
+	}
 	if in.AdditionalMetaData.Set {
 		u.metadata = new(in.AdditionalMetaData.Or(wire.JSON{}).Value)
 	}
@@ -121,7 +129,7 @@ func updateOfApply(in *wire.ApplySubscriptionInput, inTrial bool) update {
 	u := updateOf(&wire.UpdateSubscriptionInput{
 		AdditionalMetaData: in.AdditionalMetaData, Addons: in.Addons, BillableFeatures: in.BillableFeatures,
 		BillingCycleAnchor: in.BillingCycleAnchor, BillingPeriod: in.BillingPeriod, CancellationDate: in.CancellationDate,
-		Entitlements: in.Entitlements, PriceOverrides: in.PriceOverrides, ScheduleStrategy: in.ScheduleStrategy,
+		Entitlements: in.Entitlements, MinimumSpend: in.MinimumSpend, PriceOverrides: in.PriceOverrides, ScheduleStrategy: in.ScheduleStrategy,
 	})
 	u.custom = customOf(in.SubscriptionEntitlements, in.Entitlements)
 	if t := in.TrialOverrideConfiguration.Value; t != nil {

@@ -15,6 +15,7 @@ func orderOfCustomer(in *wire.ProvisionCustomerSubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
+		minimumSpend:   minimumOf(in.MinimumSpend),
 		collection:     in.PaymentCollectionMethod.Or(""),
 		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
@@ -34,7 +35,9 @@ func orderOfSubscription(in *wire.ProvisionSubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
+		minimumSpend:   minimumOf(in.MinimumSpend),
 		collection:     in.PaymentCollectionMethod.Or(""),
+		payer:          in.PayingCustomerID.Or(""),
 		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
@@ -56,7 +59,9 @@ func orderOfApply(in *wire.ApplySubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
+		minimumSpend:   minimumOf(in.MinimumSpend),
 		collection:     in.PaymentCollectionMethod.Or(""),
+		payer:          in.PayingCustomerID.Or(""),
 		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.CancellationDate.Or(wire.DateTime{}).Time,
@@ -81,7 +86,9 @@ func orderOfCreate(in *wire.SubscriptionInput) order {
 		custom:         customOf(in.SubscriptionEntitlements, in.Entitlements),
 		metadata:       in.AdditionalMetaData.Or(wire.JSON{}).Value,
 		priceOverrides: in.PriceOverrides.Or(nil),
+		minimumSpend:   minimumOf(in.MinimumSpend),
 		collection:     in.PaymentCollectionMethod.Or(""),
+		payer:          in.PayingCustomerID.Or(""),
 		billingID:      in.BillingID.Or(""),
 		startAt:        in.StartDate.Or(wire.DateTime{}).Time,
 		endAt:          in.EndDate.Or(in.CancellationDate.Or(wire.DateTime{})).Time,
@@ -155,13 +162,21 @@ func customOf(v1 wire.Opt[[]wire.SubscriptionEntitlementInput], v2 wire.Opt[[]wi
 		})
 	}
 	for _, in := range v2.Or(nil) {
+		var ent Entitlement
 		if f := in.Feature.Value; f != nil {
-			list = append(list, Entitlement{
+			ent = Entitlement{
 				Feature: f.FeatureID, Limit: f.UsageLimit.Value, Unlimited: f.HasUnlimitedUsage.Or(false),
 				SoftLimit: f.HasSoftLimit.Or(false), Values: f.EnumValues.Or(nil), Reset: periodOf(f.ResetPeriod),
 				ResetOn: resetOnOf(f.MonthlyResetPeriodConfiguration, f.WeeklyResetPeriodConfiguration),
-			})
+			}
 		}
+		if c := in.Credit.Value; c != nil { // beside a feature it is one too many, and is refused as in a catalog
+			ent.Currency, ent.Limit, ent.SoftLimit = c.CustomCurrencyID, &c.Amount, c.HasSoftLimit.Or(false)
+			if ent.Reset = Month; c.Cadence == wire.CreditCadenceYear {
+				ent.Reset = Year
+			}
+		}
+		list = append(list, ent)
 	}
 	return list
 }

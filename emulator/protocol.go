@@ -169,10 +169,10 @@ func keyOf(payload json.RawMessage) string {
 // follows proves that the subscription stands.
 func (s *socket) subscribe(id string, payload json.RawMessage) {
 	s.mu.Lock()
-	ready := s.key != ""
+	key := s.key
 	_, taken := s.operations[id]
 	s.mu.Unlock()
-	if !ready {
+	if key == "" {
 		s.close(closeUnauthorized, "Unauthorized")
 		return
 	}
@@ -195,9 +195,12 @@ func (s *socket) subscribe(id string, payload json.RawMessage) {
 		s.sendMessage(message{id, "error", []wireError{newWireError(code, "the emulator was told to fail this operation")}})
 		return
 	}
-	if scanOperation(req.Query, req.OperationName).kind == "subscription" {
+	switch {
+	case scanOperation(req.Query, req.OperationName).kind == "subscription":
 		s.startSubscription(id, req)
-	} else {
+	case s.e.overLimit(key, info, req.Query) > 0:
+		s.sendMessage(message{id, "error", []wireError{newWireError(codeRateLimitExceeded, tooMany)}})
+	default:
 		s.startOperation(id, req)
 	}
 }

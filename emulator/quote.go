@@ -66,11 +66,7 @@ func (s *subscription) quote(p Period) (*quote, error) {
 		q.addons = append(q.addons, prices...)
 		q.charge(a.id, prices, s.quantities, decimal.NewFromFloat(a.quantity))
 	}
-	for _, m := range plan.MinimumSpend {
-		if m.Period == p && m.Currency == q.currency {
-			q.minimum = m.Amount.Decimal
-		}
-	}
+	q.minimum = s.minimum(p, q.currency)
 	return q, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -20,7 +19,7 @@ var perMinute = []struct {
 	{3000, []string{"getSubscription"}},
 	{3000, []string{"getCustomerByRefId"}},
 	{3000, []string{"paywall"}},
-	{3000, []string{"estimateSubscription", "estimateSubscriptionUpdate", "previewSubscription", "previewNextInvoice"}},
+	{3000, []string{"estimateSubscription", "estimateSubscriptionUpdate", "previewSubscription", "previewNextInvoice", "estimateUsageCost", "estimateEventCost"}},
 	{1500, []string{"subscriptions"}},
 	{1500, []string{"customerPortal"}},
 	{1500, []string{"creditGrants"}},
@@ -48,7 +47,7 @@ var perMinute = []struct {
 const (
 	// eventsPerSecond is how many raw events a key may report.
 	eventsPerSecond = 1000
-	// mutationsPerEntity is how many mutations a minute one customer, subscription or resource may see.
+	// mutationsPerEntity is how many mutations a minute one customer, one subscription, and one resource of a customer may see, each.
 	mutationsPerEntity = 30
 )
 
@@ -141,7 +140,7 @@ func eventsIn(variables map[string]any) int {
 	return 1
 }
 
-// entitiesIn names what a mutation is about, as far as its variables say.
+// entitiesIn names what a mutation is about, as far as its variables say: a resource's customer is one of them.
 func entitiesIn(variables map[string]any) []string {
 	var list []string
 	for _, v := range variables {
@@ -159,7 +158,9 @@ func entitiesIn(variables map[string]any) []string {
 		}
 		resource := text("resourceId")
 		if c := text("customerId", "refId"); c != "" {
-			list = append(list, "customer "+c+"\x00"+resource)
+			if list = append(list, "customer "+c); resource != "" {
+				list = append(list, "resource "+c+"\x00"+resource)
+			}
 		}
 		if s := text("subscriptionId", "subscriptionRefId"); s != "" {
 			list = append(list, "subscription "+s)
@@ -168,21 +169,31 @@ func entitiesIn(variables map[string]any) []string {
 	return list
 }
 
-// limited answers a request that is one too many, when limits are on.
-func (e *Emulator) limited(w http.ResponseWriter, key string, req *Request, document string) bool {
+const (
+	codeRateLimitExceeded = "RateLimitExceeded"
+	tooMany               = "too many requests with this API key"
+)
+
+// overLimit counts a request, when limits are on, and answers how long it has to wait when it is one too many.
+func (e *Emulator) overLimit(key string, req *Request, document string) time.Duration {
 	if !e.config.RateLimits {
-		return false
+		return 0
 	}
-	mutation := strings.HasPrefix(strings.TrimSpace(document), "mutation")
+	mutation := scanOperation(document, req.Name).kind == "mutation"
 	for _, f := range req.Fields {
 		mutation = mutation && !unlimited[f]
 	}
-	wait := e.limits.check(key, req.Fields, req.Variables, mutation, time.Now())
+	return e.limits.check(key, req.Fields, req.Variables, mutation, time.Now())
+}
+
+// limited answers a request that is one too many.
+func (e *Emulator) limited(w http.ResponseWriter, key string, req *Request, document string) bool {
+	wait := e.overLimit(key, req, document)
 	if wait <= 0 {
 		return false
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
-	body, _ := json.Marshal(failure("RateLimitExceeded", "too many requests with this API key")) // of strings alone: it cannot fail
+	body, _ := json.Marshal(failure(codeRateLimitExceeded, tooMany)) // of strings alone: it cannot fail
 	Reply{Status: http.StatusTooManyRequests, Body: string(body)}.write(w)
 	return true
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,7 +70,7 @@ var documented = map[string]int{
 	"entitlementsState entitlementV2 entitlement cachedEntitlements getActiveSubscriptions edge": 6000,
 
 	"reportUsage": 3000, "getSubscription": 3000, "getCustomerByRefId": 3000, "paywall": 3000,
-	"estimateSubscription estimateSubscriptionUpdate previewSubscription previewNextInvoice": 3000,
+	"estimateSubscription estimateSubscriptionUpdate previewSubscription previewNextInvoice estimateUsageCost estimateEventCost": 3000,
 
 	"subscriptions": 1500, "customerPortal": 1500, "creditGrants": 1500,
 	"reportUsageBulk": 600,
@@ -133,6 +136,140 @@ func TestRateLimitsAreByEntityForMutations(t *testing.T) {
 			t.Errorf("usage, which has a limit of its own: %d", status)
 		}
 	})
+}
+
+// A mutation is one however its document begins, and over either transport. Each of a customer, a subscription, and a resource of a
+// customer has its own limit, which what is asked for under another counts against.
+func TestRateLimitsByEntityHoldForEveryDocument(t *testing.T) {
+	const updateSubscription = `mutation($in:UpdateSubscriptionInput!){updateOneSubscription(input:$in){id}}`
+	const provision = `mutation($in:ProvisionSubscriptionInput!){provisionSubscriptionV2(input:$in){status}}`
+	for _, row := range []struct {
+		name, document string
+		input          func(i int) map[string]any
+	}{
+		{"a comment leads", "# what follows\nmutation($in:UpdateCustomerInput!){updateOneCustomer(input:$in){id}}", func(int) map[string]any { return map[string]any{"customerId": "a"} }},
+		{"a fragment leads", "fragment F on Customer{id} mutation($in:UpdateCustomerInput!){updateOneCustomer(input:$in){...F}}", func(int) map[string]any { return map[string]any{"customerId": "a"} }},
+		{"another operation leads", "query Q{sdkConfiguration{showWatermark}} mutation M($in:UpdateCustomerInput!){updateOneCustomer(input:$in){id}}", func(int) map[string]any { return map[string]any{"customerId": "a"} }},
+		{"a subscription", updateSubscription, func(int) map[string]any { return map[string]any{"subscriptionId": "s"} }},
+		{"a subscription by its other name", updateSubscription, func(int) map[string]any { return map[string]any{"refId": "s"} }},
+		{"a resource", provision, func(int) map[string]any {
+			return map[string]any{"customerId": "a", "resourceId": "r", "planId": "free"}
+		}},
+		{"a customer over its resources", provision, func(i int) map[string]any {
+			return map[string]any{"customerId": "a", "resourceId": strings.Repeat("r", i+1), "planId": "free"}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Config{RateLimits: true})
+				b.provision("a", "", "")
+				b.must(`mutation{provisionSubscriptionV2(input:{customerId:"a",planId:"free",subscriptionId:"s"}){status}}`, nil)
+				ask := func(i int) int {
+					body, err := json.Marshal(map[string]any{"query": row.document, "operationName": operationOf(row.document), "variables": map[string]any{"in": row.input(i)}})
+					b.check(err)
+					status, answer := b.post(DefaultAPIKey, string(body))
+					if status != 429 && strings.Contains(answer, `"errors"`) {
+						t.Fatalf("request %d: %s", i+1, answer)
+					}
+					return status
+				}
+				for i := range mutationsPerEntity {
+					if status := ask(i); status != 200 {
+						t.Fatalf("request %d: %d", i+1, status)
+					}
+				}
+				if status := ask(mutationsPerEntity); status != 429 {
+					t.Errorf("request %d: %d, want 429", mutationsPerEntity+1, status)
+				}
+
+				ws := b.connect() // with the same key
+				payload, err := json.Marshal(map[string]any{"query": row.document, "operationName": operationOf(row.document), "variables": map[string]any{"in": row.input(0)}})
+				b.check(err)
+				ws.say(`{"id":"m","type":"subscribe","payload":` + string(payload) + `}`)
+				if m := ws.hear(); m.Type != "error" || !strings.Contains(string(m.Payload), codeRateLimitExceeded) {
+					t.Errorf("over the socket: %s %s, want an error %s", m.Type, m.Payload, codeRateLimitExceeded)
+				}
+				time.Sleep(time.Minute)
+				if status := ask(0); status != 200 {
+					t.Errorf("a minute later: %d", status)
+				}
+			})
+		})
+	}
+}
+
+// operationOf is the name of the mutation where a document has several operations.
+func operationOf(document string) any {
+	if strings.Contains(document, "mutation M(") {
+		return "M"
+	}
+	return nil
+}
+
+var (
+	inMinute = regexp.MustCompile(`^([0-9,]+)( a second)?`)
+	inTicks  = regexp.MustCompile("`(\\w+)`")
+)
+
+// TestRateLimitsAreThoseOfTheDocs holds the column "A minute" of docs/operations.md to the emulator.
+func TestRateLimitsAreThoseOfTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	var header []string
+	last := 0
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "|") {
+			header = nil
+			continue
+		}
+		var cells []string
+		for _, cell := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(line), "|"), "|"), "|") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		if header == nil {
+			header = cells
+			continue
+		}
+		minute := slices.Index(header, "A minute")
+		if minute < 0 || strings.HasPrefix(cells[0], "---") || len(cells) != len(header) {
+			continue
+		}
+		limit := 0
+		if m := inMinute.FindStringSubmatch(cells[minute]); m != nil {
+			limit, _ = strconv.Atoi(strings.ReplaceAll(m[1], ",", ""))
+			if m[2] != "" {
+				limit *= 60
+			}
+		} else if cells[minute] == "the same" {
+			limit = last
+		}
+		last = limit
+		for _, m := range inTicks.FindAllStringSubmatch(cells[1], -1) {
+			told[m[1]] = max(told[m[1]], limit)
+		}
+	}
+	kept := map[string]int{"reportEvent": eventsPerSecond * 60}
+	for _, row := range perMinute {
+		for _, f := range row.fields {
+			kept[f] = row.limit
+		}
+	}
+	if len(told) < 50 {
+		t.Fatalf("docs/operations.md tells of %d root fields, there are more", len(told))
+	}
+	for f, limit := range told {
+		if kept[f] != limit {
+			t.Errorf("docs/operations.md allows %d a minute of %s, the emulator %d; 0 is no limit", limit, f, kept[f])
+		}
+	}
+	for f := range kept {
+		if _, ok := told[f]; !ok && f != "edge" {
+			t.Errorf("%s has a limit, and docs/operations.md does not tell of it", f)
+		}
+	}
 }
 
 func TestEventsAreLimitedByTheSecond(t *testing.T) {

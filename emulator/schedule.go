@@ -16,6 +16,7 @@ type change struct {
 	period         Period
 	custom         []Entitlement // each replaces the custom entitlement of its feature
 	priceOverrides *[]wire.PriceOverrideInput
+	minimumSpend   **Amount
 	coupon         **Coupon
 	metadata       *any
 	latest         bool // take the plan as it is published then
@@ -23,7 +24,7 @@ type change struct {
 
 func (ch *change) empty() bool {
 	return ch.addons == nil && ch.quantities == nil && ch.period == "" && len(ch.custom) == 0 &&
-		ch.priceOverrides == nil && ch.coupon == nil && ch.metadata == nil && !ch.latest
+		ch.priceOverrides == nil && ch.minimumSpend == nil && ch.coupon == nil && ch.metadata == nil && !ch.latest
 }
 
 // change makes ch true of s.
@@ -43,6 +44,9 @@ func (e *Emulator) change(s *subscription, ch change) {
 	}
 	if ch.priceOverrides != nil {
 		s.priceOverrides = *ch.priceOverrides
+	}
+	if ch.minimumSpend != nil {
+		s.minimumSpend = *ch.minimumSpend
 	}
 	if ch.coupon != nil {
 		s.coupon, s.couponAt = *ch.coupon, e.instant()
@@ -70,6 +74,9 @@ func (s *subscription) schedule(ch change) {
 		}
 		if ch.priceOverrides != nil {
 			old.priceOverrides = nil
+		}
+		if ch.minimumSpend != nil {
+			old.minimumSpend = nil
 		}
 		if ch.coupon != nil {
 			old.coupon = nil
@@ -165,6 +172,9 @@ func (e *Emulator) scheduledOf(c *customer, s *subscription, now time.Time) []sc
 					add(wire.SubscriptionScheduleTypePriceOverride, &wire.PlanPriceOverrideChangeVariables{PlanRefID: s.planID, FeatureID: p.FeatureID.Value}, plan)
 				}
 			}
+		}
+		if ch.minimumSpend != nil { // the schema has no kind for it
+			add(wire.SubscriptionScheduleTypePriceOverride, &wire.PlanPriceOverrideChangeVariables{PlanRefID: s.planID}, plan)
 		}
 		if ch.coupon != nil {
 			add(wire.SubscriptionScheduleTypeCoupon, nil, plan)

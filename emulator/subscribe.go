@@ -15,6 +15,7 @@ type order struct {
 	quantities             map[string]float64
 	period                 Period // of billing: Month or Year; empty: that of the plan's first price
 	priceOverrides         []wire.PriceOverrideInput
+	minimumSpend           *Amount
 	coupon                 *Coupon
 	metadata               any
 	startAt                time.Time // zero: now
@@ -24,6 +25,7 @@ type order struct {
 	skipTrial              bool
 	country                string // of billing; empty: not known
 	billingID              string
+	payer                  string                       // the id of the customer that pays; empty: who orders
 	collection             wire.PaymentCollectionMethod // empty: CHARGE
 	trial                  *bool                        // overrides the plan
 	trialEnd               time.Time
@@ -41,6 +43,9 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	if err := ix.checkParts(plan.Product, o.addons, o.custom, o.quantities); err != nil {
 		return nil, nil, err
 	}
+	if err := checkMinimum(o.minimumSpend); err != nil {
+		return nil, nil, err
+	}
 	if o.id != "" {
 		if _, taken := e.state.subscription(o.id); taken != nil {
 			return nil, nil, errorf("DuplicatedEntityNotAllowed", "subscription %q already exists", o.id)
@@ -50,7 +55,7 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	s = &subscription{
 		id: o.id, planID: plan.ID, productID: plan.Product, resourceID: o.resourceID, index: ix,
 		addons: o.addons, custom: o.custom, quantities: o.quantities, metadata: o.metadata,
-		priceOverrides: o.priceOverrides, coupon: o.coupon, country: o.country, billingID: o.billingID,
+		priceOverrides: o.priceOverrides, minimumSpend: o.minimumSpend, coupon: o.coupon, country: o.country, billingID: o.billingID,
 		collection: o.collection, createdAt: now, startAt: now, endAt: o.endAt, period: o.period,
 		cancelled: !o.endAt.IsZero(), follow: !o.endAt.IsZero(),
 	}
@@ -68,6 +73,9 @@ func (e *Emulator) prepare(c *customer, o order) (s *subscription, replaced []*s
 	}
 	e.startTrial(c, s, plan, o)
 	s.anchor, s.billed, s.couponAt = s.startAt, s.startAt, s.startAt
+	if err := e.paidBy(c, s, o.payer); err != nil {
+		return nil, nil, err
+	}
 	for _, old := range c.subs {
 		if !s.replaces(old) {
 			continue
@@ -216,9 +224,9 @@ func (e *Emulator) startTrial(c *customer, s *subscription, plan *Plan, o order)
 // paymentMissing reports whether s has to be paid for and nobody can be charged.
 func (e *Emulator) paymentMissing(c *customer, s *subscription, o order) bool {
 	return s.index.catalog.Billing != nil && strings.EqualFold(s.index.plans[s.planID].Pricing, "paid") &&
-		s.trialEnd.IsZero() && o.charged() && !c.paymentMethod
+		s.trialEnd.IsZero() && o.charged() && !e.payer(c, s).paymentMethod
 }
 
-func errPaymentMissing(c *customer, planID string) error {
-	return errorf("PaymentMethodNotFoundError", "customer %q has no payment method, and plan %q is paid for", c.id, planID)
+func errPaymentMissing(payer *customer, planID string) error {
+	return errorf("PaymentMethodNotFoundError", "customer %q has no payment method, and plan %q is paid for", payer.id, planID)
 }

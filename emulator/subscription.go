@@ -17,6 +17,7 @@ type subscription struct {
 	quantities            map[string]float64 // billed features: the limit is what was bought
 	period                Period             // of billing: Month or Year
 	priceOverrides        []wire.PriceOverrideInput
+	minimumSpend          *Amount // of a period; nil: the plan's. Without a currency it is in that of the prices
 	coupon                *Coupon // nil: none
 	country               string  // of billing: chooses among prices
 	billingID             string
