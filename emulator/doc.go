@@ -130,7 +130,8 @@
 //   - The plan of a trial that ends unconverted is followed by its product's downgrade plan, if it has one.
 //   - A customer is eligible for a trial of a product (eligibleForTrial) while some plan of it has one that the customer has not begun
 //     yet, whether that is still running or over: each plan's trial is had once.
-//   - An order for a paid plan waits for a payment method only where the catalog has billing; trials never do. Ordering again
+//   - An order for a paid plan waits for a payment method only where the catalog has billing; trials never do, nor plans with
+//     a custom price, which is agreed elsewhere. Ordering again
 //     replaces the open checkout for that product and resource. Only provisionSubscription opens one: the other ways to the
 //     plan answer PaymentMethodNotFoundError.
 //   - A subscription is billed by the period of its plan's first price, and in that price's currency, unless asked otherwise.

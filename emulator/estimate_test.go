@@ -275,6 +275,37 @@ func TestAnEstimateNamesItsPeriod(t *testing.T) {
 	})
 }
 
+// An estimate of an update tells the period that is paid for, when the change is prorated, and whether something is scheduled already.
+func TestAnEstimateOfAnUpdateNamesItsPeriodAndWhatIsScheduled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLife(t, "")
+		l.provision("c1", "", "")
+		l.buy(`customerId:"c1",planId:"basic",subscriptionId:"s"`)
+		l.until(10 * lifeDay)
+		estimate := func() string {
+			return fmt.Sprint(l.write("estimateSubscriptionUpdate", `subscriptionId:"s",addons:[{addonId:"more-seats"}]`,
+				`{billingPeriodRange{start end} proration{prorationDate} hasScheduledUpdates}`))
+		}
+		want := "map[billingPeriodRange:map[end:" + l.on(lifeJanuary) + " start:" + l.on(0) + "] hasScheduledUpdates:false proration:map[prorationDate:" + l.on(10*lifeDay) + "]]"
+		if got := estimate(); got != want {
+			t.Errorf("the estimate is %s, want %s", got, want)
+		}
+		scheduled := strings.Replace(want, "Updates:false", "Updates:true", 1)
+		l.update(`subscriptionId:"s",scheduleStrategy:END_OF_BILLING_PERIOD,addons:[{addonId:"more-calls"}]`)
+		if got := estimate(); got != scheduled {
+			t.Errorf("with a change scheduled it is %s, want %s", got, scheduled)
+		}
+		l.must(`mutation{cancelSchedule(input:{subscriptionId:"s"})}`, nil)
+		if got := estimate(); got != want {
+			t.Errorf("without it %s, want %s", got, want)
+		}
+		l.write("provisionSubscriptionV2", `customerId:"c1",planId:"free",scheduleStrategy:END_OF_BILLING_PERIOD`, `{status}`)
+		if got := estimate(); got != scheduled {
+			t.Errorf("with another plan scheduled it is %s, want %s", got, scheduled)
+		}
+	})
+}
+
 func TestAnEstimateNamesCouponAndTax(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newShop(t, vatInside)

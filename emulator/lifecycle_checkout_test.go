@@ -92,6 +92,7 @@ func TestLifecyclePaymentIsRequired(t *testing.T) {
 		{"a paid plan", lifeBilling, `planId:"basic"`, true},
 		{"no billing in the catalog", "", `planId:"basic"`, false},
 		{"a free plan", lifeBilling, `planId:"free"`, false},
+		{"a price that is agreed elsewhere", lifeBilling, `planId:"deal"`, false},
 		{"an invoice", lifeBilling, `planId:"basic",paymentCollectionMethod:INVOICE`, false},
 		{"a charge", lifeBilling, `planId:"basic",paymentCollectionMethod:CHARGE`, true},
 		{"a trial", lifeBilling, `planId:"pro"`, false},

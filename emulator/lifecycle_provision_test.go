@@ -178,12 +178,23 @@ func TestLifecycleBillingInformationIsNotStored(t *testing.T) {
 		l.buy(`customerId:"c1",planId:"pro",subscriptionId:"t",` + ofSubscription)
 		l.update(`subscriptionId:"s",` + ofSubscription)
 		l.write("applySubscription", `customerId:"c1",planId:"basic",`+ofSubscription, `{subscription{id}}`)
+		// An order that waits for its payment keeps what was ordered, and nothing of what came with it.
+		l.provision("c2", "", "")
+		l.sendToCheckout(`customerId:"c2",planId:"basic",subscriptionId:"waits",` + ofSubscription + `,checkoutOptions:{successUrl:"` + secret + `",cancelUrl:"` + secret + `",referenceId:"` + secret + `"}`)
+		if len(l.Checkouts("c2")) != 1 {
+			t.Errorf("open are %v, want one", l.Checkouts("c2"))
+		}
+		if dump := l.dump(); !strings.Contains(dump, "waits") || strings.Contains(dump, secret) {
+			t.Errorf("the dump has no order, or has %s in it: %s", secret, dump)
+		}
 		for field, args := range map[string]string{
 			"getCustomerByRefId":     `(input:{customerId:"c1"})`,
 			"getSubscription":        `(input:{subscriptionId:"s"})`,
 			"getActiveSubscriptions": `(input:{customerId:"c1"})`,
 			"subscriptions":          `(filter:{customerId:{eq:"c1"}})`,
 			"entitlementsState":      `(query:{customerId:"c1"})`,
+			"customerPortal":         `(input:{customerId:"c1"})`,
+			"checkoutState":          `(input:{customerId:"c1",planId:"team"})`,
 		} {
 			a := l.ask(l.everyField("query", field, args), nil)
 			if len(a.Errors) > 0 || a.Data[field] == nil || strings.Contains(fmt.Sprint(a.Data), secret) {

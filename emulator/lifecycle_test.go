@@ -40,6 +40,7 @@ plans:
     prices: [{period: month, amount: 90}]
     entitlements: [{feature: seats, limit: 50}]
   - {id: beta, product: labs, pricing: paid, trial: {days: 10}, prices: [{period: month, amount: 9}], entitlements: [{feature: reports}]}
+  - {id: deal, product: app, pricing: custom, entitlements: [{feature: seats, limit: 9}]}
 addons:
   - {id: more-calls, product: app, prices: [{period: month, amount: 1}], entitlements: [{feature: calls, limit: 10}]}
   - {id: more-seats, product: app, prices: [{period: month, amount: 5}], entitlements: [{feature: seats, limit: 2}]}
