@@ -112,7 +112,6 @@ func TestMemoryIsAfterwardsAsDocumented(t *testing.T) {
 					w.checkedAtOnce(k, 1)
 				}
 				w.stigg.Faults().DropEvents(1000)
-				w.stigg.Faults().Delay(time.Second) // so that all who check at once do so before the first has its answer
 				before := w.stigg.Requests()["entitlementsState"]
 				if err := services[name].call(t.Context(), w.client, id); err != nil {
 					t.Fatal(err)

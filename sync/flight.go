@@ -47,7 +47,7 @@ func (s *Syncer) Now() uint64 { return s.seq.Add(1) }
 func (s *Syncer) Load(ctx context.Context, key entitlements.Key, since uint64) (*entitlements.Belief, error) {
 	called := s.seq.Load()
 	for {
-		f, err := s.join(key, since == 0)
+		f, err := s.join(key, since)
 		if err != nil {
 			return nil, err
 		}
@@ -95,8 +95,9 @@ func wait(ctx context.Context, f *flight) error {
 	}
 }
 
-// join returns the flight of key that is in the air, else starts one, to which any answer will do or only the server's own.
-func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
+// join returns the flight of key that is in the air, else starts one, to which any answer will do when since is 0, else only the
+// server's own.
+func (s *Syncer) join(key entitlements.Key, since uint64) (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -109,13 +110,16 @@ func (s *Syncer) join(key entitlements.Key, any bool) (*flight, error) {
 		f.awaited = true
 		return f, nil
 	}
+	if f := s.ledger.answered(key, since); f != nil {
+		return f, nil
+	}
 	if err := s.status.refused(); err != nil {
 		return nil, err
 	}
 	if x := s.failures[key]; x != nil && time.Now().Before(x.until) {
 		return nil, x.err
 	}
-	return s.takeOff(key, true, false, any), nil
+	return s.takeOff(key, true, false, since == 0), nil
 }
 
 // takeOff starts a flight on a goroutine of its own. The caller holds mu. paid says that the first request has its token of the budget

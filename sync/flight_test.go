@@ -78,6 +78,38 @@ func TestLoadSinceNeverReturnsAnOlderFlightsAnswer(t *testing.T) {
 	})
 }
 
+// A reader sees that it has to wait, and the fetch it would wait for lands before it does so. It needs no other; one who asks again does.
+func TestWhoComesAfterTheFetchHasLandedCostsNoOther(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		w.load(acme)
+		w.server.set(acme, grant("seats", 2, 20))
+		w.AwaitRefresh(acme)
+		seen, _ := w.store.Peek(acme)
+		if !seen.Belief.AwaitRefresh {
+			t.Fatal("nothing to wait for")
+		}
+		time.Sleep(time.Second) // in which the refresher fetches it
+		synctest.Wait()
+		if b, live := w.read(acme); !live || limitOf(b, "seats") != 20 {
+			t.Fatalf("limit %v, live %v; want it fetched", limitOf(b, "seats"), live)
+		}
+		before := w.server.asked(acme)
+		b, err := w.Load(w.t.Context(), acme, seen.Belief.QuestionSeq)
+		if err != nil || limitOf(b, "seats") != 20 || w.server.asked(acme) != before {
+			t.Errorf("limit %v, %v, after %d more fetches; want 20, and none", limitOf(b, "seats"), err, w.server.asked(acme)-before)
+		}
+		w.server.set(acme, grant("seats", 3, 30))
+		if b, err = w.Reload(w.t.Context(), acme); err != nil || limitOf(b, "seats") != 30 {
+			t.Errorf("reloaded: limit %v, %v; want 30", limitOf(b, "seats"), err)
+		}
+		w.server.set(acme, grant("seats", 4, 40))
+		if b, err = w.Load(w.t.Context(), acme, b.GrantSeq); err != nil || limitOf(b, "seats") != 40 {
+			t.Errorf("after what is held: limit %v, %v; want 40", limitOf(b, "seats"), err)
+		}
+	})
+}
+
 func TestAbsenceIsAnAnswer(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		if b := w.load(key{CustomerID: "nobody"}); b.Snapshot.Reason() != entitlements.CustomerNotFound {

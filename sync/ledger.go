@@ -120,6 +120,22 @@ func (l *ledger) ended(key entitlements.Key) {
 	}
 }
 
+// answered returns a flight that has landed with what is resident, when that answers a question that arrived at or after the place
+// since: whoever looked before the fetch landed, and comes after it, needs no other. Only a fetch that began after the last question
+// takes the doubt away, so a belief without doubt is the answer to it. Nil when there is no such question, or no such answer.
+func (l *ledger) answered(key entitlements.Key, since uint64) *flight {
+	if since == 0 {
+		return nil
+	}
+	r, ok := l.store.Peek(key)
+	if !ok || r.Belief.Suspect || r.Belief.QuestionSeq < since {
+		return nil
+	}
+	f := &flight{key: key, done: make(chan struct{}), began: r.Belief.QuestionSeq + 1, belief: r.Belief}
+	close(f.done)
+	return f
+}
+
 // inTheAir reports whether key is being fetched, or, of a customer, one of its resources.
 func (l *ledger) inTheAir(key entitlements.Key) bool {
 	return l.flights[key] != nil || (key.ResourceID == "" && l.resources[key.CustomerID] > 0)
