@@ -227,8 +227,8 @@ func (s *Subscriptions) List(ctx context.Context, filter *SubscriptionFilter, so
 	})
 }
 
-// Estimate says what a subscription would cost, with coupon and tax, in the currency of the customer. Nothing changes. Amounts
-// are in units of the currency, such as dollars.
+// Estimate says what a subscription would cost, with coupon and tax, in the currency that Stigg has prices in for
+// the customer (the emulator goes by BillingCountryCode alone). Nothing changes. Amounts are in units of the currency, such as dollars.
 //
 // CustomerId and PlanId are required.
 func (s *Subscriptions) Estimate(ctx context.Context, in EstimateSubscriptionInput) (*SubscriptionPreview, error) {

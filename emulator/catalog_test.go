@@ -113,6 +113,7 @@ addons:
 		{"mapping in lines for text", "- {id: credits}", "- id:\n      a: b", "line 8: currencies[0].id: is a mapping: give text"},
 		{"text for a list", "values: [light]", "values: light", "line 22: plans[1].entitlements[0].values: is text: give a list"},
 		{"text for a mapping", "journey: {plan: free}", "journey: free", "line 9: products[0].journey: is text: give a mapping"},
+		{"a number for a name", "limit: 5,", "limit: 5, 7: x,", "there is no such field"},
 		{"text for true", "limit: 5,", "limit: 5, unlimited: maybe,", "line 16: plans[0].entitlements[1].unlimited: is text: give true or false"},
 		{"text for a whole number", "    parent: free", "    parent: free\n    version: new", "line 20: plans[1].version: is text: give a whole number"},
 		{"fraction of a day", "    parent: free", "    parent: free\n    trial: {days: 1.5}", "line 20: plans[1].trial.days: 1.5 is not a whole number"},

@@ -110,6 +110,28 @@ func wholeNumbers(file *ast.File, c *Catalog) error {
 	return nil
 }
 
+// namedFields refuses what is named by a number, by true or by nothing. The YAML library lets it pass where it refuses other names that
+// are no field's.
+func namedFields(file *ast.File) (err error) {
+	look := visitor(func(n ast.Node) {
+		pair, ok := n.(*ast.MappingValueNode)
+		if !ok || err != nil {
+			return
+		}
+		switch pair.Key.Type() {
+		case ast.IntegerType, ast.FloatType, ast.InfinityType, ast.NanType, ast.BoolType, ast.NullType:
+			field := strings.TrimPrefix(strings.TrimPrefix(pair.GetPath(), "$"), ".")
+			err = &CatalogError{Line: pair.Key.GetToken().Position.Line, Field: field, Problem: "there is no such field"}
+		}
+	})
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			ast.Walk(look, doc.Body)
+		}
+	}
+	return err
+}
+
 // nodeAt returns what is written at a field; nil when nothing is.
 func nodeAt(file *ast.File, field string) ast.Node {
 	path, err := yaml.PathString("$." + field)

@@ -51,6 +51,9 @@ func ParseCatalog(text []byte) (_ *Catalog, err error) {
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
 		return nil, inWords(err, file)
 	}
+	if err := namedFields(file); err != nil {
+		return nil, err
+	}
 	if err := wholeNumbers(file, c); err != nil {
 		return nil, err
 	}

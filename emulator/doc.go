@@ -153,13 +153,14 @@
 //   - A customer's createdAt is that of provisionCustomer where it is made by it. An estimate's taxPercentage takes the place of the
 //     catalog's tax; whatever else is billing information goes to nobody, the customer's currency and prorationBehavior among it: prices
 //     are chosen by billingCountryCode, and a payment method is left with paymentMethodId.
-//   - These are accepted and not read (testdata/unread.txt names each): charges, budgets, and the older unitQuantity and priceUnitAmount
-//     (billableFeatures and priceOverrides are read); in a price override what is of credits, and baseCharge; the startDate of a coupon, which
-//     applies at once; prorate of a cancellation, since nobody is charged; the options of a checkout; where a year's usage resets; the
-//     feature group, or the id alone, of a custom entitlement; ids of Salesforce and of other CRMs; experiments; whatever says to wait,
-//     since all is done when it is answered. Filters let everything through that compares a status, type or UUID by order or likeness, or
-//     asks for a coupon's customers or source, or for a plan's status, version or dates. Usage history is not paged, has ended
-//     subscriptions in it, and knows its periods. Of a check that is reported what [EntitlementCheck] has is kept.
+//   - These are accepted and not read (testdata/unread.txt names each): charges, budgets, and the older unitQuantity and
+//     priceUnitAmount (billableFeatures and priceOverrides are read); in a price override what is of credits, and baseCharge; the
+//     startDate of a coupon, which applies at once; prorate of a cancellation, since nobody is charged; the options of a checkout;
+//     where a year's usage resets; the feature group, or the id alone, of a custom entitlement; ids of Salesforce and of other CRMs;
+//     experiments; whatever says to wait, since all is done when it is answered. Filters let everything through that compares a
+//     status, type or UUID by order or likeness, or asks for a coupon's customers or source, or for a plan's status, version or dates.
+//     Usage history is not paged, has ended subscriptions in it, and knows its periods. Of a check that is reported what
+//     [EntitlementCheck] has is kept.
 //   - A promotion is visible unless isVisible says otherwise. An amount without a currency is in that of the price it overrides, or
 //     else in US dollars, and a subscription without a paymentCollectionMethod is charged.
 //   - What is granted with a feature group is granted feature by feature, each with its own limit and end, and all of the group's

@@ -5,7 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io/fs"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,14 +19,19 @@ func TestInputsThatAreNotReadAreListed(t *testing.T) {
 	const wirePath = "github.com/entcache/entcache/emulator/internal/wire"
 	files := token.NewFileSet()
 	parse := func(dir string) (list []*ast.File) {
-		packages, err := parser.ParseDir(files, dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range packages {
-			for _, f := range p.Files {
-				list = append(list, f)
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
 			}
+			f, err := parser.ParseFile(files, name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, f)
 		}
 		return list
 	}
