@@ -122,8 +122,12 @@ func ask(k entcache.Key, feature string) entcache.Query {
 func (s *sim) bound(ctx context.Context, q entcache.Query) (entcache.Decision, error) {
 	b, _ := s.bounds.LoadOrStore(fmt.Sprint(q), s.client.Bind(q))
 	if ctx == context.Background() {
-		if a := b.(*entcache.Bound).Check(); a.Origin() != entcache.Fallback { // which it does not explain
+		a := b.(*entcache.Bound).Check()
+		switch {
+		case a.Origin() != entcache.Fallback:
 			return a.Decision(), nil
+		case !s.isShut():
+			return a.Decision(), errors.New("Check does not say why")
 		}
 	}
 	a, err := b.(*entcache.Bound).CheckContext(ctx)
