@@ -2,6 +2,8 @@ package entcache
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -24,8 +26,12 @@ type Bound struct {
 }
 
 // Answer is what a [Bound] answers: one word, which leads to a [Decision] that never changes. To copy the Decision itself costs twice as
-// much as finding it, and who only wants to know whether the customer has access needs none of it. The zero Answer denies.
-type Answer struct{ d *Decision }
+// much as finding it, and who only wants to know whether the customer has access needs none of it. Two answers that say the same need
+// not be equal; compare what they say. The zero Answer denies.
+type Answer struct {
+	_ [0]func() // not comparable
+	d *Decision
+}
 
 // HasAccess is [Decision].HasAccess.
 func (a Answer) HasAccess() bool { return a.d != nil && a.d.HasAccess }
@@ -48,6 +54,12 @@ func (a Answer) Decision() Decision {
 
 // LogValue is that of the Decision.
 func (a Answer) LogValue() slog.Value { return a.Decision().LogValue() }
+
+// MarshalJSON writes the Decision.
+func (a Answer) MarshalJSON() ([]byte, error) { return json.Marshal(a.Decision()) }
+
+// String is for messages.
+func (a Answer) String() string { return fmt.Sprintf("%+v", a.Decision()) }
 
 // resolved is an answer, and everything that it was made of. As long as all of that is the same, so is the answer.
 type resolved struct {
@@ -111,7 +123,7 @@ func (b *Bound) Check() Answer {
 	if r := b.last.Load(); r.clock.load() == r.now {
 		if r.sync.Stream() == r.stream {
 			if r.place.Holds(r.belief) {
-				return Answer{&r.d}
+				return Answer{d: &r.d}
 			}
 		}
 	}
@@ -129,7 +141,7 @@ func (b *Bound) ask() Answer {
 // CheckContext is [Bound.Check] with the wait bounded by ctx as well, and with the error that [Client.GetEntitlement] would return.
 func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {
 	if r := b.last.Load(); r.stands(r.now) || r.standsCounted() {
-		return Answer{&r.d}, nil
+		return Answer{d: &r.d}, nil
 	}
 	return b.resolve(ctx)
 }
@@ -158,15 +170,15 @@ func (b *Bound) resolve(ctx context.Context) (Answer, error) {
 	r.d = d
 	last := new(r)
 	b.last.Store(last)
-	return Answer{&last.d}, err
+	return Answer{d: &last.d}, err
 }
 
 // keep makes an answer of a decision that may not be given again.
 func (b *Bound) keep(d Decision) Answer {
 	if other := b.other.Load(); other != nil && *other == d {
-		return Answer{other}
+		return Answer{d: other}
 	}
 	other := new(d)
 	b.other.Store(other)
-	return Answer{other}
+	return Answer{d: other}
 }

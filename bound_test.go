@@ -1,9 +1,12 @@
 package entcache_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -191,8 +194,11 @@ func TestAnAnswerStaysWhatItWas(t *testing.T) {
 		if was, is := before.Decision().Entitlement.CurrentUsage(), after.Decision().Entitlement.CurrentUsage(); was != 0 || is != 5 {
 			t.Errorf("%v before a report of 5, and %v after it; want 0 and 5", was, is)
 		}
-		if after != b.Check() || !after.HasAccess() || after.Origin() != entcache.Live {
-			t.Errorf("%v; want the same answer as long as nothing happens", after.Decision())
+		if after.Decision() != b.Check().Decision() || !after.HasAccess() || after.Origin() != entcache.Live {
+			t.Errorf("%v; want the same answer as long as nothing happens", after)
+		}
+		if got, _ := json.Marshal(after); !bytes.Contains(got, []byte(`"currentUsage":5`)) || !strings.Contains(after.String(), "HasAccess:true") {
+			t.Errorf("it is shown as %s, and %s", got, after)
 		}
 		if got, want := after.LogValue().String(), after.Decision().LogValue().String(); got != want {
 			t.Errorf("it is logged as %s, and its decision as %s", got, want)

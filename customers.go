@@ -15,9 +15,9 @@ type Customers struct{ c *Client }
 // Null[ProvisionCustomerSubscriptionInput]() there is none. SubscriptionDecisionStrategy of the result says which it was; Subscription is
 // nil where none was made. Billing information is passed on and not stored by Stigg.
 //
-// The customer is recognized by its id, but a plan that is asked for may be ordered once more, and an order that follows another turns a
-// trial into a paid plan. So with SubscriptionParams it is not repeated when its outcome is unknown: look at
-// [Subscriptions.ActiveList] first. Without them, and with null, it is safe to repeat and is repeated; what is answered is then what the
+// Stigg documents the call as idempotent by the customer's id, and not whether an order in it is: a second one might end a trial. So with
+// SubscriptionParams it is not repeated when its outcome is unknown: look at [Subscriptions.ActiveList], and call it again if the plan is
+// not there. Without them, and with null, it is safe to repeat and is repeated; what is answered is then what the
 // last request did, which may be that nothing was left to do: Subscription is nil although the first one made it.
 //
 // CustomerId is required. One that is archived is brought back by it. When Provision returns, a check by this client sees what it did.

@@ -2,8 +2,8 @@
 //
 // Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
 // of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
-// about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and are
-// visible to the next check; [Client].Meter reports usage without waiting for it, and [Client.Reserve] takes from what is left.
+// about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and what
+// they did is visible to the next check (docs/operations.md says what of it); [Client].Meter reports usage without waiting for it, and [Client.Reserve] takes from what is left.
 //
 // # Usage
 //
@@ -16,6 +16,9 @@
 //		log.Print(err) // usable all the same: it keeps trying
 //	}
 //	d, err := client.GetEntitlement(ctx, entcache.Query{CustomerID: "acme", FeatureID: "seats", RequestedUsage: 1})
+//	if errors.Is(err, entcache.ErrInvalidQuery) {
+//		return err // a bug here: the fallback may grant it
+//	}
 //	if !d.HasAccess {
 //		return fmt.Errorf("no seat left: %s", d.AccessDeniedReason)
 //	}

@@ -84,8 +84,8 @@ func (m *Meter) Report(ctx context.Context, in UsageReport) error {
 // Event accepts a raw event, which Stigg filters and aggregates into the usage of whatever features count it, and returns at once.
 // It does not count in this client's checks before Stigg has counted it: only Stigg knows which features it is for.
 //
-// CustomerId and EventName are required, and Dimensions is a JSON object. IdempotencyKey and Timestamp are generated unless given.
-// Otherwise it is as [Meter.Report].
+// CustomerId and EventName are required, and Dimensions is a JSON object. IdempotencyKey and Timestamp are generated unless given. Stigg
+// tells events apart by both: the same key with another time is another event. Otherwise it is as [Meter.Report].
 func (m *Meter) Event(ctx context.Context, in UsageEvent) error {
 	const call = "meter event"
 	if err := required(call, "CustomerId", in.CustomerId); err != nil {

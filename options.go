@@ -18,7 +18,7 @@ import (
 	"github.com/entcache/entcache/usage"
 )
 
-// The defaults, all of them.
+// The defaults; those of what Meter does are in package usage.
 const (
 	// DefaultEdgeURL is Stigg's Edge API, which is asked with [WithEdge] alone.
 	DefaultEdgeURL = gql.DefaultEdgeEndpoint

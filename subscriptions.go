@@ -229,6 +229,8 @@ func (s *Subscriptions) List(ctx context.Context, filter *SubscriptionFilter, so
 
 // Estimate says what a subscription would cost, with coupon and tax, in the currency that Stigg has prices in for
 // the customer (the emulator goes by BillingCountryCode alone). Nothing changes. Amounts are in units of the currency, such as dollars.
+// Total is due now; Subscription.Total is that of each period after. For a customer who has a plan of the product it is the price of the
+// change, and Proration says what is credited and charged.
 //
 // CustomerId and PlanId are required.
 func (s *Subscriptions) Estimate(ctx context.Context, in EstimateSubscriptionInput) (*SubscriptionPreview, error) {

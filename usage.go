@@ -16,7 +16,7 @@ import (
 //
 // Every report carries an idempotency key: the caller's, or one that is generated for the call. A report whose fate is unknown is
 // therefore sent again, and counts once however often it was sent. To make a report count once across calls, or processes, give
-// it a key.
+// it a key; a raw event, a key and a Timestamp.
 type Usage struct{ c *Client }
 
 const (

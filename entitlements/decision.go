@@ -9,15 +9,15 @@ import (
 // say what the program configured for that case.
 type Decision struct {
 	// HasAccess is the answer.
-	HasAccess bool
+	HasAccess bool `json:"hasAccess"`
 	// Origin says where the answer came from.
-	Origin Origin
+	Origin Origin `json:"origin"`
 	// AccessDeniedReason says why HasAccess is false; empty when it is true.
-	AccessDeniedReason Reason
+	AccessDeniedReason Reason `json:"accessDeniedReason,omitempty"`
 	// AsOf is when the belief behind the answer was last confirmed, by this machine's clock; zero for a Fallback.
-	AsOf Instant
+	AsOf Instant `json:"asOf"`
 	// Entitlement holds the details. It is the zero Entitlement when the customer does not have what was asked for.
-	Entitlement Entitlement
+	Entitlement Entitlement `json:"entitlement"`
 }
 
 // Age returns how long ago the belief behind the answer was confirmed. It reads the clock; it is zero when AsOf is unknown.

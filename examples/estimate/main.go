@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,7 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("starter with ten more seats: %.2f %s a month\n", first.Total.Amount, first.Total.Currency)
+	fmt.Printf("starter with ten more seats: %.2f %s a month\n", first.Subscription.Total.Amount, first.Subscription.Total.Currency)
 
 	// It is bought without the seats, and half a month goes by.
 	if err := stigg.Provision("acme", "", "starter"); err != nil {
@@ -57,6 +58,9 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	active, err := client.Subscriptions.ActiveList(ctx, "acme")
 	if err != nil {
 		return err
+	}
+	if len(active) == 0 {
+		return errors.New("acme has no subscription")
 	}
 	update, err := client.Subscriptions.EstimateUpdate(ctx, entcache.EstimateSubscriptionUpdateInput{
 		SubscriptionId: active[0].SubscriptionId,

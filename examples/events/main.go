@@ -44,7 +44,7 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 			return err
 		}
 	}
-	// One more, to see that those before it have been counted, both times that they were sent.
+	// And Kim, to see that those before it have been counted, both times that they were sent.
 	if err := client.Usage.ReportEvents(ctx, []entcache.UsageEvent{{
 		CustomerId: "acme", EventName: "signed-in", Dimensions: new(json.RawMessage(`{"user": "kim"}`)),
 	}}); err != nil {

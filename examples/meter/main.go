@@ -56,19 +56,25 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	fmt.Println("Stigg is back, and has counted", counted.Usage)
 
 	// 80 jobs at once, of one call each, and 50 calls are left: a reservation is the check and the use of it in one step.
-	var ran, denied atomic.Int32
+	var ran, denied, failed atomic.Int32
 	var jobs sync.WaitGroup
 	for range 80 {
 		jobs.Go(func() {
-			if err := job(ctx, client); errors.Is(err, entcache.ErrDenied) {
-				denied.Add(1)
-			} else if err == nil {
+			switch err := job(ctx, client); {
+			case err == nil:
 				ran.Add(1)
+			case errors.Is(err, entcache.ErrDenied):
+				denied.Add(1)
+			default:
+				failed.Add(1)
 			}
 		})
 	}
 	jobs.Wait()
 	fmt.Println("jobs that ran:", ran.Load(), "denied:", denied.Load())
+	if n := failed.Load(); n > 0 {
+		return fmt.Errorf("%d jobs failed", n)
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/entcache/entcache"
@@ -36,6 +37,9 @@ func run(ctx context.Context, client *entcache.Client, _ *emulator.Emulator) err
 	})
 	if err != nil {
 		return err
+	}
+	if len(granted) == 0 {
+		return errors.New("nothing was granted")
 	}
 	if err := show(fmt.Sprintf("with a promotion (%s):", granted[0].Status)); err != nil {
 		return err

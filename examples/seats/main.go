@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/entcache/entcache"
@@ -23,6 +24,9 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 	subscriptions, err := client.Subscriptions.ActiveList(ctx, "acme")
 	if err != nil {
 		return err
+	}
+	if len(subscriptions) == 0 {
+		return errors.New("acme has no subscription")
 	}
 	subscription := subscriptions[0].SubscriptionId
 

@@ -362,12 +362,12 @@ var bugs = []bug{
 	{"a bound answer outlives the belief that it was made of", "bound checks", client, []change{{
 		"bound.go",
 		"func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {\n",
-		"func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound answer outlives the belief that it was made of\") {\n\t\treturn Answer{&r.d}, nil\n\t}\n",
+		"func (b *Bound) CheckContext(ctx context.Context) (Answer, error) {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound answer outlives the belief that it was made of\") {\n\t\treturn Answer{d: &r.d}, nil\n\t}\n",
 	}}},
 	{"a bound check in jumps outlives the belief that it was made of", "bound checks", client, []change{{
 		"bound.go",
 		"func (b *Bound) Check() Answer {\n",
-		"func (b *Bound) Check() Answer {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound check in jumps outlives the belief that it was made of\") {\n\t\treturn Answer{&r.d}\n\t}\n",
+		"func (b *Bound) Check() Answer {\n\tif r := b.last.Load(); r.belief != nil && r.sync.Stream() == r.stream && planted(\"a bound check in jumps outlives the belief that it was made of\") {\n\t\treturn Answer{d: &r.d}\n\t}\n",
 	}}},
 	{"a bound answer does not age", "bound checks", client, []change{{
 		"bound.go",
