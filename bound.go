@@ -17,7 +17,8 @@ import (
 // one tenant. Make one with [Client.Bind]. Its answers are those that [Client.GetEntitlement] would give, as live and as fresh, for a
 // fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads.
 //
-// A Bound holds no resources: forget it when it is not needed. All methods may be called from any number of goroutines.
+// A Bound needs no closing: forget it when it is not needed. It keeps its last answer, with the customer's set, which [WithMaxMemory] does
+// not count. All methods may be called from any number of goroutines.
 type Bound struct {
 	c     *Client
 	query Query
@@ -164,7 +165,7 @@ func (b *Bound) resolve(ctx context.Context) (Answer, error) {
 	}
 	d, err := b.c.GetEntitlement(ctx, b.query)
 	// Live alone: an answer that is Stale because its fetch failed is none to whoever comes next, who has to wait for a fetch, too.
-	if d.Origin != Live || r.belief == nil {
+	if d.Origin != Live || r.belief == nil || r.stream == 0 { // a stream that began meanwhile is none to tell of its own end
 		return b.keep(d), err
 	}
 	r.d = d

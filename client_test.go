@@ -545,6 +545,27 @@ func TestPrefetchThatIsGivenUpReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// The keys are the caller's again when Prefetch returns, also while it was waiting for the budget: the race detector looks.
+func TestPrefetchLeavesTheKeysToTheirOwner(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := started(t, entcache.WithRequestBudget(60, 2))
+		keys := make([]entcache.Key, 10)
+		for i := range keys {
+			keys[i].CustomerID = fmt.Sprintf("customer-%d", i)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		if err := w.client.Prefetch(ctx, keys, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Prefetch = %v, want ctx's error", err)
+		}
+		clear(keys)
+		w.after(time.Minute)
+		if n := w.client.Stats().Fetches; n > 5 {
+			t.Errorf("%d fetches, and the budget had tokens for four", n)
+		}
+	})
+}
+
 // Nothing is asked for any more once ctx has ended, however much the budget allows.
 func TestPrefetchAsksNothingAfterItWasGivenUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {

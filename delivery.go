@@ -232,7 +232,7 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.
 func (d delivery) setAside(s usage.SetAside) {
 	if s.Line.Kind != usage.Event {
-		f := flight{lines: linesOf([]usage.Line{s.Line})}
+		f := d.depart(linesOf([]usage.Line{s.Line})) // so that what becomes unshown meanwhile is not missed
 		d.settle(f, meterKey(&s.Line.Record), f.lines, nil, refused)
 		d.landed(f)
 	}

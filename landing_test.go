@@ -127,3 +127,32 @@ func TestAnAnswerDoesNotTakeBackWhatOthersUsed(t *testing.T) {
 	l.done(true)
 	c.pending.landed(&d.flight)
 }
+
+// TestANewPeriodIsNotKeptWaitingForWhatIsUnshown: an event of the next period tells all there is to know of it, but for what may be of it.
+func TestANewPeriodIsNotKeptWaitingForWhatIsUnshown(t *testing.T) {
+	c := unstarted(t)
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	set := entitlements.NewSnapshot(acme, "", []Grant{{
+		ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true,
+		CurrentUsage: 3, UsageUpdatedAt: 1, UsagePeriodStart: 1, EntitlementUpdatedAt: 1,
+	}})
+	c.pending.add(acme, calls, 36)
+	m := c.pending.account(acme).meter(calls)
+	m.settled, m.unshown = 36, 36 // counted, and not shown
+	held := &entitlements.Belief{Snapshot: c.pending.count(acme, set, true), AwaitRefresh: true}
+	for _, row := range []struct {
+		told        entitlements.Usage
+		want        float64
+		description string
+	}{
+		{entitlements.Usage{Ref: calls, Current: 39, UpdatedAt: 2, PeriodStart: 1}, 39, "the report, which may be shown"},
+		{entitlements.Usage{Ref: calls, Current: 50, UpdatedAt: 3, PeriodStart: 2}, 86, "the next period"},
+	} {
+		next := *held
+		next.Snapshot = held.Snapshot.WithUsage(row.told)
+		e, _ := c.pending.guard(acme, held, &next).Snapshot.Find(calls, 0)
+		if got := e.CurrentUsage(); got != row.want {
+			t.Errorf("%s: %v is shown, want %v", row.description, got, row.want)
+		}
+	}
+}

@@ -289,3 +289,63 @@ func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	return s.RoundTripper.RoundTrip(req)
 }
+
+// TestAnEventThatCameWhileAFetchDecidedIsNotLost: what somebody else used while the fetch that shows a report was on its way is told by an
+// event, which is newer than the fetch.
+func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
+		w.client.Close()
+		slow := lately{"entitlementsState", &http.Transport{DialContext: w.pipe.DialContext}, new(time.Duration)}
+		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+		w.after(time.Second) // a minute has just begun
+		w.start(w.client)
+		w.report(calls("acme", 3))
+		w.flush()
+		w.sees("acme", 3, 0)
+		w.stigg.Faults().FailOperation("entitlementsState", "OperationTimeout")
+		w.report(calls("acme", 36))
+		w.flush()
+		w.sees("acme", 39, 36)
+		w.after(time.Until(time.Now().Truncate(time.Minute).Add(58 * time.Second)))
+		w.stigg.Faults().FailOperation("entitlementsState", "")
+		*slow.by = 4 * time.Second
+		fetched := make(chan error)
+		go func() {
+			_, err := w.client.Reload(context.Background(), entcache.Key{CustomerID: "acme"})
+			fetched <- err
+		}()
+		w.after(2500 * time.Millisecond)
+		w.stigg.Report("acme", "", "api-calls", 20) // in the next minute
+		w.settle()
+		w.counted("acme", 59)
+		if err := <-fetched; err != nil {
+			t.Error(err)
+		}
+		w.sees("acme", 59, 0)
+	})
+}
+
+// lately delays the answers to requests that contain some text: they were made before.
+type lately struct {
+	text string
+	http.RoundTripper
+	by *time.Duration
+}
+
+func (l lately) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	resp, err := l.RoundTripper.RoundTrip(req)
+	if err != nil || !strings.Contains(string(body), l.text) {
+		return resp, err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	resp.Body = io.NopCloser(bytes.NewReader(answer))
+	time.Sleep(*l.by)
+	return resp, err
+}

@@ -314,10 +314,11 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) *ent
 		return next
 	}
 	for _, m := range a.meters {
-		switch flying := slices.ContainsFunc(a.group(m), (*meter).flying); {
+		flying := slices.ContainsFunc(a.group(m), (*meter).flying)
+		switch {
 		case fetched && !flying:
-			m.unshown, m.missed, m.kept = 0, false, nil
-			next = next.WithTally(m.ref, &m.tally, m.settled)
+			m.unshown, m.missed = 0, false
+			next = m.withKept(next).WithTally(m.ref, &m.tally, m.settled)
 			continue
 		case fetched:
 			m.missed = true
@@ -329,6 +330,9 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) *ent
 			is, still := next.Usage(ref)
 			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
 				continue
+			}
+			if !flying && was.PeriodStart != 0 && is.PeriodStart > was.PeriodStart {
+				continue // what is unshown was of the period before, and may be shown on top of this one: denied rather than granted
 			}
 			next = next.WithUsage(a.atLeast(held, was, is))
 			m.keep(is)
@@ -355,6 +359,17 @@ func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usag
 		was.Current = max(was.Current, is.Current-mine)
 	}
 	return was
+}
+
+// withKept is what a fetch brought, with what events told while it was on its way: they may be newer. It leaves kept as it is, because
+// the change of a belief is tried again when another came in between; what it has shown once is no newer the next time.
+func (m *meter) withKept(s *entitlements.Snapshot) *entitlements.Snapshot {
+	for _, u := range m.kept {
+		if is, ok := s.Usage(u.Ref); ok && u.Seq > is.Seq && u.UpdatedAt > is.UpdatedAt && u.PeriodStart >= is.PeriodStart {
+			s = s.WithUsage(u)
+		}
+	}
+	return s
 }
 
 // keep remembers a usage that was kept back, the latest of each entitlement.

@@ -79,6 +79,8 @@ func (p *prefetch) run(ctx context.Context) error {
 	select {
 	case <-all:
 	case <-ctx.Done():
+		p.turn <- struct{}{} // nobody looks at keys any more, which are the caller's
+		<-p.turn
 	}
 	return p.end(context.Cause(ctx))
 }

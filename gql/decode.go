@@ -359,7 +359,7 @@ func (d *decoder) instant(field int) entitlements.Instant {
 		return 0
 	}
 	m := &d.moments[field]
-	if string(text) == string(m.text[:]) {
+	if m.text[0] != 0 && string(text) == string(m.text[:]) {
 		return m.at
 	}
 	i, ok := scalar.ParseInstant(text)

@@ -1,6 +1,8 @@
 package gql
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -111,6 +113,9 @@ func direct(t *http.Transport) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		resp, err := t.RoundTrip(req)
 		if err != nil {
+			if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
+				err = http.ErrSchemeMismatch
+			}
 			return nil, &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.String(), Err: err}
 		}
 		return resp, nil
