@@ -208,9 +208,8 @@ func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *
 func (l *ledger) first(f *flight, answer *entitlements.Snapshot, at arrival) (*entitlements.Belief, verdict) {
 	if f.held != nil {
 		b, v := applyAnswer(f.held, answer, at)
-		n := *b
-		n.Newest = max(b.Newest, f.newest)
-		return &n, v
+		b.Newest = max(b.Newest, f.newest)
+		return b, v
 	}
 	newest, learned := l.stamps.of(f.key)
 	b := firstBelief(answer, newest, learned, at)
@@ -219,8 +218,7 @@ func (l *ledger) first(f *flight, answer *entitlements.Snapshot, at arrival) (*e
 			b, _ = in.next(b)
 		}
 	}
-	n := *b
-	n.Newest = max(b.Newest, f.newest) // not held, but known to have been: a late duplicate of it is no news
-	n.LearnedAt = at.landed            // only now: nobody has seen a set that what arrived during the flight could be late for
-	return &n, unchanged
+	b.Newest = max(b.Newest, f.newest) // not held, but known to have been: a late duplicate of it is no news
+	b.LearnedAt = at.landed            // only now: nobody has seen a set that what arrived during the flight could be late for
+	return b, unchanged
 }
