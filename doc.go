@@ -1,9 +1,10 @@
 // Package entcache answers Stigg entitlement checks from memory.
 //
-// Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements
-// of the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
+// Stigg (https://docs.stigg.io) knows which customer may use which feature, up to what limit. A [Client] loads the entitlements of
+// the customers that a service sees, follows Stigg's realtime stream or polls, and decides [Client.GetEntitlement] locally, in
 // about a tenth of a microsecond and without allocating. Writes (customers, subscriptions, usage) go straight to Stigg, and what
-// they did is visible to the next check (docs/operations.md says what of it); [Client].Meter reports usage without waiting for it, and [Client.Reserve] takes from what is left.
+// they did is visible to the next check (docs/operations.md says what of it); [Client].Meter reports usage without waiting for it,
+// and [Client.Reserve] takes from what is left.
 //
 // # Usage
 //

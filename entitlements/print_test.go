@@ -22,22 +22,22 @@ func TestADecisionCanBeLoggedAndShown(t *testing.T) {
 	}{
 		{
 			"denied", "d.has_access=false d.origin=live d.reason=RequestedUsageExceedingLimit d.as_of=2026-11-22T12:00:00.000Z d.entitlement.id=seats d.entitlement.type=metered d.entitlement.limit=10 d.entitlement.usage=10",
-			`{"HasAccess":false,"Origin":"live","AccessDeniedReason":"RequestedUsageExceedingLimit","AsOf":"2026-11-22T12:00:00Z","Entitlement":{"featureId":"seats","type":"metered","featureType":"NUMBER","meterType":"Incremental","displayName":"Seats","isGranted":true,"usageLimit":10,"currentUsage":10,"entitlementUpdatedAt":"2026-11-22T12:00:00Z"}}`,
+			`{"hasAccess":false,"origin":"live","accessDeniedReason":"RequestedUsageExceedingLimit","asOf":"2026-11-22T12:00:00Z","entitlement":{"featureId":"seats","type":"metered","featureType":"NUMBER","meterType":"Incremental","displayName":"Seats","isGranted":true,"usageLimit":10,"currentUsage":10,"entitlementUpdatedAt":"2026-11-22T12:00:00Z"}}`,
 			Decide(s, &Query{FeatureID: "seats", RequestedUsage: 1}, noon),
 		},
 		{
 			"of a boolean", "d.has_access=true d.origin=live d.as_of=2026-11-22T12:00:00.000Z d.entitlement.id=sso d.entitlement.type=boolean",
-			`{"HasAccess":true,"Origin":"live","AccessDeniedReason":"","AsOf":"2026-11-22T12:00:00Z","Entitlement":{"featureId":"sso","type":"boolean","featureType":"BOOLEAN","isGranted":true}}`,
+			`{"hasAccess":true,"origin":"live","asOf":"2026-11-22T12:00:00Z","entitlement":{"featureId":"sso","type":"boolean","featureType":"BOOLEAN","isGranted":true}}`,
 			Decide(s, &Query{FeatureID: "sso"}, noon),
 		},
 		{
 			"of a wallet", "d.has_access=true d.origin=live d.as_of=2026-11-22T12:00:00.000Z d.entitlement.id=tokens d.entitlement.type=credit d.entitlement.limit=5 d.entitlement.usage=1",
-			`{"HasAccess":true,"Origin":"live","AccessDeniedReason":"","AsOf":"2026-11-22T12:00:00Z","Entitlement":{"currencyId":"tokens","type":"credit","isGranted":true,"usageLimit":5,"currentUsage":1}}`,
+			`{"hasAccess":true,"origin":"live","asOf":"2026-11-22T12:00:00Z","entitlement":{"currencyId":"tokens","type":"credit","isGranted":true,"usageLimit":5,"currentUsage":1}}`,
 			Decide(s, &Query{CurrencyID: "tokens"}, noon),
 		},
 		{
 			"of nothing", "d.has_access=false d.origin=live d.reason=NoFeatureEntitlementInSubscription d.as_of=2026-11-22T12:00:00.000Z",
-			`{"HasAccess":false,"Origin":"live","AccessDeniedReason":"NoFeatureEntitlementInSubscription","AsOf":"2026-11-22T12:00:00Z","Entitlement":null}`,
+			`{"hasAccess":false,"origin":"live","accessDeniedReason":"NoFeatureEntitlementInSubscription","asOf":"2026-11-22T12:00:00Z","entitlement":null}`,
 			Decide(s, &Query{FeatureID: "none"}, noon),
 		},
 	}
