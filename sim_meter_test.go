@@ -19,14 +19,14 @@ import (
 
 // TestSimMeter is the simulation of usage that is reported without waiting: whatever the network does, every check shows what this
 // client has reported so far, all of it and none of it twice, and what others report is there in the end; Stigg counts each report
-// once; and no reader sees usage go back. It runs half as many seeds as TestSim does.
+// once; and no reader sees usage go back. It runs a quarter of the seeds that TestSim does.
 func TestSimMeter(t *testing.T) {
-	overSeeds(t, simSeeds()/2, func(t *testing.T, seed uint64) { newMeterSim(t, seed).run() })
+	overSeeds(t, simSeeds()/4, func(t *testing.T, seed uint64) { newMeterSim(t, seed).run() })
 }
 
 // TestSimWallet is TestSimMeter of a credit wallet, on which the usage of two features draws, and this client by itself.
 func TestSimWallet(t *testing.T) {
-	overSeeds(t, simSeeds()/4, func(t *testing.T, seed uint64) {
+	overSeeds(t, simSeeds()/8, func(t *testing.T, seed uint64) {
 		s := newMeterSim(t, seed)
 		s.wallet, s.direct = true, true
 		s.run()

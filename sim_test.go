@@ -39,7 +39,7 @@ import (
 //  7. after Close, at any moment, nothing is sent, however long one waits, and once what was on its way has arrived no goroutine
 //     and no connection is left.
 //
-// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200, 25 under the race detector), ENTCACHE_SIM_SEED the only one. Seeds run
+// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200, 10 under the race detector), ENTCACHE_SIM_SEED the only one. Seeds run
 // side by side, one on each processor. A failure names its seed, and with -artifacts it leaves the whole trace.
 func TestSim(t *testing.T) {
 	overSeeds(t, simSeeds(), func(t *testing.T, seed uint64) { newSim(t, seed).run() })
@@ -68,7 +68,7 @@ func overSeeds(t *testing.T, usual uint64, simulate func(t *testing.T, seed uint
 // simSeeds is how many seeds TestSim runs unless it is told otherwise.
 func simSeeds() uint64 {
 	if raceDetector {
-		return 25
+		return 10
 	}
 	return simtest.Usual
 }

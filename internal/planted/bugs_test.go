@@ -30,6 +30,7 @@ var (
 // rare names a seed of the whole client's simulation for each bug that few of its seeds show. It is tried before the others are,
 // from the first on, which takes minutes. One that no longer shows its bug costs a second or two, and is best replaced.
 var rare = map[string]int{
+	"a change is computed first and stored later":         18,
 	"a late newer set is taken":                           23,
 	"an empty set is taken":                               7,
 	"an overtaken fetch is taken":                         16,
