@@ -187,7 +187,7 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
 		w.client.Close()
-		slow := slowly{"reportUsageBulk", &http.Transport{DialContext: w.pipe.DialContext}, new(time.Duration)}
+		slow := &slowly{text: "reportUsageBulk", RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
 		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
 		w.after(time.Second) // a minute has just begun
 		w.start(w.client)
@@ -231,7 +231,7 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 		w.flush()
 		w.sees("acme", 57, 10)
 		w.stigg.Faults().FailOperation("reportUsageBulk", "")
-		*slow.by = 10 * time.Second
+		slow.by = 10 * time.Second
 		w.report(calls("acme", 4)) // on its way for long
 		w.after(2 * time.Second)
 		fetching(false)
@@ -245,7 +245,7 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 		w.after(time.Minute)
 		w.report(calls("acme", 1))
 		w.flush()
-		*slow.by = 0
+		slow.by = 0
 		fetching(true)
 		w.report(calls("acme", 10))
 		w.flush()
@@ -253,7 +253,7 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 		w.after(time.Minute)
 		w.stigg.Faults().DropEvents(1)
 		w.stigg.Report("acme", "", "api-calls", 2)
-		*slow.by = 10 * time.Second
+		slow.by = 10 * time.Second
 		w.stigg.Faults().FailOperation("reportUsageBulk", "RateLimitExceeded")
 		w.report(calls("acme", 4))
 		w.after(2 * time.Second)
@@ -270,33 +270,13 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 	})
 }
 
-// slowly delays requests that contain some text.
-type slowly struct {
-	text string
-	http.RoundTripper
-	by *time.Duration
-}
-
-func (s slowly) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return nil, err
-	}
-	if strings.Contains(string(body), s.text) {
-		time.Sleep(*s.by)
-	}
-	req = req.Clone(req.Context())
-	req.Body = io.NopCloser(bytes.NewReader(body))
-	return s.RoundTripper.RoundTrip(req)
-}
-
 // TestAnEventThatCameWhileAFetchDecidedIsNotLost: what somebody else used while the fetch that shows a report was on its way is told by an
 // event, which is newer than the fetch.
 func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
 		w.client.Close()
-		slow := lately{"entitlementsState", &http.Transport{DialContext: w.pipe.DialContext}, new(time.Duration)}
+		slow := &slowly{text: "entitlementsState", RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
 		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
 		w.after(time.Second) // a minute has just begun
 		w.start(w.client)
@@ -309,7 +289,7 @@ func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
 		w.sees("acme", 39, 36)
 		w.after(time.Until(time.Now().Truncate(time.Minute).Add(58 * time.Second)))
 		w.stigg.Faults().FailOperation("entitlementsState", "")
-		*slow.by = 4 * time.Second
+		slow.answerBy = 4 * time.Second
 		fetched := make(chan error)
 		go func() {
 			_, err := w.client.Reload(context.Background(), entcache.Key{CustomerID: "acme"})
@@ -326,26 +306,30 @@ func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
 	})
 }
 
-// lately delays the answers to requests that contain some text: they were made before.
-type lately struct {
+// slowly delays requests that contain some text, or the answers to them, which were made before.
+type slowly struct {
 	text string
 	http.RoundTripper
-	by *time.Duration
+	by, answerBy time.Duration
 }
 
-func (l lately) RoundTrip(req *http.Request) (*http.Response, error) {
+func (s *slowly) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, err
 	}
 	req = req.Clone(req.Context())
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	resp, err := l.RoundTripper.RoundTrip(req)
-	if err != nil || !strings.Contains(string(body), l.text) {
-		return resp, err
+	if !strings.Contains(string(body), s.text) {
+		return s.RoundTripper.RoundTrip(req)
+	}
+	time.Sleep(s.by)
+	resp, err := s.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
 	}
 	answer, err := io.ReadAll(resp.Body)
 	resp.Body = io.NopCloser(bytes.NewReader(answer))
-	time.Sleep(*l.by)
+	time.Sleep(s.answerBy)
 	return resp, err
 }

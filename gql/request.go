@@ -136,7 +136,7 @@ func (c *Client) attempt(ctx context.Context, request func(context.Context) (*ht
 	if ctx.Err() != nil {
 		return 0, 0, false, ctx.Err()
 	}
-	resp, err := c.net.send(req)
+	resp, err := c.net.http.Do(req)
 	if err != nil {
 		return 0, 0, !certainlyUnsent(err), err
 	}

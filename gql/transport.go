@@ -1,12 +1,8 @@
 package gql
 
 import (
-	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/entcache/entcache/gql/internal/graphqlws"
@@ -40,16 +36,21 @@ func newTransport(cfg Config) *http.Transport {
 
 // network is how a Client reaches the API: one configuration for both protocols.
 type network struct {
-	send  func(*http.Request) (*http.Response, error)
+	http  *http.Client
 	owned *http.Transport // ours to close; nil when it is the caller's
 	ws    graphqlws.Config
 }
 
 func newNetwork(cfg Config) network {
-	var (
-		n         network
-		transport *http.Transport
-	)
+	n := network{http: &http.Client{}}
+	if cfg.HTTPClient != nil {
+		clone := *cfg.HTTPClient
+		n.http = &clone
+	}
+	// X-API-KEY would be sent along to wherever a redirect points; net/http strips only the headers it knows.
+	n.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+	var transport *http.Transport
 	switch {
 	case cfg.HTTPClient == nil:
 		transport = newTransport(cfg)
@@ -73,17 +74,8 @@ func newNetwork(cfg Config) network {
 			transport.DialContext, transport.DialTLSContext = cfg.DialContext, nil
 		}
 	}
-	if cfg.HTTPClient == nil {
-		// An http.Client over it would add cookies, which we have none of, and redirects, for whose sake it copies every header.
-		n.send = direct(transport)
-	} else {
-		client := *cfg.HTTPClient
-		if n.owned != nil {
-			client.Transport = n.owned
-		}
-		// X-API-KEY would be sent along to wherever a redirect points; net/http strips only the headers it knows.
-		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-		n.send = client.Do
+	if n.owned != nil {
+		n.http.Transport = n.owned
 	}
 
 	n.ws = graphqlws.Config{
@@ -106,18 +98,4 @@ func newNetwork(cfg Config) network {
 		n.ws.Proxy = http.ProxyFromEnvironment
 	}
 	return n
-}
-
-// direct sends requests by a transport, and says of errors what an http.Client does.
-func direct(t *http.Transport) func(*http.Request) (*http.Response, error) {
-	return func(req *http.Request) (*http.Response, error) {
-		resp, err := t.RoundTrip(req)
-		if err != nil {
-			if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
-				err = http.ErrSchemeMismatch
-			}
-			return nil, &url.Error{Op: req.Method[:1] + strings.ToLower(req.Method[1:]), URL: req.URL.String(), Err: err}
-		}
-		return resp, nil
-	}
 }

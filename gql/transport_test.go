@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 )
@@ -134,20 +133,5 @@ func TestOwnTransport(t *testing.T) {
 	if tr.MaxIdleConnsPerHost != 64 || tr.HTTP2.SendPingTimeout != 10*time.Second ||
 		tr.HTTP2.PingTimeout != 5*time.Second || tr.Proxy == nil || !tr.ForceAttemptHTTP2 {
 		t.Errorf("transport = %+v", tr)
-	}
-}
-
-// TestHTTPWhereHTTPSWasMeantIsSaid: the mistake of everybody who tries the emulator with an https URL.
-func TestHTTPWhereHTTPSWasMeantIsSaid(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	defer server.Close()
-	transport := newTransport(Config{})
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.Replace(server.URL, "http:", "https:", 1), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = direct(transport)(req); !errors.Is(err, http.ErrSchemeMismatch) {
-		t.Errorf("%v; want %v", err, http.ErrSchemeMismatch)
 	}
 }

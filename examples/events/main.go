@@ -53,15 +53,11 @@ func run(ctx context.Context, client *entcache.Client, stigg *emulator.Emulator)
 
 	// Stigg counts events a moment after it has taken them, and the stream brings the result.
 	for {
-		p, err := client.GetEntitlement(ctx, people)
+		p, s, err := counted(ctx, client, people, signIns)
 		if err != nil {
 			return err
 		}
-		s, err := client.GetEntitlement(ctx, signIns)
-		if err != nil {
-			return err
-		}
-		if p.Entitlement.CurrentUsage() >= 4 && s.Entitlement.CurrentUsage() >= 5 {
+		if p >= 4 && s >= 5 {
 			return show(ctx, client, "after", people, signIns)
 		}
 		select {
@@ -91,14 +87,19 @@ func sell(stigg *emulator.Emulator) error {
 }
 
 func show(ctx context.Context, client *entcache.Client, when string, people, signIns entcache.Query) error {
-	p, err := client.GetEntitlement(ctx, people)
+	p, s, err := counted(ctx, client, people, signIns)
 	if err != nil {
 		return err
 	}
-	s, err := client.GetEntitlement(ctx, signIns)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s: %v people, %v sign-ins\n", when, p.Entitlement.CurrentUsage(), s.Entitlement.CurrentUsage())
+	fmt.Printf("%s: %v people, %v sign-ins\n", when, p, s)
 	return nil
+}
+
+func counted(ctx context.Context, client *entcache.Client, people, signIns entcache.Query) (p, s float64, err error) {
+	d, err := client.GetEntitlement(ctx, people)
+	if err != nil {
+		return 0, 0, err
+	}
+	e, err := client.GetEntitlement(ctx, signIns)
+	return d.Entitlement.CurrentUsage(), e.Entitlement.CurrentUsage(), err
 }
