@@ -204,6 +204,7 @@ func (c *Client) expect(key Key, ref Ref, amount float64) *account {
 	a, fresh := c.pending.add(key, ref, amount)
 	if e := c.running.Load(); fresh && e != nil {
 		e.store.count(key, false)
+		a.resident(ref)
 	}
 	return a
 }

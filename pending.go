@@ -46,6 +46,7 @@ type meter struct {
 	tally   entitlements.Tally // everything reported, and what is reserved
 	settled float64            // of it, what was answered or set aside
 	open    int                // reports and reservations that are neither
+	counts  bool               // with what is resident, for certain
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
 	direct  float64            // on their way, and not part of the tally before they are answered
@@ -109,7 +110,8 @@ func (p *pending) forget(key Key) bool {
 // worn is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
 const worn = 1 << 40
 
-// add opens an amount on a meter. fresh says that the meter is new, and does not count yet with what is resident.
+// add opens an amount on a meter. fresh says that the meter is new, and may not count yet with what is resident: until whoever adds to it
+// has made it, and said so.
 func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
 	s.mu.Lock() // to the end, so that the account is not forgotten meanwhile
@@ -128,12 +130,21 @@ func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool)
 		m = nil
 	}
 	if m == nil {
-		m, fresh = &meter{ref: ref}, true
+		m = &meter{ref: ref}
 		a.meters = append(a.meters, m)
 	}
 	m.open++
 	m.tally.Set(m.tally.Total() + amount)
-	return a, fresh
+	return a, !m.counts
+}
+
+// resident notes that what is resident of a's key counts its meter of ref.
+func (a *account) resident(ref Ref) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := a.meter(ref); m != nil {
+		m.counts = true
+	}
 }
 
 // meter finds the meter of a feature or wallet. a.mu is held.

@@ -57,6 +57,49 @@ func TestNothingIsKeptOfStrangers(t *testing.T) {
 	})
 }
 
+// TestWhoReportsSecondIsNotAheadOfTheFirst: somebody else has just made the account of a customer, and it does not count yet with what is
+// in memory. Whoever reports then, or reserves, does not go on to checks that leave both out.
+func TestWhoReportsSecondIsNotAheadOfTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stigg, err := emulator.New(emulator.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer synctest.Wait()
+		defer stigg.Close()
+		if err := stigg.Provision("acme", "", "free"); err != nil {
+			t.Fatal(err)
+		}
+		pipe := stigg.Pipe()
+		c, err := New(emulator.DefaultAPIKey, WithBaseURL(pipe.URL()), WithDialContext(pipe.DialContext), WithProxy(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+		pending := func() float64 {
+			d, err := c.GetEntitlement(t.Context(), Query{CustomerID: "acme", FeatureID: "api-calls"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.Entitlement.PendingUsage()
+		}
+		if got := pending(); got != 0 {
+			t.Fatalf("%v is pending at first", got)
+		}
+		c.pending.add(acme, calls, 5) // the first, who gets no further
+		c.expect(acme, calls, 1)
+		if got := pending(); got != 6 {
+			t.Errorf("the second sees %v pending, want 6", got)
+		}
+		c.pending.drop(acme, calls, 5)
+		c.unexpect(acme, calls, 1)
+	})
+}
+
 // TestAReadThatWaitedGoesOnCounting: its customer left memory meanwhile, and the account with it; what it holds shows what it showed.
 func TestAReadThatWaitedGoesOnCounting(t *testing.T) {
 	p, key, ref := newPending(), Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
