@@ -252,6 +252,48 @@ func (s *Scanner) Raw() []byte {
 	return s.data[start:s.pos:s.pos]
 }
 
+// Head returns the text of the next value and what follows, no more than n bytes of it.
+func (s *Scanner) Head(n int) []byte {
+	s.peek()
+	return s.data[s.pos:min(s.pos+n, len(s.data))]
+}
+
+// Repeats reads the next value if it is the given object again, byte for byte, and reports whether it was. Give it what [Scanner.Raw]
+// returned of an object: such a text ends where the object ends, whatever follows.
+func (s *Scanner) Repeats(object string) bool {
+	s.peek()
+	if object == "" || len(s.data)-s.pos < len(object) || string(s.data[s.pos:s.pos+len(object)]) != object {
+		return false
+	}
+	s.pos += len(object)
+	return true
+}
+
+// RepeatsMember reads the next member of an object, name and value, if it is that text again, and reports whether it was. Give it what
+// [Scanner.Since] returned of a member. It may say no of one that is the same, if white space follows.
+func (s *Scanner) RepeatsMember(text []byte) bool {
+	end := s.pos + len(text)
+	if len(text) == 0 || end >= len(s.data) || s.data[end] != ',' && s.data[end] != '}' || string(s.data[s.pos:end]) != string(text) {
+		return false
+	}
+	s.pos = end
+	return true
+}
+
+// Mark returns the place of the next value or name, for Since.
+func (s *Scanner) Mark() int {
+	s.peek()
+	return s.pos
+}
+
+// Since returns the text from a mark up to here, in place; nil after an error.
+func (s *Scanner) Since(mark int) []byte {
+	if s.err != nil {
+		return nil
+	}
+	return s.data[mark:s.pos:s.pos]
+}
+
 // Skip reads any value.
 func (s *Scanner) Skip() {
 	switch s.Kind() {
