@@ -10,7 +10,7 @@ import (
 )
 
 // frame appends a whole text message to b, as a server sends it.
-func frame(b []byte, text string) []byte {
+func frame[T string | []byte](b []byte, text T) []byte {
 	switch n := len(text); {
 	case n < 126:
 		b = append(b, 0x81, byte(n))

@@ -23,6 +23,7 @@ type Server struct {
 	mu     sync.Mutex // guards the following, and writes to the stream
 	stream net.Conn
 	buffer []byte
+	text   []byte
 }
 
 // Listen starts a server on which everybody has these features.
@@ -33,7 +34,7 @@ func Listen(features []string) (*Server, error) {
 	}
 	s := &Server{features: features, address: listener.Addr().String()}
 	for i := range s.replies {
-		s.replies[i] = []byte(reply(features, i))
+		s.replies[i] = reply(features, i)
 	}
 	s.http.Handler = http.HandlerFunc(s.answer)
 	s.serving.Go(func() { _ = s.http.Serve(listener) })
@@ -131,13 +132,12 @@ func (s *Server) Send(updates ...Update) (time.Time, error) {
 	now := time.Now()
 	s.buffer = s.buffer[:0]
 	for _, u := range updates {
-		text := ""
 		if u.Feature == "" {
-			text = setEvent(u.Customer, s.features, u.Usage, now)
+			s.text = setEvent(s.text[:0], u.Customer, s.features, u.Usage, now)
 		} else {
-			text = usageEvent(u.Customer, u.Feature, u.Usage, now)
+			s.text = usageEvent(s.text[:0], u.Customer, u.Feature, u.Usage, now)
 		}
-		s.buffer = frame(s.buffer, text)
+		s.buffer = frame(s.buffer, s.text)
 	}
 	begun := time.Now() // what making them took is not the client's time
 	_, err := s.stream.Write(s.buffer)
