@@ -38,26 +38,59 @@ func (b *Belief) Expired(at Instant) bool { return b.ExpiresAt != 0 && b.Expires
 // With returns a copy of b whose snapshot is like s. Both are in one piece of memory, for they come and go together: an event makes one
 // allocation of them, and the collector has one thing to look at.
 func (b *Belief) With(s *Snapshot) *Belief {
-	n := &struct {
-		belief   Belief
-		snapshot Snapshot
-	}{*b, *s}
-	n.belief.Snapshot = &n.snapshot
-	return &n.belief
+	n, _ := b.with(s, 0)
+	return n
 }
 
 // WithFigures returns a copy of b that differs in the usage of the entitlement at a position, see [Snapshot.Position]. Period bounds
 // that f leaves out keep their value.
-func (b *Belief) WithFigures(at int, f Figures) *Belief {
-	n := b.With(b.Snapshot)
-	n.Snapshot.use(at, f)
+func (b *Belief) WithFigures(at int, f *Figures) *Belief {
+	k, lates := b.Snapshot.lateWith(at)
+	n, room := b.with(b.Snapshot, lates)
+	n.Snapshot.use(at, f, k, room)
 	return n
 }
 
 // MergeUsage returns a copy of b whose snapshot is s with the usage that settle makes of what s says and of what b holds, see
 // [Snapshot.MergeUsage].
 func (b *Belief) MergeUsage(s *Snapshot, settle func(mine, held *Figures)) *Belief {
-	n := b.With(s)
+	n, _ := b.with(s, 0)
 	n.Snapshot.merge(b.Snapshot, settle)
 	return n
+}
+
+// together is a belief and its snapshot, in one piece of memory with what that snapshot has of newer usage.
+type together struct {
+	belief   Belief
+	snapshot Snapshot
+}
+
+// with is With, with room in the same piece of memory for that many records.
+func (b *Belief) with(s *Snapshot, records int) (n *Belief, room []record) {
+	var t *together
+	switch records {
+	case 1:
+		m := new(struct {
+			together
+			late [1]record
+		})
+		t, room = &m.together, m.late[:]
+	case 2:
+		m := new(struct {
+			together
+			late [2]record
+		})
+		t, room = &m.together, m.late[:]
+	case 3:
+		m := new(struct {
+			together
+			late [3]record
+		})
+		t, room = &m.together, m.late[:]
+	default:
+		t = new(together)
+	}
+	t.belief, t.snapshot = *b, *s
+	t.belief.Snapshot = &t.snapshot
+	return &t.belief, room
 }

@@ -1,6 +1,7 @@
 package entitlements_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	. "github.com/entcache/entcache/entitlements"
@@ -30,8 +31,10 @@ func TestABeliefChangesByAnother(t *testing.T) {
 		{"the same", func() *Belief { return b.With(b.Snapshot) }, 1, Figures{Current: 1, PeriodStart: 100, PeriodEnd: 200}, 2},
 		{"another snapshot", func() *Belief { return b.With(set) }, 1, Figures{Current: 3}, 4},
 		{
-			"other figures", func() *Belief { return b.WithFigures(at, Figures{Current: 5, UpdatedAt: noon, PeriodEnd: 300, Seq: 9}) },
-			2, Figures{Current: 5, UpdatedAt: noon, PeriodStart: 100, PeriodEnd: 300, Seq: 9}, 2,
+			"other figures", func() *Belief {
+				return b.WithFigures(at, &Figures{Current: 5, UpdatedAt: noon, PeriodEnd: 300, Seq: 9})
+			},
+			1, Figures{Current: 5, UpdatedAt: noon, PeriodStart: 100, PeriodEnd: 300, Seq: 9}, 2,
 		},
 		{
 			"a set, and the usage that is held", func() *Belief { return b.MergeUsage(set, func(mine, held *Figures) { *mine = *held }) },
@@ -52,5 +55,38 @@ func TestABeliefChangesByAnother(t *testing.T) {
 	}
 	if f := set.Figures(at); f != (Figures{Current: 3}) {
 		t.Errorf("the set that was merged has changed to %+v", f)
+	}
+}
+
+// TestFeaturesAreUsedInTurn: few or many, in any order, each shows what it was used last, and a belief that was held goes on showing what
+// it showed.
+func TestFeaturesAreUsedInTurn(t *testing.T) {
+	const features = 6
+	list := make([]Grant, features)
+	for i := range list {
+		list[i] = metered(string(rune('a'+i)), 100, 0)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		type state struct {
+			belief *Belief
+			shows  [features]float64
+		}
+		held := []state{{belief: &Belief{Snapshot: NewSnapshot(acme, "", list)}}}
+		among := 1 + rnd.IntN(features)
+		for n := range 20 {
+			next := held[len(held)-1]
+			at := rnd.IntN(among)
+			next.shows[at] = float64(n + 1)
+			next.belief = next.belief.WithFigures(at, &Figures{Current: float64(n + 1), UpdatedAt: noon})
+			held = append(held, next)
+		}
+		for n, h := range held {
+			for at, want := range h.shows {
+				if got := h.belief.Snapshot.Figures(at).Current; got != want {
+					t.Fatalf("after %d events among %d features, feature %d shows %v, want %v", n, among, at, got, want)
+				}
+			}
+		}
 	}
 }

@@ -64,7 +64,7 @@ func DecideInto(d *Decision, s *Snapshot, q *Query, now Instant) {
 	switch {
 	case q.Type != TypeUnspecified && q.Type != r.typ:
 		reason = FeatureTypeMismatch
-	case r.reason != 0 || r.wallet >= 0:
+	case r.reason != 0 || r.flags&flagPaid != 0:
 		reason = s.denyPaid(r, i, q, d.Entitlement.pending, now)
 	default:
 		reason = s.deny(r, i, q, d.Entitlement.pending, now)
@@ -140,10 +140,10 @@ func withPending(current, pending float64) float64 {
 // nothing.
 func (s *Snapshot) denyPaid(r *record, i int, q *Query, pending float64, now Instant) Reason {
 	reason := s.reasonAt(i)
-	if r.wallet >= 0 {
-		w := s.at(int(r.wallet))
+	if wallet := s.shape.walletAt(i); wallet >= 0 {
+		w := s.at(wallet)
 		if reason == "" || (reason == InsufficientCredits && w.used.UpdatedAt > s.stampsAt(i).updatedAt) {
-			reason = w.walletDenies(q.RequestedUsage*s.shape.defs[i].creditRate, s.pendingAt(int(r.wallet)))
+			reason = w.walletDenies(q.RequestedUsage*s.shape.defs[i].creditRate, s.pendingAt(wallet))
 		}
 	}
 	if reason != "" {

@@ -20,7 +20,7 @@ func (e Entitlement) Exists() bool { return e.snapshot != nil }
 var (
 	noDefinition definition
 	noStamps     stamps
-	noRecord     = record{wallet: -1}
+	noRecord     record
 )
 
 func (e Entitlement) definition() *definition {

@@ -58,7 +58,7 @@ func (sh *Shape) find(ref Ref) int {
 		if n < 0 {
 			return -1
 		}
-		if r := &sh.refs[n]; r.ID == ref.ID && r.Kind == ref.Kind {
+		if r := &sh.refs[n]; r.Kind == ref.Kind && sameID(r.ID, ref.ID) {
 			return n
 		}
 	}
@@ -108,6 +108,14 @@ func hashRef(r Ref) uint64 {
 	}
 	h *= k2
 	return h ^ h>>32*k1
+}
+
+// sameID is a == b, quicker for names of the usual length than the comparison of any strings is.
+func sameID(a, b string) bool {
+	if n := len(a); n == len(b) && n >= 8 && n <= 16 {
+		return load8(a) == load8(b) && load8(a[n-8:]) == load8(b[n-8:])
+	}
+	return a == b
 }
 
 // load8 is one machine load: the compiler joins the eight.

@@ -33,18 +33,27 @@ type counting struct {
 
 // pendingAt returns what is pending for the entitlement at position i: of a wallet, also what the features that it pays for will cost.
 func (s *Snapshot) pendingAt(i int) (pending float64) {
-	for k := range s.counting {
-		c := &s.counting[k]
+	counts := s.counts()
+	for k := range counts {
+		c := &counts[k]
 		total := c.tally.Total()
 		switch {
 		case total == c.shown: // also when both are infinite
 		case int(c.index) == i:
 			pending += total - c.shown
-		case int(s.records[c.index].wallet) == i:
+		case s.shape.walletAt(int(c.index)) == i:
 			pending += (total - c.shown) * s.shape.defs[c.index].creditRate
 		}
 	}
 	return pending
+}
+
+// counts is what counts with the snapshot, if anything does.
+func (s *Snapshot) counts() []counting {
+	if s.counting == nil {
+		return nil
+	}
+	return *s.counting
 }
 
 // Counting reports whether the snapshot counts anything beside what the server said.
@@ -53,15 +62,15 @@ func (s *Snapshot) Counting() bool { return s.counting != nil }
 // Changes is how often the tallies of the snapshot have changed. It only grows: a decision that is made after it was read holds as long
 // as it is the same.
 func (s *Snapshot) Changes() (n uint64) {
-	for i := range s.counting {
-		n += s.counting[i].tally.changes.Load()
+	for _, c := range s.counts() {
+		n += c.tally.changes.Load()
 	}
 	return n
 }
 
 // Counts returns how much of which tally the usage of an entitlement shows; nil when none is counted with it.
 func (s *Snapshot) Counts(ref Ref) (tally *Tally, shown float64) {
-	for _, c := range s.counting {
+	for _, c := range s.counts() {
 		if s.shape.refs[c.index] == ref {
 			return c.tally, c.shown
 		}
@@ -77,17 +86,19 @@ func (s *Snapshot) WithTally(ref Ref, tally *Tally, shown float64) *Snapshot {
 		return s
 	}
 	c := counting{int32(i), shown, tally}
-	at := slices.IndexFunc(s.counting, func(held counting) bool { return int(held.index) == i })
-	if at >= 0 && s.counting[at] == c {
+	counts := s.counts()
+	at := slices.IndexFunc(counts, func(held counting) bool { return int(held.index) == i })
+	if at >= 0 && counts[at] == c {
 		return s
 	}
-	next := *s
-	next.counting = slices.Clone(s.counting)
+	counts = slices.Clone(counts)
 	if at >= 0 {
-		next.counting[at] = c
+		counts[at] = c
 	} else {
-		next.counting = append(next.counting, c)
+		counts = append(counts, c)
 	}
+	next := *s
+	next.counting = &counts
 	return &next
 }
 
@@ -103,9 +114,13 @@ func (s *Snapshot) Uncounted() *Snapshot {
 
 // countAs makes a new set count what held counts.
 func (s *Snapshot) countAs(held *Snapshot) {
-	for _, c := range held.counting {
+	var counts []counting
+	for _, c := range held.counts() {
 		if i := s.shape.find(held.shape.refs[c.index]); i >= 0 {
-			s.counting = append(s.counting, counting{int32(i), c.shown, c.tally})
+			counts = append(counts, counting{int32(i), c.shown, c.tally})
 		}
+	}
+	if counts != nil { // as few have
+		s.counting = new(counts)
 	}
 }

@@ -4,7 +4,7 @@ package entitlements
 type record struct {
 	limit  float64
 	used   Figures
-	wallet int32 // position of the wallet that pays for this feature; -1 when the set holds none
+	at     int32 // its position
 	stamps uint8 // see Snapshot.stamps
 	typ    Type
 	flags  uint8
@@ -17,15 +17,11 @@ const (
 	flagUnlimited
 	flagSoftLimit
 	flagUncounted // a number without a meter to count against its limit
+	flagPaid      // a wallet of the set pays for it, see Shape.walletAt
 )
 
-// late is a record whose usage is newer than that in records. Usage changes far more often than anything else, and of few features:
-// an event copies these, and only one about yet another feature copies all records.
-type late struct {
-	record
-	index int32
-}
-
+// mostLate is how many records a snapshot has whose usage is newer than that in records. Usage changes far more often than anything
+// else, and of few features: an event copies these, and only one about yet another feature copies all records.
 const mostLate = 3
 
 // stamps are the moments of a grant. Most entitlements of a customer have the same.
@@ -51,18 +47,26 @@ func (s *Snapshot) stampsAt(i int) *stamps {
 
 // at is the record at position i, with the usage that is known.
 func (s *Snapshot) at(i int) *record {
-	for k := range s.late {
-		if int(s.late[k].index) == i {
-			return &s.late[k].record
-		}
+	if k := s.lateAt(i); k < len(s.late) {
+		return &s.late[k]
 	}
 	return &s.records[i]
 }
 
-// set fills the zero record.
-func (r *record) set(g *Grant) {
+// lateAt is where late has the record at position i; behind its end when it has not.
+func (s *Snapshot) lateAt(i int) int {
+	for k := range s.late {
+		if int(s.late[k].at) == i {
+			return k
+		}
+	}
+	return len(s.late)
+}
+
+// set makes it the record of the position at.
+func (r *record) set(g *Grant, at int) {
 	*r = record{
-		typ: g.Type(), wallet: -1, reason: reasonCode(g.AccessDeniedReason),
+		typ: g.Type(), at: int32(at), reason: reasonCode(g.AccessDeniedReason),
 		used: Figures{Current: g.CurrentUsage, UpdatedAt: g.UsageUpdatedAt, PeriodStart: g.UsagePeriodStart, PeriodEnd: g.UsagePeriodEnd},
 	}
 	if g.IsGranted {
@@ -95,13 +99,14 @@ func (s *Snapshot) reasonAt(i int) Reason {
 	}
 }
 
-// or returns f, with the bounds of the period of held where f has none.
-func (f Figures) or(held Figures) Figures {
-	if f.PeriodStart == 0 {
-		f.PeriodStart = held.PeriodStart
+// take makes held what f is, but for the bounds of the period that f leaves out. It is written out because to copy what has just been
+// written word by word is to wait for it.
+func (held *Figures) take(f *Figures) {
+	held.Current, held.UpdatedAt, held.Seq = f.Current, f.UpdatedAt, f.Seq
+	if f.PeriodStart != 0 {
+		held.PeriodStart = f.PeriodStart
 	}
-	if f.PeriodEnd == 0 {
-		f.PeriodEnd = held.PeriodEnd
+	if f.PeriodEnd != 0 {
+		held.PeriodEnd = f.PeriodEnd
 	}
-	return f
 }

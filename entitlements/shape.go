@@ -111,6 +111,14 @@ func newShape(reason Reason, came []*definition, order []int32) *Shape {
 	return sh
 }
 
+// walletAt is the position of the wallet that pays for the feature at position i; -1 when the set holds none.
+func (sh *Shape) walletAt(i int) int {
+	if sh.wallets == nil {
+		return -1
+	}
+	return int(sh.wallets[i])
+}
+
 // Join is told by whoever keeps a snapshot of that shape for long, once for each key, and Leave when it does not any more: a few that
 // share a shape may be gone tomorrow but for one, who then has all of it to himself. See [Snapshot.Size].
 func (sh *Shape) Join() { sh.kept.Add(1) }

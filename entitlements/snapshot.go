@@ -12,17 +12,23 @@ import (
 //
 // What customers of one plan have in common is in memory once, as a [Shape]. A snapshot of its own has the figures and the moments.
 type Snapshot struct {
-	key   Key
+	*origin
 	shape *Shape
 	// records are by position in the shape. What has been used since is in late, of a few: see at.
 	records []record
-	late    []late
+	late    []record
+	// counting is what this process has reported for some of them; nil when it has nothing.
+	counting *[]counting
+}
+
+// origin is what does not change while nothing but usage does, and what no check of access reads: snapshots that follow from one
+// another share it, so that an event is short.
+type origin struct {
+	key        Key
+	validUntil Instant // earliest moment at which the set must be asked for again
 	// stamps are the moments of the grants: different ones only, and record.stamps says which; or, of a set in which most differ, one
 	// for each position.
-	stamps     []stamps
-	validUntil Instant // earliest moment at which the set must be asked for again
-	// counting is what this process has reported for some of them; nil when it has nothing.
-	counting []counting
+	stamps []stamps
 }
 
 // NewSnapshot packs what the server said about key. A reason that is not empty denies everything, whatever the grants. When
@@ -38,7 +44,7 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 		came = append(came, define(&list[i]))
 	}
 	sh, order := arrange(reason, list, came)
-	s := &Snapshot{key: key, shape: sh}
+	s := &Snapshot{origin: &origin{key: key}, shape: sh}
 	if len(order) == 0 {
 		return s
 	}
@@ -47,9 +53,9 @@ func NewSnapshot(key Key, reason Reason, list []Grant) *Snapshot {
 	n, latest := 0, 0
 	for at, i := range order {
 		g, r := &list[i], &s.records[at]
-		r.set(g)
-		if sh.wallets != nil {
-			r.wallet = sh.wallets[at]
+		r.set(g, at)
+		if sh.walletAt(at) >= 0 {
+			r.flags |= flagPaid
 		}
 		s.validUntil = earlier(s.validUntil, g.ValidUntil)
 		if g.Kind == KindCredit {
@@ -195,34 +201,42 @@ func (s *Snapshot) WithUsage(u Usage) *Snapshot {
 		return s
 	}
 	next := new(*s)
-	next.use(i, u.Figures())
+	k, lates := s.lateWith(i)
+	f := u.Figures()
+	next.use(i, &f, k, make([]record, lates))
 	return next
 }
 
-// use replaces the usage at position i of a snapshot that nobody else has yet, and that may share all it points to with others.
-func (s *Snapshot) use(i int, f Figures) {
-	r := *s.at(i)
-	r.used = f.or(r.used)
-	at := slices.IndexFunc(s.late, func(l late) bool { return int(l.index) == i })
-	if at < 0 {
-		at = len(s.late)
+// lateWith is where the record at position i is among those of newer usage once it is one of them, and how many these are then; none when
+// there would be too many, and it is time to copy all.
+func (s *Snapshot) lateWith(i int) (k, lates int) {
+	if k = s.lateAt(i); k == mostLate {
+		return k, 0
 	}
-	if at == mostLate {
+	return k, max(len(s.late), k+1)
+}
+
+// use replaces the usage at position i of a snapshot that nobody else has yet, and that may share all it points to with others. k and
+// room, the memory for its newer records, are as lateWith says.
+func (s *Snapshot) use(i int, f *Figures, k int, room []record) {
+	if len(room) == 0 {
 		s.records, s.late = s.allRecords(), nil
-		s.records[i] = r
+		s.records[i].used.take(f)
 		return
 	}
-	next := make([]late, max(len(s.late), at+1))
-	copy(next, s.late)
-	next[at] = late{r, int32(i)}
-	s.late = next
+	copy(room, s.late)
+	if k == len(s.late) {
+		room[k] = s.records[i]
+	}
+	room[k].used.take(f)
+	s.late = room
 }
 
 // allRecords returns a copy of the records, with the usage that is known.
 func (s *Snapshot) allRecords() []record {
 	records := slices.Clone(s.records)
 	for i := range s.late {
-		records[s.late[i].index] = s.late[i].record
+		records[s.late[i].at] = s.late[i]
 	}
 	return records
 }
@@ -266,11 +280,11 @@ func (s *Snapshot) Shape() *Shape { return s.shape }
 // Size estimates the bytes that one more snapshot like this keeps alive, strings included: of its shape all, as long as fewer than
 // sixteen have joined it, and a sixteenth from then on; and of what counts with it, see [Tally], what its owner is likely to keep.
 func (s *Snapshot) Size() int {
-	n := int(unsafe.Sizeof(*s)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.shape.share() +
-		len(s.records)*int(unsafe.Sizeof(record{})) + min(len(s.records), mostLate)*int(unsafe.Sizeof(late{})) + // or soon
+	n := int(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.origin)) + len(s.key.CustomerID) + len(s.key.ResourceID) + s.shape.share() +
+		(len(s.records)+min(len(s.records), mostLate))*int(unsafe.Sizeof(record{})) + // late ones or soon to come
 		len(s.stamps)*int(unsafe.Sizeof(stamps{}))
-	if len(s.counting) > 0 {
-		n += countingBase + len(s.counting)*(int(unsafe.Sizeof(counting{}))+countingEach)
+	if counts := s.counts(); len(counts) > 0 {
+		n += countingBase + len(counts)*(int(unsafe.Sizeof(counting{}))+countingEach)
 	}
 	return n
 }

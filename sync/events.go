@@ -39,7 +39,7 @@ func (s *Syncer) handle(e entitlements.Event) {
 		s.takeSet(e.Key, e.Snapshot, s.arriveAt(at))
 	case entitlements.EventUsage:
 		s.counts.events.Add(1)
-		s.takeUsage(e.Key, e.Usage, inUsage)
+		s.takeUsage(e.Key, &e.Usage, inUsage)
 	case entitlements.EventPackagePublished:
 		s.counts.events.Add(1)
 		if e.AllCustomers {
@@ -60,13 +60,15 @@ func (s *Syncer) handle(e entitlements.Event) {
 	}
 }
 
-// take applies one arrival to its key, and sees to what follows from it. It returns the verdict on the resident belief, and
-// whether there is one.
-func (s *Syncer) take(key entitlements.Key, in *input) (v verdict, resident bool) {
+// take applies one arrival, of which say fills in the rest, to its key, and sees to what follows from it. It returns the verdict on the
+// resident belief, and whether there is one.
+func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input)) (v verdict, resident bool) {
 	s.mu.Lock()
-	if in.own() {
+	if kind.own() {
 		s.near.wrote(key)
 	}
+	in := s.ledger.blank(kind)
+	say(in)
 	b, v := s.ledger.take(key, in)
 	s.mu.Unlock()
 	if b != nil {
@@ -80,7 +82,7 @@ func (s *Syncer) take(key entitlements.Key, in *input) (v verdict, resident bool
 
 // takeSet applies a full set that came as an event.
 func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at arrival) {
-	v, _ := s.take(key, &input{kind: inSet, set: set, at: at})
+	v, _ := s.take(key, inSet, func(in *input) { in.set, in.at = set, at })
 	s.countVerdict(v)
 	if v != confirmed { // of a set that is not held, nobody knows whether it changed
 		s.doubtResources(key, inDoubt)
@@ -88,14 +90,14 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at ar
 }
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
-func (s *Syncer) takeUsage(key entitlements.Key, u entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, &input{kind: kind, usage: u, at: s.inOrder()})
+func (s *Syncer) takeUsage(key entitlements.Key, u *entitlements.Usage, kind inputKind) {
+	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at.seq = *u, s.nextSeq() })
 	s.countVerdict(v)
 }
 
 // doubt makes one key suspect; how is inDoubt, or inAwait.
 func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
-	s.take(key, &input{kind: how, at: s.inOrder()})
+	s.take(key, how, func(in *input) { in.at.seq = s.nextSeq() })
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).

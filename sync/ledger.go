@@ -24,7 +24,7 @@ func newLedger(store Store) ledger {
 	}
 }
 
-// taking is one arrival while it is applied. It is made once, and used again for each, so that an event costs no closure.
+// taking is one arrival while it is applied. It is made once, and used again for each, so that an event costs no closure and no copy.
 type taking struct {
 	in    input
 	v     verdict
@@ -60,16 +60,21 @@ const (
 	stepGone                    // a key was evicted
 )
 
-// take applies one arrival to its key: to the resident belief, and to the flight that may bring the next one. It returns the
+// blank returns the input for the next arrival, to fill in and to take: there is one.
+func (l *ledger) blank(kind inputKind) *input {
+	l.taking.in = input{kind: kind}
+	return &l.taking.in
+}
+
+// take applies one arrival, see blank, to its key: to the resident belief, and to the flight that may bring the next one. It returns the
 // resident belief that stands, nil when there is none, and the verdict on it.
 func (l *ledger) take(key entitlements.Key, in *input) (b *entitlements.Belief, v verdict) {
 	if l.tap != nil {
 		l.tap(step{kind: stepTook, key: key, input: *in})
 	}
-	l.taking.in, l.taking.v = *in, unchanged
+	l.taking.v = unchanged
 	b = l.store.Update(key, l.taking.apply)
 	v = l.taking.v
-	l.taking.in = input{} // holds on to nothing
 	f := l.flights[key]
 	if f == nil {
 		return b, v

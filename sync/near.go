@@ -175,8 +175,9 @@ func (s *Syncer) approach(ctx context.Context, f *flight) bool {
 	}
 	s.near.learned(f.key)
 	b, _, resident := s.ledger.land(f, snapshot, at)
-	question := input{kind: inDoubt, at: s.arrive()}
-	if held, _ := s.ledger.take(f.key, &question); held != nil {
+	question := s.ledger.blank(inDoubt)
+	question.at = s.arrive()
+	if held, _ := s.ledger.take(f.key, question); held != nil {
 		b = held
 	} else {
 		b, _ = question.next(b)

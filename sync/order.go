@@ -39,18 +39,18 @@ const noLag = time.Duration(math.MaxInt64)
 
 // before reports whether a state of the given stamp was there, and to be seen by a fetch, at the moment at of this machine's
 // clock. It is false when nobody can tell.
-func (a arrival) before(stamp, at entitlements.Instant) bool {
+func (a *arrival) before(stamp, at entitlements.Instant) bool {
 	return at != 0 && a.lag != noLag && stamp+entitlements.Instant(a.lag) <= at
 }
 
 // after reports whether a state of the given stamp came about after the moment at. It is false, too, when nobody can tell.
-func (a arrival) after(stamp, at entitlements.Instant) bool {
+func (a *arrival) after(stamp, at entitlements.Instant) bool {
 	return a.lag != noLag && stamp+entitlements.Instant(a.lag) > at
 }
 
 // moment is when a state of the given stamp was there for certain, by this machine's clock: a late event says nothing about now.
 // It is zero when nobody can tell.
-func (a arrival) moment(stamp entitlements.Instant) entitlements.Instant {
+func (a *arrival) moment(stamp entitlements.Instant) entitlements.Instant {
 	if a.lag == noLag {
 		return 0
 	}
@@ -81,41 +81,41 @@ const (
 )
 
 // own reports whether a write of this client led to it.
-func (in *input) own() bool {
-	return in.kind == inOwnSet || in.kind == inOwnUsage || in.kind == inReported || in.kind == inAwait
+func (kind inputKind) own() bool {
+	return kind == inOwnSet || kind == inOwnUsage || kind == inReported || kind == inAwait
 }
 
 // next returns the belief that follows from b, and what the arrival did to it.
 func (in *input) next(b *entitlements.Belief) (*entitlements.Belief, verdict) {
 	switch in.kind {
 	case inSet:
-		return applySet(b, in.set, in.at)
+		return applySet(b, in.set, &in.at)
 	case inOwnSet:
-		n, v := applySet(b, in.set, in.at)
+		n, v := applySet(b, in.set, &in.at)
 		if v == questioned {
-			n = await(n, in.at)
+			n = await(n, in.at.seq)
 		}
 		return n, v
 	case inUsage, inOwnUsage:
-		return applyUsage(b, in.usage, in.at, in.kind == inOwnUsage)
+		return applyUsage(b, &in.usage, in.at.seq, in.kind == inOwnUsage)
 	case inReported:
-		return applyReported(b, in.usages, in.along, in.at)
+		return applyReported(b, in.usages, in.along, in.at.seq)
 	case inDoubt:
-		return question(b, in.at), questioned
+		return question(b, in.at.seq), questioned
 	}
-	return await(b, in.at), questioned
+	return await(b, in.at.seq), questioned
 }
 
 // applySet orders a full set that came as an event or in the answer to a write (rules 2 and 3).
-func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*entitlements.Belief, verdict) {
+func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a *arrival) (*entitlements.Belief, verdict) {
 	stamp := s.EntitlementUpdatedAt()
 	switch {
 	case s.Len() == 0 || stamp == 0 || b.Snapshot.Len() == 0: // an empty set has no stamp to be newer than
-		return question(b, a), questioned
+		return question(b, a.seq), questioned
 	case stamp > b.Newest && a.before(stamp, b.LearnedAt):
 		// It is older than the arrival of the set that is held, and that set is without it. Either something took it away before
 		// that set was made, and this is a late event; or it came about while that set was on its way. A fetch can tell.
-		return question(b, a), questioned
+		return question(b, a.seq), questioned
 	case stamp > b.Newest:
 		n, tied := mergeUsage(b, s, a.seq, 0)
 		n.Newest, n.GrantSeq, n.LearnedAt = stamp, a.seq, a.at
@@ -127,7 +127,7 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		}
 		if tied {
 			n.ConfirmedAt = b.ConfirmedAt // not all of it is
-			return await(n, a), advanced
+			return await(n, a.seq), advanced
 		}
 		return n, advanced
 	case stamp == b.Newest && s.SameGrants(b.Snapshot):
@@ -142,30 +142,30 @@ func applySet(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*ent
 		}
 		if tied {
 			n.ConfirmedAt = b.ConfirmedAt
-			return await(n, a), questioned
+			return await(n, a.seq), questioned
 		}
 		return n, v
 	}
-	return question(b, a), questioned
+	return question(b, a.seq), questioned
 }
 
 // applyUsage orders the usage of one entitlement by its own clock (rule 5). own marks the answer to this client's own report:
 // one that is behind what is held is then a question too, because the caller must read what it wrote.
-func applyUsage(b *entitlements.Belief, u entitlements.Usage, a arrival, own bool) (*entitlements.Belief, verdict) {
+func applyUsage(b *entitlements.Belief, u *entitlements.Usage, seq uint64, own bool) (*entitlements.Belief, verdict) {
 	at, ok := b.Snapshot.Position(u.Ref)
 	if !ok {
 		// An entitlement that is not held: its grant has been missed.
-		n := question(b, a)
+		n := question(b, seq)
 		n.AwaitRefresh = b.AwaitRefresh || own
 		return n, questioned
 	}
 	said, held := u.Figures(), b.Snapshot.Figures(at)
 	switch o := compareUsage(&said, &held); {
 	case u.UpdatedAt == 0 || o == usageTied || (o == usageOlder && own):
-		return await(b, a), questioned
+		return await(b, seq), questioned
 	case o == usageNewer:
-		said.Seq = a.seq
-		return b.WithFigures(at, said), advanced
+		said.Seq = seq
+		return b.WithFigures(at, &said), advanced
 	case o == usageSame:
 		return b, confirmed
 	}
@@ -178,16 +178,16 @@ type along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot
 // applyReported applies what the answers to this client's own reports said, in one step with a change of the snapshot that must not
 // be seen without them, nor they without it. Applied twice it does nothing more. Without usages, or with one that cannot be ordered,
 // none is applied, and the next read waits for a fetch.
-func applyReported(b *entitlements.Belief, usages []entitlements.Usage, and along, a arrival) (*entitlements.Belief, verdict) {
+func applyReported(b *entitlements.Belief, usages []entitlements.Usage, and along, seq uint64) (*entitlements.Belief, verdict) {
 	next, v, shown := b, unchanged, len(usages) > 0
-	for _, u := range usages {
+	for i := range usages {
 		var one verdict
-		next, one = applyUsage(next, u, a, true)
+		next, one = applyUsage(next, &usages[i], seq, true)
 		v = max(v, one)
 		shown = shown && one != questioned
 	}
 	if !shown {
-		next, v = await(b, a), questioned
+		next, v = await(b, seq), questioned
 	}
 	if s := and(next.Snapshot, shown); s != next.Snapshot {
 		n := *next
@@ -197,16 +197,16 @@ func applyReported(b *entitlements.Belief, usages []entitlements.Usage, and alon
 	return next, v
 }
 
-// question marks the belief as suspect: it is still served, as Stale, until a fetch that begins after a.seq decides.
-func question(b *entitlements.Belief, a arrival) *entitlements.Belief {
+// question marks the belief as suspect: it is still served, as Stale, until a fetch that begins after seq decides.
+func question(b *entitlements.Belief, seq uint64) *entitlements.Belief {
 	n := *b
-	n.Suspect, n.QuestionSeq = true, a.seq
+	n.Suspect, n.QuestionSeq = true, seq
 	return &n
 }
 
-// await marks the belief so that the next read waits for a fetch that begins after a.seq.
-func await(b *entitlements.Belief, a arrival) *entitlements.Belief {
-	n := question(b, a)
+// await marks the belief so that the next read waits for a fetch that begins after seq.
+func await(b *entitlements.Belief, seq uint64) *entitlements.Belief {
+	n := question(b, seq)
 	n.AwaitRefresh = true
 	return n
 }
@@ -240,7 +240,7 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 		}
 		if tied { // with a usage that arrived while the fetch was in flight
 			n.ConfirmedAt = b.ConfirmedAt // not all of it is
-			return await(n, arrival{seq: max(b.QuestionSeq, a.seq)}), v
+			return await(n, max(b.QuestionSeq, a.seq)), v
 		}
 		return n, v
 	}
@@ -259,7 +259,7 @@ func applyAnswer(b *entitlements.Belief, s *entitlements.Snapshot, a arrival) (*
 	if n.Overtaken < math.MaxUint8 {
 		n.Overtaken++
 	}
-	again := arrival{seq: max(b.QuestionSeq, a.seq)}
+	again := max(b.QuestionSeq, a.seq)
 	switch {
 	case tied:
 		return await(n, again), overtaken

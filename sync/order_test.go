@@ -32,12 +32,12 @@ func edit(b *entitlements.Belief, f func(*entitlements.Belief)) *entitlements.Be
 func TestLateEventClaimsNoGeneration(t *testing.T) {
 	a := arrival{seq: 20, generation: 2, since: 1_000_300, at: 1_000_400, lag: 1_000_000}
 	for stamp, want := range map[instant]uint64{200: 1, 301: 2} {
-		got, v := applySet(held(), set(acme, grant("seats", stamp, 20)), a)
+		got, v := applySet(held(), set(acme, grant("seats", stamp, 20)), &a)
 		if v != advanced || limitOf(got, "seats") != 20 || got.Generation != want {
 			t.Errorf("stamp %d: verdict %d, limit %v, generation %d; want the news taken and generation %d", stamp, v, limitOf(got, "seats"), got.Generation, want)
 		}
 	}
-	if got, v := applySet(held(), set(acme, used(grant("seats", 100, 10), 5, 1000)), a); v != confirmed || got.Generation != 1 {
+	if got, v := applySet(held(), set(acme, used(grant("seats", 100, 10), 5, 1000)), &a); v != confirmed || got.Generation != 1 {
 		t.Errorf("a late duplicate: verdict %d, generation %d; want it to claim nothing", v, got.Generation)
 	}
 }
@@ -46,7 +46,7 @@ func TestLateEventClaimsNoGeneration(t *testing.T) {
 func TestStampsThatAreNoMomentsConfirmNothing(t *testing.T) {
 	a := arrival{seq: 20, generation: 2, since: 1_000_300, at: 1_000_400, lag: noLag}
 	for stamp, want := range map[instant]verdict{100: confirmed, 101: advanced} {
-		got, v := applySet(held(), set(acme, used(grant("seats", stamp, 10), 5, 1000)), a)
+		got, v := applySet(held(), set(acme, used(grant("seats", stamp, 10), 5, 1000)), &a)
 		if v != want || got.Generation != 1 || got.ConfirmedAt != 1 {
 			t.Errorf("stamp %d: verdict %d, generation %d, confirmed at %d; want %d, and 1 and 1 as before", stamp, v, got.Generation, got.ConfirmedAt, want)
 		}
@@ -58,8 +58,8 @@ func TestUsageThatArrivesDuringAFetchIsNotOverruledByIt(t *testing.T) {
 	b := held()
 	arrived := arrival{seq: 20, generation: 2, at: 3}
 	said := used(grant("seats", 101, 10), 7, 1002)
-	byUsage, _ := applyUsage(b, entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 7, UpdatedAt: 1002}, arrived, false)
-	bySet, _ := applySet(b, set(acme, said), arrived)
+	byUsage, _ := applyUsage(b, &entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 7, UpdatedAt: 1002}, arrived.seq, false)
+	bySet, _ := applySet(b, set(acme, said), &arrived)
 	byFetch := firstBelief(set(acme, said), 0, 0, arrived)
 	for by, b := range map[string]*entitlements.Belief{"a usage": byUsage, "a set": bySet, "a fetch": byFetch} {
 		for began, want := range map[uint64]float64{15: 7, 25: 6} {
@@ -77,14 +77,14 @@ func TestFirstEventAfterAFetchReveals(t *testing.T) {
 	b := firstBelief(s, 0, 0, arrival{seq: 10, generation: 2, at: 2})
 	for n, want := range []verdict{revealed, confirmed} {
 		var v verdict
-		if b, v = applySet(b, s, arrival{seq: 20 + uint64(n), generation: 2, at: 3}); v != want {
+		if b, v = applySet(b, s, &arrival{seq: 20 + uint64(n), generation: 2, at: 3}); v != want {
 			t.Errorf("event %d: verdict %d, want %d", n, v, want)
 		}
 	}
 	changed := set(acme, grant("seats", 200, 20))
 	if b, v := applyAnswer(b, changed, arrival{seq: 30, generation: 2, at: 4}); v != advanced || !b.Told {
 		t.Errorf("a fetch that finds a change: verdict %d, told %v; want that it is told at once", v, b.Told)
-	} else if _, v := applySet(b, changed, arrival{seq: 31, generation: 2, at: 5}); v != confirmed {
+	} else if _, v := applySet(b, changed, &arrival{seq: 31, generation: 2, at: 5}); v != confirmed {
 		t.Errorf("its event: verdict %d, want a confirmation: it has been told", v)
 	}
 }
@@ -147,7 +147,7 @@ func TestEventsOfSets(t *testing.T) {
 			before := *b
 			at := at
 			at.lag = row.lag
-			got, v := applySet(b, row.event, at)
+			got, v := applySet(b, row.event, &at)
 			if *b != before {
 				t.Error("the belief that was held has been changed in place")
 			}
@@ -170,7 +170,7 @@ func TestEventsOfSets(t *testing.T) {
 				}
 			}
 			// Once more changes nothing that a reader sees.
-			twice, _ := applySet(got, row.event, arrival{seq: 21, generation: 2, at: 3})
+			twice, _ := applySet(got, row.event, &arrival{seq: 21, generation: 2, at: 3})
 			if limitOf(twice, "seats") != row.limit || usageOf(twice, "seats") != row.usage || twice.Newest != row.newest {
 				t.Errorf("applied twice: limit %v usage %v newest %d; want as after once", limitOf(twice, "seats"), usageOf(twice, "seats"), twice.Newest)
 			}
@@ -222,7 +222,7 @@ func TestUsageHasItsOwnClock(t *testing.T) {
 			if u.Ref.ID == "" {
 				u.Ref = seats
 			}
-			got, v := applyUsage(b, u, arrival{seq: 20, generation: 2, at: 2}, row.own)
+			got, v := applyUsage(b, &u, 20, row.own)
 			current := -1.0
 			if x, ok := got.Snapshot.Usage(u.Ref); ok {
 				current = x.Current
@@ -328,7 +328,7 @@ func TestFirstBeliefRemembersTheNewestOfAnEarlierResidence(t *testing.T) {
 	if b.Newest != 100 || b.GrantSeq != 20 || b.Generation != 2 || b.Suspect {
 		t.Fatalf("firstBelief = %+v; want newest 100, learned at 20", b)
 	}
-	if _, v := applySet(b, set(acme, grant("seats", 90, 9)), arrival{seq: 21}); v != questioned {
+	if _, v := applySet(b, set(acme, grant("seats", 90, 9)), &arrival{seq: 21}); v != questioned {
 		t.Errorf("a late event older than what was held before the eviction: verdict %d, want a question", v)
 	}
 }

@@ -43,11 +43,12 @@ func (s *stepper) step(l *line) error {
 	s.said = ""
 	switch l.Do {
 	case "take":
-		in := input{kind: l.Input, at: l.arrival(), set: s.set(l.State)}
+		in := s.ledger.blank(l.Input)
+		in.at, in.set = l.arrival(), s.set(l.State)
 		if l.Usage != nil {
 			in.usage = *l.Usage
 		}
-		b, v := s.ledger.take(l.Key, &in)
+		b, v := s.ledger.take(l.Key, in)
 		s.said = fmt.Sprintf("%v: %s", v, told(b, l.At))
 	case "takeoff":
 		s.ledger.takeOff(l.Key)

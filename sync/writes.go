@@ -10,14 +10,14 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 	if set == nil {
 		return
 	}
-	v, _ := s.take(key, &input{kind: inOwnSet, set: set, at: s.arrive()})
+	v, _ := s.take(key, inOwnSet, func(in *input) { in.set, in.at = set, s.arrive() })
 	s.countVerdict(v)
 	s.doubtResources(key, inAwait) // even if a fetch has brought the set already: that told the resources nothing
 }
 
 // WroteUsage applies the usage that the answer to this client's own report carried.
 func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
-	s.takeUsage(key, u, inOwnUsage)
+	s.takeUsage(key, &u, inOwnUsage)
 }
 
 // Reported applies the usages that the answers to several of this client's own reports for one key carried, and in the same step
@@ -25,13 +25,15 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // answers did not say, or with one that cannot be ordered, none of them is applied, and the next read waits for a fetch: along is told,
 // and so is the caller. A key that is not resident shows nothing that it should not.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
-	v, resident := s.take(key, &input{kind: inReported, usages: usages, along: along, at: s.inOrder()})
+	v, resident := s.take(key, inReported, func(in *input) {
+		in.usages, in.along, in.at.seq = usages, along, s.nextSeq()
+	})
 	s.countVerdict(v)
 	return !resident || v != questioned
 }
 
 // Overheard applies a usage that had arrived as an event, and was kept back until a report was answered.
-func (s *Syncer) Overheard(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, u, inUsage) }
+func (s *Syncer) Overheard(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, &u, inUsage) }
 
 // AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
 func (s *Syncer) AwaitRefresh(key entitlements.Key) {

@@ -92,8 +92,8 @@ var bugs = []bug{
 	}}},
 	{"a question is not asked", "rule 3", both, []change{{
 		"sync/order.go",
-		"\tn.Suspect, n.QuestionSeq = true, a.seq\n",
-		"\tif planted(\"a question is not asked\") {\n\t\treturn b\n\t}\n\tn.Suspect, n.QuestionSeq = true, a.seq\n",
+		"\tn.Suspect, n.QuestionSeq = true, seq\n",
+		"\tif planted(\"a question is not asked\") {\n\t\treturn b\n\t}\n\tn.Suspect, n.QuestionSeq = true, seq\n",
 	}}},
 	{"an empty set is taken", "rule 3", both, []change{{
 		"sync/order.go",
