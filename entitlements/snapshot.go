@@ -224,7 +224,9 @@ func (s *Snapshot) use(i int, f *Figures, k int, room []record) {
 		s.records[i].used.take(f)
 		return
 	}
-	copy(room, s.late)
+	for j := range s.late { // a record is shorter than a call
+		room[j] = s.late[j]
+	}
 	if k == len(s.late) {
 		room[k] = s.records[i]
 	}

@@ -55,7 +55,7 @@ func BenchmarkApplySet(b *testing.B) {
 			}
 			b.StartTimer()
 		}
-		s.handle(entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: sets[i%len(sets)]})
+		s.handle(&entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: sets[i%len(sets)]})
 	}
 	if n := s.Stats().Advanced; n == 0 || s.Stats().Questions > 0 {
 		b.Fatalf("%+v", s.Stats())
@@ -71,7 +71,7 @@ func BenchmarkApplyUsage(b *testing.B) {
 	for b.Loop() {
 		u.Current++
 		u.UpdatedAt++
-		s.handle(entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: u})
+		s.handle(&entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: u})
 	}
 	if n := s.Stats().Advanced; n == 0 || s.Stats().Questions > 0 {
 		b.Fatalf("%+v", s.Stats())
@@ -84,7 +84,7 @@ func TestWhatAnEventAllocates(t *testing.T) {
 	s := holdsTwenty(t)
 	const runs = 100
 	u := entitlements.Usage{Ref: entitlements.Feature("feature-13"), UpdatedAt: 1}
-	use := func() { s.handle(entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: u}) }
+	use := func() { s.handle(&entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: u}) }
 	refs := make([]entitlements.Ref, 20)
 	for i := range refs {
 		refs[i] = entitlements.Feature(fmt.Sprintf("feature-%02d", i))
@@ -102,7 +102,7 @@ func TestWhatAnEventAllocates(t *testing.T) {
 		{"of a usage that is held already", 0, use},
 		{"of one feature after the other", 1, func() { u.UpdatedAt++; u.Ref = refs[u.UpdatedAt%20]; use() }},
 		{"with a set", 2, func() {
-			s.handle(entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: sets[0]})
+			s.handle(&entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: sets[0]})
 			sets = sets[1:]
 		}},
 	} {

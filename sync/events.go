@@ -25,11 +25,12 @@ func (s *Syncer) relevant(key entitlements.Key) bool {
 }
 
 // handle applies one event. It runs on the goroutine that reads the stream, never blocks, and does no I/O.
-func (s *Syncer) handle(e entitlements.Event) {
-	if e.Kind == entitlements.EventEntitlements && e.Snapshot == nil {
-		e.Kind = entitlements.EventUnreadable // a source's mistake
+func (s *Syncer) handle(e *entitlements.Event) {
+	kind := e.Kind
+	if kind == entitlements.EventEntitlements && e.Snapshot == nil {
+		kind = entitlements.EventUnreadable // a source's mistake
 	}
-	switch e.Kind {
+	switch kind {
 	case entitlements.EventSubscribed:
 		s.subscribed()
 	case entitlements.EventEntitlements:
@@ -91,13 +92,13 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at ar
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
 func (s *Syncer) takeUsage(key entitlements.Key, u *entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at.seq = *u, s.nextSeq() })
+	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at = *u, arrival{seq: s.nextSeq()} })
 	s.countVerdict(v)
 }
 
 // doubt makes one key suspect; how is inDoubt, or inAwait.
 func (s *Syncer) doubt(key entitlements.Key, how inputKind) {
-	s.take(key, how, func(in *input) { in.at.seq = s.nextSeq() })
+	s.take(key, how, func(in *input) { in.at = arrival{seq: s.nextSeq()} })
 }
 
 // doubtResources makes a customer's resources suspect when the customer's own set changed (rule 7).

@@ -60,10 +60,14 @@ const (
 	stepGone                    // a key was evicted
 )
 
-// blank returns the input for the next arrival, to fill in and to take: there is one.
+// blank returns the input for the next arrival, to fill in and to take: there is one. What an arrival of the same kind has filled in is
+// still there, for it is filled in again.
 func (l *ledger) blank(kind inputKind) *input {
-	l.taking.in = input{kind: kind}
-	return &l.taking.in
+	in := &l.taking.in
+	if in.kind != kind {
+		*in = input{kind: kind}
+	}
+	return in
 }
 
 // take applies one arrival, see blank, to its key: to the resident belief, and to the flight that may bring the next one. It returns the

@@ -159,7 +159,7 @@ func (p *property) step() {
 	case 11:
 		if p.rnd.IntN(4) == 0 {
 			p.note("unreadable event")
-			p.s.handle(entitlements.Event{Kind: entitlements.EventUnreadable, Key: acme})
+			p.s.handle(&entitlements.Event{Kind: entitlements.EventUnreadable, Key: acme})
 		}
 	}
 	p.look()
@@ -186,12 +186,12 @@ func (p *property) deliver() {
 	m := p.wire[i]
 	p.wire = append(p.wire[:i:i], p.wire[i+1:]...)
 	if m.set != nil {
-		p.s.handle(entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: m.set})
+		p.s.handle(&entitlements.Event{Kind: entitlements.EventEntitlements, Key: acme, Snapshot: m.set})
 		p.note("event of state %d, stamp %v", m.version, m.set.EntitlementUpdatedAt())
 		return
 	}
 	if !m.own {
-		p.s.handle(entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: *m.usage})
+		p.s.handle(&entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: *m.usage})
 		p.note("usage %v of %s, stamp %v", m.usage.Current, m.usage.Ref.ID, m.usage.UpdatedAt)
 		return
 	}

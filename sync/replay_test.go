@@ -44,7 +44,7 @@ func (s *stepper) step(l *line) error {
 	switch l.Do {
 	case "take":
 		in := s.ledger.blank(l.Input)
-		in.at, in.set = l.arrival(), s.set(l.State)
+		in.at, in.set, in.usage = l.arrival(), s.set(l.State), entitlements.Usage{}
 		if l.Usage != nil {
 			in.usage = *l.Usage
 		}

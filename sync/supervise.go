@@ -131,7 +131,7 @@ func (s *Syncer) follow(ctx context.Context) error {
 			return fmt.Errorf("read stream: %w", because(ctx, err))
 		}
 		s.lastFrame.Store(int64(entitlements.InstantOf(time.Now())))
-		s.handle(e)
+		s.handle(&e)
 	}
 }
 

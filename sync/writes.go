@@ -26,7 +26,7 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // and so is the caller. A key that is not resident shows nothing that it should not.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
 	v, resident := s.take(key, inReported, func(in *input) {
-		in.usages, in.along, in.at.seq = usages, along, s.nextSeq()
+		in.usages, in.along, in.at = usages, along, arrival{seq: s.nextSeq()}
 	})
 	s.countVerdict(v)
 	return !resident || v != questioned
