@@ -78,8 +78,8 @@ func BenchmarkApplyUsage(b *testing.B) {
 	}
 }
 
-// TestWhatAnEventAllocates: a belief together with its snapshot and what differs of its figures, and with a set its records; nothing when it
-// brings nothing.
+// TestWhatAnEventAllocates: a belief together with its snapshot and what differs of its figures, and with a set its records; nothing when
+// it brings nothing.
 func TestWhatAnEventAllocates(t *testing.T) {
 	s := holdsTwenty(t)
 	const runs = 100

@@ -60,6 +60,7 @@ var comparison = []step{
 	{name: "tail", program: ours, subject: "tail"},
 	{name: "tail bundle", program: ours, subject: "tail bundle"},
 	{name: "event", program: ours, subject: "event"},
+	{name: "bare socket", program: ours, subject: "bare socket"},
 	{name: "heap", program: ours, subject: "prefetch", most: 3},
 	once("prefetch", "prefetch", "-customers", "100000"),
 	once("bare post", "bare post", "-customers", "100000"),

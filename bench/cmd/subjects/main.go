@@ -27,6 +27,7 @@ var subjects = map[string]measure.Subject{
 	"tail":             {Measure: tail},
 	"tail bundle":      {Measure: tailOfBundles},
 	"event":            {Measure: eventToReader},
+	"bare socket":      {Measure: bareSocket},
 	"updates":          {Measure: updates},
 	"prefetch":         {Measure: prefetch},
 	"bare post":        {Measure: barePost},

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/entcache/entcache"
@@ -25,7 +30,7 @@ func connect(url string, data measure.Data) (*entcache.Client, error) {
 }
 
 // eventToReader is how long it takes from the server's write to the socket until a reader, who keeps asking, is answered differently.
-// The server is in this process, to have the same clock. Updates are a millisecond apart, so that each finds everything at rest.
+// The server is in this process, to have the same clock.
 //
 // The reader lets others have its processor after each check, as everybody does who has anything else to do. One that does not makes the
 // kernel let the client's thread wait, now and then, for the end of the reader's slice: 3 ms at the 99th percentile, whatever the client.
@@ -47,9 +52,9 @@ func eventToReader(o measure.Options) (map[string]measure.Values, error) {
 	found := map[string]measure.Values{}
 	full := false
 	for _, kind := range []string{"set", "usage"} {
-		var took []int64
 		fetches := client.Stats().Fetches
-		for begun, i := time.Now(), 0; time.Since(begun) < 4*o.Time || i%len(data.Customers) != 0; i++ { // to the end of a round
+		var q entcache.Query
+		v, err := untilSeen(o.Time, len(data.Customers), func(i int) (time.Time, error) {
 			if i%len(data.Customers) == 0 {
 				full = !full
 			}
@@ -60,27 +65,102 @@ func eventToReader(o measure.Options) (map[string]measure.Values, error) {
 			if kind == "usage" {
 				u.Feature = feature
 			}
-			sent, err := server.Send(u)
-			if err != nil {
-				return nil, err
-			}
-			q := entcache.Query{CustomerID: u.Customer, FeatureID: feature, RequestedUsage: 1}
-			for {
-				if d, _ := client.GetEntitlement(context.Background(), q); d.HasAccess != full {
-					break
-				}
-				yield()
-				if time.Since(sent) > 10*time.Second {
-					return nil, fmt.Errorf("update %d (%+v) is not seen after 10 s: %+v", i, u, client.Stats())
-				}
-			}
-			took = append(took, int64(time.Since(sent)))
-			time.Sleep(time.Millisecond)
+			q = entcache.Query{CustomerID: u.Customer, FeatureID: feature, RequestedUsage: 1}
+			return server.Send(u)
+		}, func(int) bool {
+			d, _ := client.GetEntitlement(context.Background(), q)
+			return d.HasAccess != full
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %+v", err, client.Stats())
 		}
 		if more := client.Stats().Fetches - fetches; more > 0 {
-			return nil, fmt.Errorf("%d fetches for %d updates: the events were to carry it all", more, len(took))
+			return nil, fmt.Errorf("%d fetches for %v updates: the events were to carry it all", more, v["updates"])
 		}
-		found[kind] = measure.Values{"p50-us": quantile(took, 0.5) / 1e3, "p99-us": quantile(took, 0.99) / 1e3, "updates": float64(len(took))}
+		found[kind] = v
+	}
+	return found, nil
+}
+
+// untilSeen is how long it takes from a send until it is seen. They are a millisecond apart, so that each finds everything at rest.
+func untilSeen(budget time.Duration, round int, send func(i int) (time.Time, error), seen func(i int) bool) (measure.Values, error) {
+	var took []int64
+	for begun, i := time.Now(), 0; time.Since(begun) < 4*budget || i%round != 0; i++ { // to the end of a round
+		sent, err := send(i)
+		if err != nil {
+			return nil, err
+		}
+		for !seen(i) {
+			yield()
+			if time.Since(sent) > 10*time.Second {
+				return nil, fmt.Errorf("update %d is not seen after 10 s", i)
+			}
+		}
+		took = append(took, int64(time.Since(sent)))
+		time.Sleep(time.Millisecond)
+	}
+	return measure.Values{"p50-us": quantile(took, 0.5) / 1e3, "p99-us": quantile(took, 0.99) / 1e3, "updates": float64(len(took))}, nil
+}
+
+// bareSocket is the floor of eventToReader: as many bytes, from a write to a socket until a reader who keeps looking sees that somebody has
+// read them all. Nothing is made of them.
+func bareSocket(o measure.Options) (map[string]measure.Values, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	out, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	in, err := listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer in.Close()
+	found := map[string]measure.Values{}
+	data := measure.NewData(o.Size)
+	for _, u := range []raw.Update{{Customer: data.Customers[0]}, {Customer: data.Customers[0], Feature: data.Features[0]}} {
+		message := raw.Frame(data.Features, u)
+		var read atomic.Int64
+		stop := make(chan struct{})
+		reading.Go(func() {
+			whole := bufio.NewReaderSize(in, 32<<10)
+			buf := make([]byte, len(message))
+			for {
+				if _, err := io.ReadFull(whole, buf); err != nil {
+					return
+				}
+				read.Add(1)
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+		v, err := untilSeen(o.Time, 1, func(int) (time.Time, error) {
+			sent := time.Now()
+			_, err := out.Write(message)
+			return sent, err
+		}, func(i int) bool { return read.Load() > int64(i) })
+		if err != nil {
+			return nil, err
+		}
+		close(stop) // the reader ends with one more
+		if _, err := out.Write(message); err != nil {
+			return nil, err
+		}
+		reading.Wait()
+		kind := "set"
+		if u.Feature != "" {
+			kind = "usage"
+		}
+		found[kind] = v
 	}
 	return found, nil
 }

@@ -122,6 +122,18 @@ type Update struct {
 	Usage    int
 }
 
+func event(b []byte, features []string, u Update, at time.Time) []byte {
+	if u.Feature == "" {
+		return setEvent(b, u.Customer, features, u.Usage, at)
+	}
+	return usageEvent(b, u.Customer, u.Feature, u.Usage, at)
+}
+
+// Frame is what Send would write of an update.
+func Frame(features []string, u Update) []byte {
+	return frame(nil, event(nil, features, u, time.Now()))
+}
+
 // Send writes updates of this moment to the stream, in one write. It returns the moment at which that began.
 func (s *Server) Send(updates ...Update) (time.Time, error) {
 	s.mu.Lock()
@@ -132,11 +144,7 @@ func (s *Server) Send(updates ...Update) (time.Time, error) {
 	now := time.Now()
 	s.buffer = s.buffer[:0]
 	for _, u := range updates {
-		if u.Feature == "" {
-			s.text = setEvent(s.text[:0], u.Customer, s.features, u.Usage, now)
-		} else {
-			s.text = usageEvent(s.text[:0], u.Customer, u.Feature, u.Usage, now)
-		}
+		s.text = event(s.text[:0], s.features, u, now)
 		s.buffer = frame(s.buffer, s.text)
 	}
 	begun := time.Now() // what making them took is not the client's time
