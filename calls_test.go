@@ -98,25 +98,31 @@ func TestRateLimitBeyondTheTimeoutIsNotWaitedFor(t *testing.T) {
 
 // What Stigg itself refuses is not sent again by anybody.
 func TestWhatStiggRefusesIsFinal(t *testing.T) {
-	for code, want := range map[string]error{
-		"CustomerNotFound": entcache.ErrNotFound, "COUPON_NOT_FOUND": entcache.ErrNotFound, "IdentityForbidden": entcache.ErrForbidden,
-		"BadUserInput": entcache.ErrBadInput, "DUPLICATED_ENTITY_NOT_ALLOWED": entcache.ErrConflict, "unauthenticated": entcache.ErrUnauthenticated,
-	} {
-		t.Run(code, func(t *testing.T) {
-			each(t, func(t *testing.T, w *world, s service, call func() error) {
-				before := w.stigg.Requests()[s.field]
-				w.stigg.Faults().FailOperation(s.operation, code)
-				err := call()
-				e, ok := errors.AsType[*entcache.APIError](err)
-				if !errors.Is(err, want) || !ok || e.Code != code || e.Op != s.operation || e.TraceID == "" {
-					t.Errorf("%v (%+v), want %v with code, operation and trace", err, e, want)
-				}
-				if n := w.stigg.Requests()[s.field] - before; n != 1 {
-					t.Errorf("sent %d times, want once", n)
-				}
-			})
-		})
+	refusals := []struct {
+		code string
+		is   error
+	}{
+		{"CustomerNotFound", entcache.ErrNotFound},
+		{"COUPON_NOT_FOUND", entcache.ErrNotFound},
+		{"IdentityForbidden", entcache.ErrForbidden},
+		{"BadUserInput", entcache.ErrBadInput},
+		{"DUPLICATED_ENTITY_NOT_ALLOWED", entcache.ErrConflict},
+		{"unauthenticated", entcache.ErrUnauthenticated}, // the last: the client goes off
 	}
+	each(t, func(t *testing.T, w *world, s service, call func() error) {
+		for _, r := range refusals {
+			before := w.stigg.Requests()[s.field]
+			w.stigg.Faults().FailOperation(s.operation, r.code)
+			err := call()
+			e, ok := errors.AsType[*entcache.APIError](err)
+			if !errors.Is(err, r.is) || !ok || e.Code != r.code || e.Op != s.operation || e.TraceID == "" {
+				t.Errorf("%s: %v (%+v), want %v with code, operation and trace", r.code, err, e, r.is)
+			}
+			if n := w.stigg.Requests()[s.field] - before; n != 1 {
+				t.Errorf("%s: sent %d times, want once", r.code, n)
+			}
+		}
+	})
 }
 
 var (
