@@ -50,8 +50,10 @@ var rare = map[string]int{
 var bugs = []bug{
 	{"a change is computed first and stored later", "rule 1", both, []change{{
 		"sync/events.go",
-		"\ts.mu.Lock()\n\tif in.own() {\n",
+		"\ts.mu.Lock()\n\tif kind.own() {\n",
 		`	if planted("a change is computed first and stored later") {
+		in := &input{kind: kind}
+		say(in)
 		if r, ok := s.cfg.Store.Peek(key); ok {
 			n, v := in.next(r.Belief)
 			sleep(s.ctx, 20*time.Millisecond)
@@ -65,7 +67,7 @@ var bugs = []bug{
 		}
 	}
 	s.mu.Lock()
-	if in.own() {
+	if kind.own() {
 `,
 	}}},
 	{"ristretto decides which value is current", "rule 1", client, []change{{
