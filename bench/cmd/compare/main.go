@@ -162,9 +162,9 @@ func judge(gate []report.Target, result *report.Run, stdout io.Writer) error {
 	fmt.Fprintln(stdout, "\ngate, by the best of all rounds")
 	for _, t := range gate {
 		v := t.JudgeBest(result)
-		fmt.Fprintf(stdout, "%-12s %s: %.2f, at most %v\n", v, v.Name, v.Value, v.AtMost)
+		fmt.Fprintf(stdout, "%-12s %s: %.3g, at most %v\n", v, v.Name, v.Value, v.AtMost)
 		if !v.Met() {
-			shut = append(shut, fmt.Errorf("%s is %.2f (%v), and may be at most %v", v.Name, v.Value, v, v.AtMost))
+			shut = append(shut, fmt.Errorf("%s is %.3g (%v), and may be at most %v", v.Name, v.Value, v, v.AtMost))
 		}
 	}
 	if len(shut) > 0 {
