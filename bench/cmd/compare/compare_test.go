@@ -205,7 +205,7 @@ func TestTheGateNamesTheRow(t *testing.T) {
 	target.AtMost = 1.1
 	gone := report.Target{Name: "what is gone", Of: "ours/cold ns/op", AtMost: 1e9}
 	err := judge([]report.Target{target, gone}, r, io.Discard)
-	if !errors.Is(err, errGate) || !strings.Contains(err.Error(), "a hit is 1.20") || !strings.Contains(err.Error(), "what is gone") {
+	if !errors.Is(err, errGate) || !strings.Contains(err.Error(), "a hit is 1.2 ") || !strings.Contains(err.Error(), "what is gone") {
 		t.Errorf("%v, want a shut gate that names both", err)
 	}
 }
