@@ -99,8 +99,8 @@ func (s *Snapshot) reasonAt(i int) Reason {
 	}
 }
 
-// take makes held what f is, but for the bounds of the period that f leaves out. It is written out because to copy what has just been
-// written word by word is to wait for it.
+// take makes held what f is, but for the bounds of the period that f leaves out. It goes field by field: a wide load of what has just been
+// stored word by word would have to wait for it.
 func (held *Figures) take(f *Figures) {
 	held.Current, held.UpdatedAt, held.Seq = f.Current, f.UpdatedAt, f.Seq
 	if f.PeriodStart != 0 {

@@ -1,7 +1,6 @@
 package gql
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -179,115 +178,6 @@ const (
 	hasType
 )
 
-// feature reads a FeatureEntitlement. Those of one list have the same members in the same order, and most of these say the same: what the
-// element before said in the same words is not read again, for g has it. When the names of the members turn out to be others, or in another
-// order, all of it is read.
-func (d *decoder) feature(g *entitlements.Grant) bool {
-	start := d.Scanner
-	like := d.before.members
-	var seen uint
-	named, others := true, false
-	n := 0
-	g.Kind = entitlements.KindFeature
-	d.Open('{')
-	for first := true; d.More('}', first); first, n = false, n+1 {
-		m := d.before.member(n)
-		if n < like && d.RepeatsMember(m.text) {
-			seen |= m.seen
-			continue
-		}
-		mark := d.Mark()
-		key := d.Key()
-		name := d.Since(mark)
-		if others = like > 0 && (n >= like || string(name) != string(m.name)); others {
-			break
-		}
-		var is uint
-		switch string(key) {
-		case "isGranted":
-			g.IsGranted = d.Bool()
-			is = hasGranted
-		case "hasUnlimitedUsage":
-			g.HasUnlimitedUsage = d.Bool()
-			is = hasUnlimited
-		case "feature":
-			if named = !d.Null(); named {
-				is = d.featureRef(g)
-			}
-		case "enumValues":
-			g.EnumValues = d.texts()
-		case "resetPeriod":
-			g.ResetPeriod = entitlements.ParseResetPeriod(d.text())
-		case "usagePeriodAnchor":
-			g.UsagePeriodAnchor = d.instant(anchorField)
-		case "usagePeriodStart":
-			g.UsagePeriodStart = d.instant(periodStartField)
-		case "creditRate":
-			g.CreditRate, g.CreditCurrencyID = d.creditRate()
-		default:
-			d.common(g)
-		}
-		seen |= is
-		*m = member{name, d.Since(mark), is}
-	}
-	if d.before.members = n; like == 0 && !d.before.comparable() {
-		d.before.members = 0
-	}
-	if (others || n < like) && d.Err() == nil {
-		d.Scanner, d.before.members, *g = start, 0, entitlements.Grant{}
-		return d.feature(g)
-	}
-	if !named {
-		d.before.members = 0
-		return false // nothing can ask for it (schema.graphql allows feature to be null)
-	}
-	if seen != hasGranted|hasUnlimited|hasID|hasType {
-		d.Fail(errMissing)
-	}
-	return true
-}
-
-// before is what was read last of a list, a feature, member by member.
-type before struct {
-	list    [24]member // one of ours has 17
-	members int        // that it had; 0 when there is nothing to compare with
-	more    member     // all that there is no room for, and that is not compared
-}
-
-// member is where the n-th is remembered.
-func (b *before) member(n int) *member {
-	if n < len(b.list) {
-		return &b.list[n]
-	}
-	return &b.more
-}
-
-// comparable reports whether the next may be compared with it: whether there was room for all members, and none is there twice, for the
-// last one of a name counts.
-func (b *before) comparable() bool {
-	if b.members > len(b.list) {
-		return false
-	}
-	for i, m := range b.list[:b.members] {
-		if bytes.IndexByte(m.name, '\\') >= 0 || !bytes.HasSuffix(m.name, []byte(`":`)) {
-			return false // who knows what else it is called
-		}
-		for k := range i {
-			if bytes.Equal(m.name, b.list[k].name) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// member is a member of an object.
-type member struct {
-	name []byte // with quotes and colon
-	text []byte // name and value
-	seen uint   // of the required fields
-}
-
 func (d *decoder) credit(g *entitlements.Grant) {
 	var seen uint
 	g.Kind = entitlements.KindCredit
@@ -332,54 +222,6 @@ func (d *decoder) common(g *entitlements.Grant) {
 	}
 }
 
-// featureRef reads what describes a feature. It is most of a set, and the same in every customer's: what was read before is recognized by
-// its text, which takes a tenth of the time of reading it.
-func (d *decoder) featureRef(g *entitlements.Grant) (seen uint) {
-	slot := d.names.described(d.Head(describedHead))
-	if slot != nil {
-		if held := slot.Load(); held != nil && d.Repeats(held.text) {
-			held.describe(g)
-			return hasID | hasType
-		}
-	}
-	ahead := d.Ahead()
-	(&described{}).describe(g)
-	if seen = d.readFeatureRef(g); slot != nil && seen == hasID|hasType && d.Err() == nil {
-		if text := ahead.Raw(); len(text) <= maxDescribed {
-			slot.Store(newDescribed(text, g))
-		}
-	}
-	return seen
-}
-
-func (d *decoder) readFeatureRef(g *entitlements.Grant) (seen uint) {
-	d.Open('{')
-	for first := true; d.More('}', first); first = false {
-		switch string(d.Key()) {
-		case "refId":
-			if g.ID = d.names.get(d.String()); g.ID != "" {
-				seen |= hasID
-			}
-		case "featureType":
-			g.FeatureType = entitlements.FeatureType(d.names.get(d.String()))
-			seen |= hasType
-		case "meterType":
-			g.MeterType = entitlements.MeterType(d.text())
-		case "displayName":
-			g.DisplayName = d.text()
-		case "description":
-			g.Description = d.text()
-		case "featureUnits":
-			g.Units = d.text()
-		case "featureUnitsPlural":
-			g.UnitsPlural = d.text()
-		default:
-			d.Skip()
-		}
-	}
-	return seen
-}
-
 func (d *decoder) currency(g *entitlements.Grant) (seen uint) {
 	d.Open('{')
 	for first := true; d.More('}', first); first = false {
@@ -401,25 +243,6 @@ func (d *decoder) currency(g *entitlements.Grant) (seen uint) {
 		}
 	}
 	return seen
-}
-
-// creditRate reads a CreditRate, or null.
-func (d *decoder) creditRate() (amount float64, currencyID string) {
-	if d.Null() {
-		return 0, ""
-	}
-	d.Open('{')
-	for first := true; d.More('}', first); first = false {
-		switch string(d.Key()) {
-		case "amount":
-			amount, _ = d.float()
-		case "currencyId":
-			currencyID = d.text()
-		default:
-			d.Skip()
-		}
-	}
-	return amount, currencyID
 }
 
 // text reads a string or null; null is empty.
