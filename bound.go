@@ -15,7 +15,9 @@ import (
 
 // Bound is a question that is asked again and again: of a loop over a customer's work, a connection that lives for hours, a worker for
 // one tenant. Make one with [Client.Bind]. Its answers are those that [Client.GetEntitlement] would give, as live and as fresh, for a
-// fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads.
+// fraction of the price: as long as nothing has happened to the answer, a check is a handful of loads. That pays for questions that are
+// asked often. To bind all there is, and ask at random, is slower than not to bind: each Bound has an answer of its own, and so many are
+// not in the processor's caches.
 //
 // A Bound needs no closing: forget it when it is not needed. It keeps its last answer, with the customer's set, which [WithMaxMemory] does
 // not count. All methods may be called from any number of goroutines.

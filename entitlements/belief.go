@@ -36,14 +36,14 @@ type Belief struct {
 func (b *Belief) Expired(at Instant) bool { return b.ExpiresAt != 0 && b.ExpiresAt < at }
 
 // With returns a copy of b whose snapshot is like s. Both are in one piece of memory, for they come and go together: an event makes one
-// allocation of them, and the collector has one thing to look at.
+// allocation, and the collector has one thing to look at.
 func (b *Belief) With(s *Snapshot) *Belief {
 	n, _ := b.with(s, 0)
 	return n
 }
 
 // WithFigures returns a copy of b that differs in the usage of the entitlement at a position, see [Snapshot.Position]. Period bounds
-// that f leaves out keep their value.
+// that f leaves out keep their value. f is copied, not kept.
 func (b *Belief) WithFigures(at int, f *Figures) *Belief {
 	k, lates := b.Snapshot.lateWith(at)
 	n, room := b.with(b.Snapshot, lates)
@@ -65,7 +65,7 @@ type together struct {
 	snapshot Snapshot
 }
 
-// with is With, with room in the same piece of memory for that many records.
+// with is With, with room in the same piece of memory for that many records: 1 to mostLate. For any other number there is no room.
 func (b *Belief) with(s *Snapshot, records int) (n *Belief, room []record) {
 	var t *together
 	switch records {
@@ -90,6 +90,7 @@ func (b *Belief) with(s *Snapshot, records int) (n *Belief, room []record) {
 	default:
 		t = new(together)
 	}
+	_ = [1]struct{}{}[mostLate-3] // there is a case for each
 	t.belief, t.snapshot = *b, *s
 	t.belief.Snapshot = &t.snapshot
 	return &t.belief, room

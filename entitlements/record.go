@@ -1,6 +1,6 @@
 package entitlements
 
-// record is one entitlement of one customer: all that a decision reads but its name, in one cache line.
+// record is one entitlement of one customer: all that a decision reads but its name, in 56 bytes.
 type record struct {
 	limit  float64
 	used   Figures
@@ -99,8 +99,8 @@ func (s *Snapshot) reasonAt(i int) Reason {
 	}
 }
 
-// take makes held what f is, but for the bounds of the period that f leaves out. It goes field by field: a wide load of what has just been
-// stored word by word would have to wait for it.
+// take makes held what f is, but for the bounds of the period that f leaves out. It goes field by field: to copy the whole right after its
+// fields were written would wait for them (store forwarding).
 func (held *Figures) take(f *Figures) {
 	held.Current, held.UpdatedAt, held.Seq = f.Current, f.UpdatedAt, f.Seq
 	if f.PeriodStart != 0 {

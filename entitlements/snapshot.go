@@ -21,8 +21,8 @@ type Snapshot struct {
 	counting *[]counting
 }
 
-// origin is what does not change while nothing but usage does, and what no check of access reads: snapshots that follow from one
-// another share it, so that an event is short.
+// origin is what events of usage never change: snapshots that follow from one another share it, so that an event copies little. Most
+// checks do not read it; those of what a wallet pays for, and of usage whose period has ended, do.
 type origin struct {
 	key        Key
 	validUntil Instant // earliest moment at which the set must be asked for again
@@ -207,8 +207,8 @@ func (s *Snapshot) WithUsage(u Usage) *Snapshot {
 	return next
 }
 
-// lateWith is where the record at position i is among those of newer usage once it is one of them, and how many these are then; none when
-// there would be too many, and it is time to copy all.
+// lateWith returns the index that position i has in late, or will get, and the length of late afterwards. The length is 0 when late is full
+// of others: then all records are copied.
 func (s *Snapshot) lateWith(i int) (k, lates int) {
 	if k = s.lateAt(i); k == mostLate {
 		return k, 0
@@ -224,7 +224,7 @@ func (s *Snapshot) use(i int, f *Figures, k int, room []record) {
 		s.records[i].used.take(f)
 		return
 	}
-	for j := range s.late { // a record is shorter than a call
+	for j := range s.late { // of at most three: cheaper than a call of memmove
 		room[j] = s.late[j]
 	}
 	if k == len(s.late) {

@@ -132,8 +132,8 @@ func (d *decoder) grants(list []entitlements.Grant) []entitlements.Grant {
 	return list
 }
 
-// grant reads one element of EntitlementUnion into the grant g, which is zero, or that of before. It returns false for an element that has
-// to be passed over.
+// grant reads one element of EntitlementUnion into g, which is zero, or a copy of the element before when d.before describes that. It
+// returns false for an element that has to be passed over.
 func (d *decoder) grant(g *entitlements.Grant) bool {
 	typename := d.typename()
 	if string(typename) == "FeatureEntitlement" {

@@ -8,9 +8,9 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// feature reads a FeatureEntitlement. Those of one list have the same members in the same order, and most of these say the same: what the
-// element before said in the same words is not read again, for g has it. When the names of the members turn out to be others, or in another
-// order, all of it is read.
+// feature reads a FeatureEntitlement. Those of one list have, usually, the same members in the same order, and most of these say the same: a
+// member whose text is that of the element before is passed over, for g has its value already. Should the names be others, or in another
+// order, the element is read again from its start, into a zero g.
 func (d *decoder) feature(g *entitlements.Grant) bool {
 	start := d.Scanner
 	like := d.before.members
@@ -76,7 +76,7 @@ func (d *decoder) feature(g *entitlements.Grant) bool {
 	return true
 }
 
-// before is what was read last of a list, a feature, member by member.
+// before is the feature that was read last of a list, member by member.
 type before struct {
 	list    [24]member // one of ours has 17
 	members int        // that it had; 0 when there is nothing to compare with
@@ -120,7 +120,7 @@ type member struct {
 // featureRef reads what describes a feature. It is most of a set, and the same in every customer's: what was read before is recognized by
 // its text, which takes a tenth of the time of reading it.
 func (d *decoder) featureRef(g *entitlements.Grant) (seen uint) {
-	slot := d.names.described(d.Head(describedHead))
+	slot := d.names.slotOf(d.Head(describedHead))
 	if slot != nil {
 		if held := slot.Load(); held != nil && d.Repeats(held.text) {
 			held.describe(g)
@@ -137,6 +137,7 @@ func (d *decoder) featureRef(g *entitlements.Grant) (seen uint) {
 	return seen
 }
 
+// readFeatureRef reads a description that is not remembered into a g that has none.
 func (d *decoder) readFeatureRef(g *entitlements.Grant) (seen uint) {
 	d.Open('{')
 	for first := true; d.More('}', first); first = false {
@@ -203,8 +204,8 @@ const (
 	describedHead = 64
 )
 
-// described is where the description is remembered whose text begins with head: of two that meet, the newest. Nil without an interner.
-func (t *interner) described(head []byte) *atomic.Pointer[described] {
+// slotOf is where the description is remembered whose text begins with head: of two that meet, the newest. Nil without an interner.
+func (t *interner) slotOf(head []byte) *atomic.Pointer[described] {
 	if t == nil {
 		return nil
 	}

@@ -47,10 +47,16 @@ const quickRounds, quickTime = 5, 100 * time.Millisecond
 func parse(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "compare measures entcache beside what it could be made of and beside other libraries, which are downloaded at the first time,\n"+
+			"and prints which of its targets are met. It takes some ten minutes, on a machine that has nothing else to do. With -quick it takes half\n"+
+			"a minute and says nothing of targets: give it -gate bench/gate.json, as CI does.\n\n")
+		flags.PrintDefaults()
+	}
 	var s settings
 	flags.IntVar(&s.rounds, "rounds", 6, fmt.Sprintf("how often each subject runs (%d with -quick)", quickRounds))
 	flags.DurationVar(&s.time, "time", 500*time.Millisecond, fmt.Sprintf("how long each shape is timed (%v with -quick)", quickTime))
-	flags.IntVar(&s.patience, "patience", 3, "how often a round is repeated in which other processes were busy (0 with -quick)")
+	flags.IntVar(&s.patience, "patience", 3, "how often a measurement is repeated while other processes are busy (0 with -quick)")
 	only := flags.String("only", "", "run the subjects whose names match this regular expression")
 	flags.BoolVar(&s.quick, "quick", false, "short rounds, of what a gate needs; a gate takes the best of all, so none is repeated")
 	flags.BoolVar(&s.curves, "curves", false, "measure how it scales, instead of the comparison")

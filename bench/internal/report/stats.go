@@ -8,7 +8,7 @@ type Stats struct {
 	Median, Min, Max float64
 }
 
-// StatsOf takes the median, the lower one of two, so that it is a value which was measured.
+// StatsOf takes the median; of an even number, what lies between the two in the middle.
 func StatsOf(values []float64) Stats {
 	if len(values) == 0 {
 		return Stats{}
@@ -17,4 +17,4 @@ func StatsOf(values []float64) Stats {
 	return Stats{len(sorted), median(sorted), sorted[0], sorted[len(sorted)-1]}
 }
 
-func median(sorted []float64) float64 { return sorted[(len(sorted)-1)/2] }
+func median(sorted []float64) float64 { return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2 }

@@ -117,7 +117,7 @@ func (r *Run) disturbances(w io.Writer) error {
 			worst[s.Step], rounds[s.Step] = max(worst[s.Step], s.Others), append(rounds[s.Step], s.Round)
 		}
 	}
-	fmt.Fprintf(w, "\n%d rounds were disturbed, thrown away and repeated", r.Thrown)
+	fmt.Fprintf(w, "\n%d measurements were disturbed and repeated", r.Thrown)
 	if unknown {
 		fmt.Fprint(w, "; this system does not say what other processes take")
 	}
