@@ -8,9 +8,9 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// feature reads a FeatureEntitlement. Those of one list have, usually, the same members in the same order, and most of these say the same: a
-// member whose text is that of the element before is passed over, for g has its value already. Should the names be others, or in another
-// order, the element is read again from its start, into a zero g.
+// feature reads a FeatureEntitlement. Those of one list have, usually, the same members in the same order, and most of these say the same:
+// a member whose text is that of the element before is passed over, for g has its value already. Should the names be others, or in
+// another order, the element is read again from its start, into a zero g.
 func (d *decoder) feature(g *entitlements.Grant) bool {
 	start := d.Scanner
 	like := d.before.members
