@@ -8,8 +8,8 @@
 //
 // Each subject runs in a process of its own: those of bench/cmd/subjects, those of bench/peers (which is downloaded at the first time),
 // and benchmarks that stand beside the code. All run once before any runs again, for as many rounds as -rounds says, so that a slow
-// moment of the machine falls on all alike, and ratios are taken within a round. What is measured while other processes take more than an
-// eighth of a processor is measured again, as often as -patience says; then the least disturbed of them is kept, and the table says so. What
+// moment of the machine falls on all alike, and ratios are taken within a round. What is measured while other processes take more than
+// an eighth of a processor is measured again, as often as -patience says; then the least disturbed is kept, and the table says so. What
 // is heavy, such as loading a million customers, runs once.
 //
 // It writes every sample to results/<date>.json (with -curves, <date>-curves.json), and draws charts/*.svg beside it. With -quick or
