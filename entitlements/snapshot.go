@@ -224,7 +224,8 @@ func (s *Snapshot) use(i int, f *Figures, k int, room []record) {
 		s.records[i].used.take(f)
 		return
 	}
-	for j := range s.late { // of at most three: cheaper than a call of memmove
+	//lint:ignore S1001 there are three at most: cheaper than a call of memmove
+	for j := range s.late {
 		room[j] = s.late[j]
 	}
 	if k == len(s.late) {
