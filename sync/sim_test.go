@@ -25,9 +25,13 @@ import (
 // (sim_judge_test.go), and they are replayed step by step against a new ledger, which must believe the same at every read
 // (replay_test.go). With -artifacts the lines of a seed that fails are kept, and TestReplay goes through them again.
 //
-// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200), ENTCACHE_SIM_SEED the only one.
+// ENTCACHE_SIM_SEEDS is how many seeds to run (default 200; 25 with the race detector), ENTCACHE_SIM_SEED the only one.
 func TestSim(t *testing.T) {
-	first, seeds := simtest.Seeds(t, simtest.Usual)
+	usual := uint64(simtest.Usual)
+	if raceDetector {
+		usual = 25
+	}
+	first, seeds := simtest.Seeds(t, usual)
 	for seed := first; seed < first+seeds; seed++ {
 		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
