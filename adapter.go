@@ -109,9 +109,9 @@ func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bo
 	return held, inserted
 }
 
-// count makes what is held of a key count what is pending for it; see [pending.count].
-func (s store) count(key Key, anew bool) {
-	s.Cache.Update(key, func(held *entitlements.Belief) *entitlements.Belief { return s.pending.counted(key, held, anew) })
+// count makes what is held of a key count what is pending for it; see [pending.count]. It returns what is held then, nil when it is not.
+func (s store) count(key Key, anew bool) *entitlements.Belief {
+	return s.Cache.Update(key, func(held *entitlements.Belief) *entitlements.Belief { return s.pending.counted(key, held, anew) })
 }
 
 func (s store) Peek(key Key) (syncer.Resident, bool) {

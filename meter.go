@@ -203,8 +203,7 @@ func (m *Meter) accept(ctx context.Context, r usage.Record) error {
 func (c *Client) expect(key Key, ref Ref, amount float64) *account {
 	a, fresh := c.pending.add(key, ref, amount)
 	if e := c.running.Load(); fresh && e != nil {
-		e.store.count(key, false)
-		a.resident(ref)
+		a.resident(ref, e.store.count(key, false))
 	}
 	return a
 }

@@ -46,7 +46,7 @@ type meter struct {
 	tally   entitlements.Tally // everything reported, and what is reserved
 	settled float64            // of it, what was answered or set aside
 	open    int                // reports and reservations that are neither
-	counts  bool               // with what is resident, for certain
+	counts  bool               // it has been seen to count with what is resident
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
 	direct  float64            // on their way, and not part of the tally before they are answered
@@ -138,11 +138,15 @@ func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool)
 	return a, !m.counts
 }
 
-// resident notes that what is resident of a's key counts its meter of ref.
-func (a *account) resident(ref Ref) {
+// resident notes that what is resident of a's key counts its meter of ref, if it does.
+func (a *account) resident(ref Ref, b *entitlements.Belief) {
+	if b == nil {
+		return
+	}
+	tally, _ := b.Snapshot.Counts(ref)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if m := a.meter(ref); m != nil {
+	if m := a.meter(ref); m != nil && tally == &m.tally {
 		m.counts = true
 	}
 }

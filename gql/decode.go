@@ -121,7 +121,7 @@ func (d *decoder) grants(list []entitlements.Grant) []entitlements.Grant {
 		n := len(list)
 		list = append(list, entitlements.Grant{})
 		if d.before.members > 0 {
-			list[n] = list[n-1]
+			list[n] = list[n-1] // with its enum values, which nobody changes
 		}
 		if !d.grant(&list[n]) {
 			list = list[:n]

@@ -40,6 +40,7 @@ func (d *decoder) feature(g *entitlements.Grant) bool {
 			g.HasUnlimitedUsage = d.Bool()
 			is = hasUnlimited
 		case "feature":
+			seen &^= hasID | hasType // said twice, the last one counts
 			if named = !d.Null(); named {
 				is = d.featureRef(g)
 			}
@@ -62,7 +63,7 @@ func (d *decoder) feature(g *entitlements.Grant) bool {
 	if d.before.members = n; like == 0 && !d.before.comparable() {
 		d.before.members = 0
 	}
-	if (others || n < like) && d.Err() == nil {
+	if (others || n < like) && d.Err() == nil { // once: then it is like none
 		d.Scanner, d.before.members, *g = start, 0, entitlements.Grant{}
 		return d.feature(g)
 	}
@@ -130,7 +131,9 @@ func (d *decoder) featureRef(g *entitlements.Grant) (seen uint) {
 	ahead := d.Ahead()
 	(&described{}).describe(g)
 	if seen = d.readFeatureRef(g); slot != nil && seen == hasID|hasType && d.Err() == nil {
-		if text := ahead.Raw(); len(text) <= maxDescribed {
+		// Invalid UTF-8 becomes longer when it is read.
+		size := len(g.ID) + len(g.DisplayName) + len(g.Description) + len(g.Units) + len(g.UnitsPlural)
+		if text := ahead.Raw(); len(text) <= maxDescribed && size <= len(text) {
 			slot.Store(newDescribed(text, g))
 		}
 	}
@@ -199,7 +202,7 @@ type described struct {
 
 const (
 	describedSlots = 1024 // 8 KiB of pointers; a catalogue has some hundreds of features
-	maxDescribed   = 2048 // bytes of text; at most 2 MiB
+	maxDescribed   = 2048 // bytes of text, and as many of what was read there: at most 4 MiB
 	// describedHead is how much of the text tells one feature from another. We select refId first, and servers keep that order.
 	describedHead = 64
 )

@@ -1,10 +1,13 @@
 package gql
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/entcache/entcache/entitlements"
 )
 
 // What an element says in the words of the one before is not read again (decoder.feature). Here are lists in which that would go wrong
@@ -80,6 +83,22 @@ func TestTheLastOfANameCounts(t *testing.T) {
 				t.Errorf("%s: the limit of %v is %v, want 2", name, e.Ref(), limit)
 			}
 		}
+	}
+}
+
+// TestTheLastFeatureOfAnElementCounts: one that lacks its name is no other, whatever was said before it.
+func TestTheLastFeatureOfAnElementCounts(t *testing.T) {
+	const body = `{"data":{"entitlementsState":{"entitlementsV2":[{"__typename":"FeatureEntitlement","isGranted":true,"hasUnlimitedUsage":false,` +
+		`"feature":{"refId":"a","featureType":"NUMBER"},"feature":%s}]}}}`
+	if snap, _, err := decodeState(fmt.Appendf(nil, body, `{}`), aKey, newInterner()); !errors.Is(err, errMissing) {
+		t.Errorf("without a name it is %v, %v; want %v", snap, err, errMissing)
+	}
+	snap, _, err := decodeState(fmt.Appendf(nil, body, `{"refId":"b","featureType":"BOOLEAN"}`), aKey, newInterner())
+	if err != nil || snap.Len() != 1 {
+		t.Fatal(snap, err)
+	}
+	if _, ok := snap.Find(entitlements.Feature("b"), 1); !ok {
+		t.Errorf("%v, want b", snap)
 	}
 }
 

@@ -267,10 +267,13 @@ func sameSet(t *testing.T, text string, got, want *entitlements.Snapshot) {
 // checkState holds decodeState against the reference.
 func checkState(t *testing.T, body []byte) {
 	t.Helper()
-	got, _, err := decodeState(body, aKey, newInterner())
+	names := newInterner()
+	got, _, err := decodeState(body, aKey, names)
 	if (got == nil) == (err == nil) {
 		t.Fatalf("%q: %v and %v", body, got, err)
 	}
+	again, _, _ := decodeState(body, aKey, names) // what it describes is remembered now
+	sameSet(t, string(body), again, got)
 	if err != nil && !errors.Is(err, ErrMalformed) {
 		if _, ok := errors.AsType[*Error](err); !ok {
 			t.Fatalf("%q: %v is neither malformed nor the server's", body, err)

@@ -112,3 +112,14 @@ func TestWhatAnEventAllocates(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsHeldOfAnArrival once it is applied: of a customer who is not in memory, nothing stays.
+func TestNothingIsHeldOfAnArrival(t *testing.T) {
+	s := holdsTwenty(t)
+	stranger := key{CustomerID: "stranger"}
+	s.handle(&entitlements.Event{Kind: entitlements.EventEntitlements, Key: stranger, Snapshot: twenty(stranger, 5)})
+	s.Reported(stranger, []entitlements.Usage{{Ref: entitlements.Feature("feature-13")}}, func(set *entitlements.Snapshot, _ bool) *entitlements.Snapshot { return set })
+	if in := s.ledger.taking.in; in.set != nil || in.usages != nil || in.along != nil {
+		t.Errorf("%+v is held", in)
+	}
+}

@@ -62,7 +62,7 @@ func (s *Syncer) handle(e *entitlements.Event) {
 }
 
 // take applies one arrival, of which say fills in the rest, to its key, and sees to what follows from it. It returns the verdict on the
-// resident belief, and whether there is one.
+// resident belief, and whether there is one. say runs while mu is held.
 func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input)) (v verdict, resident bool) {
 	s.mu.Lock()
 	if kind.own() {
@@ -71,6 +71,7 @@ func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input))
 	in := s.ledger.blank(kind)
 	say(in)
 	b, v := s.ledger.take(key, in)
+	in.set, in.usages, in.along = nil, nil, nil // holds on to nothing
 	s.mu.Unlock()
 	if b != nil {
 		s.refresh.lookAgain(key, justAfter(b.ExpiresAt))

@@ -110,6 +110,21 @@ func bareSocket(o measure.Options) (map[string]measure.Values, error) {
 		return nil, err
 	}
 	defer listener.Close()
+	found := map[string]measure.Values{}
+	data := measure.NewData(o.Size)
+	set := raw.Update{Customer: data.Customers[0], Usage: raw.Limit}
+	usage := set
+	usage.Feature = data.Features[0]
+	if found["set"], err = overSocket(o, listener, raw.Frame(data.Features, set)); err != nil {
+		return nil, err
+	}
+	if found["usage"], err = overSocket(o, listener, raw.Frame(data.Features, usage)); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func overSocket(o measure.Options, listener net.Listener, message []byte) (measure.Values, error) {
 	out, err := net.Dial("tcp", listener.Addr().String())
 	if err != nil {
 		return nil, err
@@ -121,48 +136,21 @@ func bareSocket(o measure.Options) (map[string]measure.Values, error) {
 	}
 	var reading sync.WaitGroup
 	defer reading.Wait()
-	defer in.Close()
-	found := map[string]measure.Values{}
-	data := measure.NewData(o.Size)
-	for _, u := range []raw.Update{{Customer: data.Customers[0]}, {Customer: data.Customers[0], Feature: data.Features[0]}} {
-		message := raw.Frame(data.Features, u)
-		var read atomic.Int64
-		stop := make(chan struct{})
-		reading.Go(func() {
-			whole := bufio.NewReaderSize(in, 32<<10)
-			buf := make([]byte, len(message))
-			for {
-				if _, err := io.ReadFull(whole, buf); err != nil {
-					return
-				}
-				read.Add(1)
-				select {
-				case <-stop:
-					return
-				default:
-				}
+	defer in.Close() // and so the reader ends
+	var read atomic.Int64
+	reading.Go(func() {
+		whole := bufio.NewReaderSize(in, 32<<10)
+		for buf := make([]byte, len(message)); ; read.Add(1) {
+			if _, err := io.ReadFull(whole, buf); err != nil {
+				return
 			}
-		})
-		v, err := untilSeen(o.Time, 1, func(int) (time.Time, error) {
-			sent := time.Now()
-			_, err := out.Write(message)
-			return sent, err
-		}, func(i int) bool { return read.Load() > int64(i) })
-		if err != nil {
-			return nil, err
 		}
-		close(stop) // the reader ends with one more
-		if _, err := out.Write(message); err != nil {
-			return nil, err
-		}
-		reading.Wait()
-		kind := "set"
-		if u.Feature != "" {
-			kind = "usage"
-		}
-		found[kind] = v
-	}
-	return found, nil
+	})
+	return untilSeen(o.Time, 1, func(int) (time.Time, error) {
+		sent := time.Now()
+		_, err := out.Write(message)
+		return sent, err
+	}, func(i int) bool { return read.Load() > int64(i) })
 }
 
 // updates is a random check while so many updates of usage a second arrive over a socket.
