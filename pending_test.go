@@ -104,7 +104,8 @@ func TestWhoReportsSecondIsNotAheadOfTheFirst(t *testing.T) {
 	})
 }
 
-// TestWhoReportsSecondFindsWhatTheFirstCouldNot: the first reports when the customer's set is without the feature, or on its way into memory.
+// TestWhoReportsSecondFindsWhatTheFirstCouldNot: the first reports when the customer's set is without the feature, or on its way into
+// memory.
 func TestWhoReportsSecondFindsWhatTheFirstCouldNot(t *testing.T) {
 	inMemory(t, func(c *Client, acme Key, calls Ref, pending func() float64) {
 		e := c.running.Load()
