@@ -227,6 +227,7 @@ func (d *decoder) currency(g *entitlements.Grant) (seen uint) {
 	for first := true; d.More('}', first); first = false {
 		switch string(d.Key()) {
 		case "currencyId":
+			seen &^= hasID
 			if g.ID = d.names.get(d.String()); g.ID != "" {
 				seen |= hasID
 			}

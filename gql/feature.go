@@ -146,6 +146,7 @@ func (d *decoder) readFeatureRef(g *entitlements.Grant) (seen uint) {
 	for first := true; d.More('}', first); first = false {
 		switch string(d.Key()) {
 		case "refId":
+			seen &^= hasID
 			if g.ID = d.names.get(d.String()); g.ID != "" {
 				seen |= hasID
 			}

@@ -90,8 +90,14 @@ func TestTheLastOfANameCounts(t *testing.T) {
 func TestTheLastFeatureOfAnElementCounts(t *testing.T) {
 	const body = `{"data":{"entitlementsState":{"entitlementsV2":[{"__typename":"FeatureEntitlement","isGranted":true,"hasUnlimitedUsage":false,` +
 		`"feature":{"refId":"a","featureType":"NUMBER"},"feature":%s}]}}}`
-	if snap, _, err := decodeState(fmt.Appendf(nil, body, `{}`), aKey, newInterner()); !errors.Is(err, errMissing) {
-		t.Errorf("without a name it is %v, %v; want %v", snap, err, errMissing)
+	for _, without := range []string{`{}`, `{"displayName":"x"}`, `{"refId":"a","featureType":"NUMBER","refId":""}`} {
+		if snap, _, err := decodeState(fmt.Appendf(nil, body, without), aKey, newInterner()); !errors.Is(err, errMissing) {
+			t.Errorf("%s: %v, %v; want %v", without, snap, err, errMissing)
+		}
+	}
+	const credit = `{"data":{"entitlementsState":{"entitlementsV2":[{"__typename":"CreditEntitlement","isGranted":true,"currency":{"currencyId":"c","currencyId":""}}]}}}`
+	if snap, _, err := decodeState([]byte(credit), aKey, newInterner()); !errors.Is(err, errMissing) {
+		t.Errorf("a wallet without a name: %v, %v; want %v", snap, err, errMissing)
 	}
 	snap, _, err := decodeState(fmt.Appendf(nil, body, `{"refId":"b","featureType":"BOOLEAN"}`), aKey, newInterner())
 	if err != nil || snap.Len() != 1 {
