@@ -71,7 +71,9 @@ func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input))
 	in := s.ledger.blank(kind)
 	say(in)
 	b, v := s.ledger.take(key, in)
-	in.set, in.usages, in.along = nil, nil, nil // holds on to nothing
+	if in.set != nil || in.along != nil {
+		in.set, in.usages, in.along = nil, nil, nil // holds on to nothing
+	}
 	s.mu.Unlock()
 	if b != nil {
 		s.refresh.lookAgain(key, justAfter(b.ExpiresAt))
