@@ -9,8 +9,8 @@ import (
 	"github.com/entcache/entcache/entitlements"
 )
 
-// TestNothingIsKeptOfStrangers: of customers who are not in memory, once their usage is counted, or nothing could be reserved.
-func TestNothingIsKeptOfStrangers(t *testing.T) {
+// beside runs a story of a client that is not started yet, and the emulator that it will talk to.
+func beside(t *testing.T, story func(t *testing.T, stigg *emulator.Emulator, c *Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		stigg, err := emulator.New(emulator.Config{})
 		if err != nil {
@@ -24,6 +24,13 @@ func TestNothingIsKeptOfStrangers(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		story(t, stigg, c)
+	})
+}
+
+// TestNothingIsKeptOfStrangers: of customers who are not in memory, once their usage is counted, or nothing could be reserved.
+func TestNothingIsKeptOfStrangers(t *testing.T) {
+	beside(t, func(t *testing.T, stigg *emulator.Emulator, c *Client) {
 		kept := func() (n int) {
 			for i := range c.pending.shards {
 				n += len(c.pending.shards[i].accounts)
@@ -59,22 +66,10 @@ func TestNothingIsKeptOfStrangers(t *testing.T) {
 
 // inMemory is a client that follows the emulator and has acme in memory, and what it counts as pending of acme's calls.
 func inMemory(t *testing.T, story func(c *Client, acme Key, calls Ref, pending func() float64)) {
-	synctest.Test(t, func(t *testing.T) {
-		stigg, err := emulator.New(emulator.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer synctest.Wait()
-		defer stigg.Close()
+	beside(t, func(t *testing.T, stigg *emulator.Emulator, c *Client) {
 		if err := stigg.Provision("acme", "", "free"); err != nil {
 			t.Fatal(err)
 		}
-		pipe := stigg.Pipe()
-		c, err := New(emulator.DefaultAPIKey, WithBaseURL(pipe.URL()), WithDialContext(pipe.DialContext), WithProxy(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}

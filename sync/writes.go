@@ -10,7 +10,8 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 	if set == nil {
 		return
 	}
-	v, _ := s.take(key, inOwnSet, func(in *input) { in.set, in.at = set, s.arrive() })
+	at := s.arrive() // reads the clock, which no lock has to wait for
+	v, _ := s.take(key, inOwnSet, func(in *input) { in.set, in.at = set, at })
 	s.countVerdict(v)
 	s.doubtResources(key, inAwait) // even if a fetch has brought the set already: that told the resources nothing
 }
