@@ -44,17 +44,28 @@ type memory struct {
 	cells map[key]*Resident
 	full  bool
 	gone  func(key, *entitlements.Belief)
+	seen  func() // called, once, when somebody has peeked and not yet gone on
 }
 
 func newMemory() *memory { return &memory{cells: map[key]*Resident{}} }
 
-func (m *memory) Peek(k key) (Resident, bool) {
+func (m *memory) Peek(k key) (found Resident, ok bool) {
+	m.mu.Lock()
+	r, seen := m.cells[k], m.seen
+	if m.seen = nil; r != nil {
+		found, ok = *r, true
+	}
+	m.mu.Unlock()
+	if seen != nil {
+		seen()
+	}
+	return found, ok
+}
+
+func (m *memory) whenSeen(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.cells[k]; r != nil {
-		return *r, true
-	}
-	return Resident{}, false
+	m.seen = f
 }
 
 func (m *memory) Update(k key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief {

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -106,6 +107,43 @@ func TestWhoComesAfterTheFetchHasLandedCostsNoOther(t *testing.T) {
 		w.server.set(acme, grant("seats", 4, 40))
 		if b, err = w.Load(w.t.Context(), acme, b.GrantSeq); err != nil || limitOf(b, "seats") != 40 {
 			t.Errorf("after what is held: limit %v, %v; want 40", limitOf(b, "seats"), err)
+		}
+	})
+}
+
+// A reader's fetch may land just when the refresher has seen that the key needs one.
+func TestWhatLandsWhileTheRefresherLooksIsNotFetchedAgain(t *testing.T) {
+	atOnce := func(_ *Config, s *server) { s.latency = 0 }
+	inWorld(t, atOnce, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		w.load(acme)
+		w.server.set(acme, grant("seats", 2, 20))
+		before := w.server.asked(acme)
+		read := make(chan float64)
+		w.store.whenSeen(func() {
+			done := make(chan struct{})
+			held, _ := w.store.Peek(acme)
+			go func() {
+				b, _ := w.Load(w.t.Context(), acme, held.Belief.QuestionSeq)
+				close(done)
+				read <- limitOf(b, "seats")
+			}()
+			for range 10_000 { // it lands meanwhile, or is kept waiting until the refresher has made up its mind
+				select {
+				case <-done:
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+		})
+		w.AwaitRefresh(acme)
+		if l := <-read; l != 20 {
+			t.Errorf("limit = %v, want 20", l)
+		}
+		synctest.Wait()
+		if n := w.server.asked(acme) - before; n != 1 {
+			t.Errorf("%d fetches, want 1", n)
 		}
 	})
 }

@@ -245,29 +245,35 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 		if !ok {
 			return nil, false, false
 		}
-		now := time.Now()
-		e, resident := s.cfg.Store.Peek(key)
-		if !resident || !s.needs(e.Belief, entitlements.InstantOf(now)) {
-			s.refresh.settled(key)
-			continue
-		}
-		s.mu.Lock()
-		f := s.ledger.flights[key]
-		switch {
-		case s.closed:
-		case f != nil:
-			s.budget.refund() // it has its own
-		case s.failures[key] != nil && now.Before(s.failures[key].until):
-			s.refresh.lookAgain(key, entitlements.InstantOf(s.failures[key].until))
-			s.refresh.skipped(key)
-		default:
-			f = s.takeOff(key, false, true, false)
-		}
-		s.mu.Unlock()
-		if f != nil {
+		if f := s.refetch(key); f != nil {
 			return f, ofPass, true
 		}
 	}
+}
+
+// refetch starts, or joins, the fetch of a key, unless it needs none, or not now. Whether it does is looked at under the lock: a flight
+// that lands between the look and the take-off would make the new one needless.
+func (s *Syncer) refetch(key entitlements.Key) *flight {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, resident := s.cfg.Store.Peek(key); !resident || !s.needs(e.Belief, entitlements.InstantOf(now)) {
+		s.refresh.settled(key)
+		return nil
+	}
+	if f := s.ledger.flights[key]; f != nil {
+		s.budget.refund() // it has its own
+		return f
+	}
+	switch x := s.failures[key]; {
+	case s.closed:
+	case x != nil && now.Before(x.until):
+		s.refresh.lookAgain(key, entitlements.InstantOf(x.until))
+		s.refresh.skipped(key)
+	default:
+		return s.takeOff(key, false, true, false)
+	}
+	return nil
 }
 
 // refreshed takes note of how a refresh went.
