@@ -100,11 +100,14 @@ func (s store) Update(key Key, next func(*entitlements.Belief) *entitlements.Bel
 }
 
 func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bool) {
+	entry := &s.pending.shard(key).entry
+	entry.Lock()
+	defer entry.Unlock()
 	s.pending.shown(key)
 	b = s.pending.counted(key, b, true)
 	held, inserted := s.Cache.Insert(key, b)
 	if inserted {
-		s.count(key, true) // what was reported, or answered, while it was on its way in
+		s.count(key, true) // what was answered while it was on its way in
 	}
 	return held, inserted
 }

@@ -23,6 +23,9 @@ type pending struct {
 }
 
 type shard struct {
+	// entry is held while a meter is made, and while a key becomes resident: whoever has made one finds the key absent, or counting. It
+	// is taken before mu.
+	entry    sync.Mutex
 	mu       sync.Mutex // guards accounts; taken before account.mu
 	accounts map[Key]*account
 }
@@ -107,35 +110,52 @@ func (p *pending) forget(key Key) bool {
 	return true
 }
 
-// worn is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
-const worn = 1 << 40
-
 // add opens an amount on a meter. fresh says that the meter is new, and may not count yet with what is resident: until whoever adds to it
 // has made it, and said so.
 func (p *pending) add(key Key, ref Ref, amount float64) (a *account, fresh bool) {
 	s := p.shard(key)
+	if a, fresh = s.open(key, ref, amount, false); a != nil {
+		return a, fresh
+	}
+	s.entry.Lock()
+	defer s.entry.Unlock()
+	p.used.Store(true)
+	return s.open(key, ref, amount, true)
+}
+
+// open is add; where there is no meter, or a worn one, it makes one if it may, and else does nothing.
+func (s *shard) open(key Key, ref Ref, amount float64, create bool) (a *account, fresh bool) {
 	s.mu.Lock() // to the end, so that the account is not forgotten meanwhile
 	defer s.mu.Unlock()
 	a = s.accounts[key]
 	if a == nil {
+		if !create {
+			return nil, false
+		}
 		a = &account{reserving: make(chan struct{}, 1)}
 		s.accounts[key] = a
-		p.used.Store(true)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(ref)
-	if m != nil && m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 && !(math.Abs(m.settled) < worn) {
+	if m == nil || m.worn() {
+		if !create {
+			return nil, false
+		}
 		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
-		m = nil
-	}
-	if m == nil {
 		m = &meter{ref: ref}
 		a.meters = append(a.meters, m)
 	}
 	m.open++
 	m.tally.Set(m.tally.Total() + amount)
 	return a, !m.counts
+}
+
+// wornAt is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
+const wornAt = 1 << 40
+
+func (m *meter) worn() bool {
+	return m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 && !(math.Abs(m.settled) < wornAt)
 }
 
 // resident notes that what is resident of a's key counts its meter of ref, if it does.

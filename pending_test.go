@@ -2,6 +2,9 @@ package entcache
 
 import (
 	"fmt"
+	"runtime"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -99,8 +102,7 @@ func TestWhoReportsSecondIsNotAheadOfTheFirst(t *testing.T) {
 	})
 }
 
-// TestWhoReportsSecondFindsWhatTheFirstCouldNot: the first reports when the customer's set is without the feature, or on its way into
-// memory.
+// TestWhoReportsSecondFindsWhatTheFirstCouldNot: the first reports when the customer's set is without the feature.
 func TestWhoReportsSecondFindsWhatTheFirstCouldNot(t *testing.T) {
 	inMemory(t, func(c *Client, acme Key, calls Ref, pending func() float64) {
 		e := c.running.Load()
@@ -123,17 +125,45 @@ func TestWhoReportsSecondFindsWhatTheFirstCouldNot(t *testing.T) {
 			t.Errorf("a set that came meanwhile: %v pending, want 6", got)
 		}
 	})
+}
+
+// TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory: it is in what enters, or nobody has read what is without it.
+func TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory(t *testing.T) {
 	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
 		e := c.running.Load()
 		like, _ := e.cache.Peek(acme)
-		globex := Key{CustomerID: "globex"}
-		b := c.pending.counted(globex, like.Belief, true) // store.Insert, with reports between its lines
-		c.expect(globex, calls, 5)
-		e.store.Cache.Insert(globex, b)
-		c.expect(globex, calls, 1)
-		held, _ := e.cache.Peek(globex)
-		if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 6 {
-			t.Errorf("on its way into memory: %v pending, want 6", ent.PendingUsage())
+		const customers = 500
+		customer := func(i int) Key { return Key{CustomerID: strconv.Itoa(i)} }
+		var turn, entered atomic.Int64
+		go func() {
+			for i := range customers {
+				for turn.Load() <= int64(i) {
+					runtime.Gosched()
+				}
+				e.store.Insert(customer(i), like.Belief)
+				entered.Add(1)
+			}
+		}()
+		for i := range customers {
+			key := customer(i)
+			turn.Add(1)
+			for range i % 500 { // so that it is met at every step
+				turn.Load()
+			}
+			c.expect(key, calls, 5)
+			for entered.Load() <= int64(i) {
+				held, ok := e.cache.Peek(key)
+				if !ok {
+					continue
+				}
+				if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 5 {
+					t.Errorf("customer %d: the reporter sees %v pending, want 5", i, ent.PendingUsage())
+				}
+				break
+			}
+			for entered.Load() <= int64(i) {
+				runtime.Gosched()
+			}
 		}
 	})
 }

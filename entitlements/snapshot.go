@@ -8,7 +8,8 @@ import (
 )
 
 // Snapshot is everything Stigg said about one [Key]: the full set of entitlements, or the reason why there is none. It is
-// immutable. "No such customer" is a snapshot with a reason, not an error: absence is data, and is cached like any other.
+// immutable. "No such customer" is a snapshot with a reason, not an error: absence is data, and is cached like any other. [NewSnapshot]
+// makes one; the zero value is none, and must not be used.
 //
 // What customers of one plan have in common is in memory once, as a [Shape]. A snapshot of its own has the figures and the moments.
 type Snapshot struct {

@@ -145,3 +145,91 @@ func TestPlainStopsAtWhatIsSpecial(t *testing.T) {
 		}
 	}
 }
+
+// A member is passed over where it stands whole, and never where only its beginning does.
+func TestAMemberThatRepeatsIsPassedOver(t *testing.T) {
+	for _, c := range []struct {
+		member, object string
+		repeats        bool
+	}{
+		{`"a":1`, `{"a":1,"b":2}`, true},
+		{`"a":1`, `{"a":1}`, true},
+		{`"a":{"b":[1,2]}`, `{"a":{"b":[1,2]}}`, true},
+		{`"a":1`, `{"a":12}`, false},
+		{`"a":1`, `{"a":1.5,"b":2}`, false},
+		{`"a":1`, `{"b":1}`, false},
+		{`"a":"x"`, `{"a":"y"}`, false},
+		{`"a":1`, `{"a":1 }`, false}, // it may: see RepeatsMember
+		{`"a":1`, `{"a":1`, false},
+		{`"a":1`, `{"a"`, false},
+		{``, `{,"a":1}`, false},
+	} {
+		s := New([]byte(c.object))
+		s.Open('{')
+		s.More('}', true)
+		got := s.RepeatsMember([]byte(c.member))
+		if got != c.repeats {
+			t.Errorf("%s in %s repeats: %v, want %v", c.member, c.object, got, c.repeats)
+		}
+		if !got {
+			continue
+		}
+		for s.More('}', false) { // what follows is there to be read
+			s.Key()
+			s.Skip()
+		}
+		if s.End(); s.Err() != nil {
+			t.Errorf("%s after %s: %v", c.object, c.member, s.Err())
+		}
+	}
+}
+
+func TestAnObjectThatRepeatsIsPassedOver(t *testing.T) {
+	for _, c := range []struct {
+		object, list string
+		repeats      bool
+	}{
+		{`{"a":1}`, `[{"a":1}]`, true},
+		{`{"a":1}`, `[ {"a":1} , 2]`, true},
+		{`{}`, `[{}]`, true},
+		{`{"a":1}`, `[{"a":1,"b":2}]`, false},
+		{`{"a":1}`, `[{"a":2}]`, false},
+		{`{"a":1}`, `[{"a"`, false},
+		{``, `[{"a":1}]`, false},
+	} {
+		s := New([]byte(c.list))
+		s.Open('[')
+		s.More(']', true)
+		got := s.Repeats(c.object)
+		if got != c.repeats {
+			t.Errorf("%s in %s repeats: %v, want %v", c.object, c.list, got, c.repeats)
+		}
+		if !got {
+			continue
+		}
+		for s.More(']', false) {
+			s.Skip()
+		}
+		if s.End(); s.Err() != nil {
+			t.Errorf("%s after %s: %v", c.list, c.object, s.Err())
+		}
+	}
+}
+
+func TestTextInPlace(t *testing.T) {
+	s := New([]byte(` { "a" : [1, 2] , "b":3}`))
+	s.Open('{')
+	s.More('}', true)
+	mark := s.Mark()
+	if s.Key(); string(s.Head(4)) != "[1, " || string(s.Head(100)) != `[1, 2] , "b":3}` {
+		t.Errorf("ahead is %q, and %q", s.Head(4), s.Head(100))
+	}
+	s.Skip()
+	since := s.Since(mark)
+	if string(since) != `"a" : [1, 2]` || cap(since) != len(since) {
+		t.Errorf("since the mark %q, of capacity %d", since, cap(since))
+	}
+	if s.Fail(ErrSyntax); s.Since(mark) != nil || len(s.Head(4)) != 0 || s.RepeatsMember(since) || s.Repeats(`{}`) {
+		t.Error("there is something to read after an error")
+	}
+}
