@@ -80,10 +80,10 @@ func TestABoundCheckWaitsForWhatThisClientWrote(t *testing.T) {
 		w.want(b.Check().Decision(), false, entcache.Fetched)
 		w.want(b.Check().Decision(), false, entcache.Live)
 		w.stigg.Faults().DropEventsIf(func(emulator.Event) bool { return true })
+		w.answersSlowly() // by less than a tick of the clock
 		if _, err := w.client.Subscriptions.Create(t.Context(), entcache.CreateSubscriptionInput{CustomerId: "acme", PlanId: "growth"}); err != nil {
 			t.Fatal(err)
 		}
-		w.stigg.Faults().Delay(10 * time.Millisecond) // less than a tick of the clock
 		impatient, cancel := context.WithCancel(t.Context())
 		cancel()
 		if d, err := b.CheckContext(impatient); d.HasAccess() || d.Origin() != entcache.Stale || err != nil {

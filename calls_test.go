@@ -210,6 +210,7 @@ func TestAnAnswerAboutAnotherKeyIsNotTaken(t *testing.T) {
 					one = "[" + one + "]"
 				}
 				w.stigg.Faults().ReplaceReply(operation, emulator.Reply{Status: http.StatusOK, Body: `{"data":{"` + field + `":` + one + `}}`})
+				w.answersSlowly()
 				if err := report(w); err != nil {
 					t.Fatal(err)
 				}

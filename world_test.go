@@ -104,6 +104,10 @@ func (w *world) wantState(s entcache.State) {
 	}
 }
 
+// answersSlowly has every answer take longer than no time at all: what is fetched of itself after a write is not there before the test,
+// however slow its machine, has read.
+func (w *world) answersSlowly() { w.stigg.Faults().Delay(10 * time.Millisecond) }
+
 // settle lets everything that can happen now happen.
 func (w *world) settle() { synctest.Wait() }
 

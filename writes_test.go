@@ -411,6 +411,7 @@ func TestABulkReportWithFewerAnswers(t *testing.T) {
 		w.stigg.Faults().ReplaceReply("reportUsageBulk", emulator.Reply{
 			Body: `{"data":{"reportUsageBulk":[{"id":"1","featureId":"seats","customerId":"acme","resourceId":null,"currentUsage":1,"timestamp":"2026-01-01T00:00:00.000Z"}]}}`,
 		})
+		w.answersSlowly()
 		list, err := w.client.Usage.ReportBulk(t.Context(), []entcache.UsageReport{
 			{CustomerId: "acme", FeatureId: "seats", Value: 1}, {CustomerId: "acme", FeatureId: "api-calls", Value: 2},
 		})
