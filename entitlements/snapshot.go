@@ -225,10 +225,7 @@ func (s *Snapshot) use(i int, f *Figures, k int, room []record) {
 		s.records[i].used.take(f)
 		return
 	}
-	//lint:ignore S1001 there are three at most: cheaper than a call of memmove
-	for j := range s.late {
-		room[j] = s.late[j]
-	}
+	copy(room, s.late)
 	if k == len(s.late) {
 		room[k] = s.records[i]
 	}
