@@ -95,7 +95,7 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at ar
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
 func (s *Syncer) takeUsage(key entitlements.Key, u *entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at = *u, arrival{seq: s.nextSeq()} })
+	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at.seq = *u, s.nextSeq() })
 	s.countVerdict(v)
 }
 
