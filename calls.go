@@ -85,7 +85,7 @@ func ask[T any](ctx context.Context, c *Client, call func(context.Context) (T, e
 }
 
 // write makes a call that changes something. After a failure that leaves its outcome open, what may have changed is waited for by
-// the next read of keys.
+// the next read of keys; none are for a caller that sees to it after every failure.
 func write[T any](ctx context.Context, c *Client, r repetition, keys []Key, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	ctx, done, err := c.calling(ctx)

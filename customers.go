@@ -159,7 +159,7 @@ func (s *Customers) ImportBulk(ctx context.Context, in ImportCustomerBulkInput) 
 		}
 		keys = append(keys, key)
 	}
-	reply, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.ImportCustomerBulkResponse, error) {
+	reply, err := write(ctx, s.c, ifRefused, nil, func(ctx context.Context) (*gql.ImportCustomerBulkResponse, error) {
 		return gql.ImportCustomerBulk(ctx, s.c.api, in)
 	})
 	s.c.awaitRefresh(keys...) // also after a refusal: what came before the one that was refused may be imported

@@ -59,7 +59,7 @@ func (s *Subscriptions) ImportBulk(ctx context.Context, in ImportSubscriptionsBu
 		}
 		keys = append(keys, Key{CustomerID: sub.CustomerId, ResourceID: deref(sub.ResourceId)})
 	}
-	reply, err := write(ctx, s.c, ifRefused, keys, func(ctx context.Context) (*gql.ImportSubscriptionsBulkResponse, error) {
+	reply, err := write(ctx, s.c, ifRefused, nil, func(ctx context.Context) (*gql.ImportSubscriptionsBulkResponse, error) {
 		return gql.ImportSubscriptionsBulk(ctx, s.c.api, in)
 	})
 	s.c.awaitRefresh(keys...) // also after a refusal: what came before the one that was refused may be imported

@@ -85,7 +85,7 @@ func (s *Usage) ReportBulk(ctx context.Context, usages []UsageReport) ([]Reporte
 	}
 	d := s.c.directly(lines)
 	defer d.land()
-	reply, err := write(ctx, s.c, harmless, d.keys, func(ctx context.Context) (*gql.ReportUsageBulkResponse, error) {
+	reply, err := write(ctx, s.c, harmless, nil, func(ctx context.Context) (*gql.ReportUsageBulkResponse, error) {
 		return gql.ReportUsageBulk(ctx, s.c.api, gql.ReportUsageBulkInput{Usages: usages})
 	})
 	if errors.Is(err, ErrOffline) {

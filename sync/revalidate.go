@@ -254,9 +254,9 @@ func (s *Syncer) pick() (f *flight, ofPass, ok bool) {
 // refetch starts, or joins, the fetch of a key, unless it needs none, or not now. Whether it does is looked at under the lock: a flight
 // that lands between the look and the take-off would make the new one needless.
 func (s *Syncer) refetch(key entitlements.Key) *flight {
-	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	if e, resident := s.cfg.Store.Peek(key); !resident || !s.needs(e.Belief, entitlements.InstantOf(now)) {
 		s.refresh.settled(key)
 		return nil
