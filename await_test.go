@@ -21,4 +21,13 @@ func TestAWriteAsksAboutEachKeyOnce(t *testing.T) {
 			t.Errorf("of %v these are asked about: %v, want %v", c.keys, got, c.want)
 		}
 	}
+	inMemory(t, func(c *Client, acme Key, _ Ref, _ func() float64) {
+		e := c.running.Load()
+		before := e.sync.Now()
+		c.awaitRefresh(acme, acme)
+		held, _ := e.cache.Peek(acme)
+		if n := held.Belief.QuestionSeq - before; n != 1 {
+			t.Errorf("%d questions, want 1", n)
+		}
+	})
 }

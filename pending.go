@@ -23,8 +23,9 @@ type pending struct {
 }
 
 type shard struct {
-	// entry is held while a meter is made, and while a key becomes resident: whoever has made one finds the key absent, or counting. The
-	// first report of a feature may so wait for a customer to enter memory, which takes microseconds. It is taken before mu.
+	// entry is held while a meter is made, and while a key becomes resident: whoever has made one finds the key resident, and has it count
+	// (see expect), or it enters counting. The first report of a feature may so wait for a customer to enter memory, which takes
+	// microseconds. It is taken before mu.
 	entry    sync.Mutex
 	mu       sync.Mutex // guards accounts; taken before account.mu
 	accounts map[Key]*account

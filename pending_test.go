@@ -3,8 +3,6 @@ package entcache
 import (
 	"fmt"
 	"runtime"
-	"strconv"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -127,47 +125,41 @@ func TestWhoReportsSecondFindsWhatTheFirstCouldNot(t *testing.T) {
 	})
 }
 
-// TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory: it is in what enters, or nobody has read what is without it.
+// TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory: the first report of a customer, and the set that enters, do so one after
+// the other. Side by side the set might enter without the report, and be read by who has just reported.
 func TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory(t *testing.T) {
 	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
 		e := c.running.Load()
 		like, _ := e.cache.Peek(acme)
-		const customers = 500
-		customer := func(i int) Key { return Key{CustomerID: strconv.Itoa(i)} }
-		alone := runtime.GOMAXPROCS(0) == 1
-		var turn, entered atomic.Int64
-		go func() {
-			for i := range customers {
-				for turn.Load() <= int64(i) {
-					runtime.Gosched()
-				}
-				e.store.Insert(customer(i), like.Belief)
-				entered.Add(1)
-			}
-		}()
-		for i := range customers {
-			key := customer(i)
-			turn.Add(1)
-			for range i % 500 { // so that it is met at every step
-				turn.Load()
-			}
-			c.expect(key, calls, 5)
-			for entered.Load() <= int64(i) {
-				held, ok := e.cache.Peek(key)
-				if !ok {
-					if alone { // otherwise not: who yields is not there when it matters
-						runtime.Gosched()
-					}
-					continue
-				}
-				if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 5 {
-					t.Errorf("customer %d: the reporter sees %v pending, want 5", i, ent.PendingUsage())
-				}
-				break
-			}
-			for entered.Load() <= int64(i) {
+		globex := Key{CustomerID: "globex"}
+		entry := &c.pending.shard(globex).entry
+		for _, row := range []struct {
+			what string
+			do   func()
+		}{
+			{"is reported", func() { c.expect(globex, calls, 5) }},
+			{"enters", func() { e.store.Insert(globex, like.Belief) }},
+		} {
+			entry.Lock() // what the other holds
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				row.do()
+			}()
+			for range 10_000 {
 				runtime.Gosched()
 			}
+			select {
+			case <-done:
+				t.Errorf("the customer %s while the other is under way", row.what)
+			default:
+			}
+			entry.Unlock()
+			<-done
+		}
+		held, _ := e.cache.Peek(globex)
+		if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 5 {
+			t.Errorf("%v pending, want 5", ent.PendingUsage())
 		}
 	})
 }

@@ -216,18 +216,34 @@ func TestAnObjectThatRepeatsIsPassedOver(t *testing.T) {
 	}
 }
 
+func TestAValueThatRepeatsIsPassedOver(t *testing.T) {
+	s := New([]byte(`{"a": {"b":1}}`))
+	s.Open('{')
+	s.More('}', true)
+	if s.Key(); !s.Repeats(`{"b":1}`) || s.More('}', false) || s.Err() != nil {
+		t.Errorf("after white space it does not: %v", s.Err())
+	}
+}
+
 func TestTextInPlace(t *testing.T) {
-	s := New([]byte(` { "a" : [1, 2] , "b":3}`))
+	s := New([]byte(` { "a" : [1, 2] , "b": 3}`))
 	s.Open('{')
 	s.More('}', true)
 	mark := s.Mark()
-	if s.Key(); string(s.Head(4)) != "[1, " || string(s.Head(100)) != `[1, 2] , "b":3}` {
+	if s.Key(); string(s.Head(4)) != "[1, " || string(s.Head(100)) != `[1, 2] , "b": 3}` {
 		t.Errorf("ahead is %q, and %q", s.Head(4), s.Head(100))
 	}
 	s.Skip()
 	since := s.Since(mark)
 	if string(since) != `"a" : [1, 2]` || cap(since) != len(since) {
 		t.Errorf("since the mark %q, of capacity %d", since, cap(since))
+	}
+	if s.More('}', false); string(s.Key()) != "b" {
+		t.Error("no b")
+	}
+	mark = s.Mark()
+	if s.Skip(); string(s.Since(mark)) != "3" {
+		t.Errorf("since the mark %q, want 3", s.Since(mark))
 	}
 	if s.Fail(ErrSyntax); s.Since(mark) != nil || len(s.Head(4)) != 0 || s.RepeatsMember(since) || s.Repeats(`{}`) {
 		t.Error("there is something to read after an error")
