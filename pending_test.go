@@ -3,11 +3,14 @@ package entcache
 import (
 	"fmt"
 	"runtime"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/entcache/entcache/emulator"
 	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
 )
 
 // beside runs a story of a client that is not started yet, and the emulator that it will talk to.
@@ -160,6 +163,47 @@ func TestAReportIsSeenByItsReporterWhileTheCustomerEntersMemory(t *testing.T) {
 		held, _ := e.cache.Peek(globex)
 		if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 5 {
 			t.Errorf("%v pending, want 5", ent.PendingUsage())
+		}
+	})
+}
+
+// TestWhatIsAnsweredWhileTheCustomerEntersMemoryIsPendingNoMore, at whatever step of the entry the answer is settled.
+func TestWhatIsAnsweredWhileTheCustomerEntersMemoryIsPendingNoMore(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
+		e, d := c.running.Load(), delivery{c}
+		like, _ := e.cache.Peek(acme)
+		const customers = 1000
+		customer := func(i int) Key { return Key{CustomerID: strconv.Itoa(i)} }
+		var turn, entered atomic.Int64
+		go func() {
+			for i := range customers {
+				for turn.Load() <= int64(i) {
+					runtime.Gosched()
+				}
+				e.store.Insert(customer(i), like.Belief)
+				entered.Add(1)
+			}
+		}()
+		for i := range customers {
+			key := customer(i)
+			c.expect(key, calls, 5)
+			report := usage.Record{Kind: usage.Delta, CustomerID: key.CustomerID, FeatureID: calls.ID, Value: 5, Key: key.CustomerID}
+			f := d.depart([]line{{usage.Line{Record: report, Accepted: 1, Deltas: 5}, calls}})
+			l := c.pending.answer(f, key, f.lines, nil, told)
+			turn.Add(1)
+			for range i % 400 { // so that it is met at every step
+				turn.Load()
+			}
+			l.done(true) // as delivery.settle
+			e.store.count(key, true)
+			for entered.Load() <= int64(i) {
+				runtime.Gosched()
+			}
+			d.landed(f)
+			held, _ := e.cache.Peek(key)
+			if ent, _ := held.Belief.Snapshot.Find(calls, 1); ent.PendingUsage() != 0 {
+				t.Errorf("customer %d: %v pending, want none", i, ent.PendingUsage())
+			}
 		}
 	})
 }
