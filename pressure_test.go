@@ -60,11 +60,15 @@ func TestCustomersWhoAreReadStayWhenMemoryIsFull(t *testing.T) {
 		if st := w.client.Status(); st.Waiting == 0 || st.Waiting >= st.Resident || st.MemoryBytes > bound {
 			t.Errorf("%+v; want some of the resident waiting, and at most %d bytes", st, bound)
 		}
-		// It follows events like any other.
-		w.want(w.check("regular", "sso", 0), false, entcache.Live)
-		w.provision("regular", "growth")
+		// It follows events like any other, once it is fetched again, should it have given way to the last passer-by. Of usage, for a set
+		// that has grown applies again: ristretto's choice once more.
+		w.check("regular", "seats", 1)
+		w.want(w.check("regular", "seats", 1), true, entcache.Live)
+		if _, err := w.stigg.Report("regular", "", "seats", 2); err != nil {
+			t.Fatal(err)
+		}
 		w.settle()
-		w.want(w.check("regular", "sso", 0), true, entcache.Live)
+		w.want(w.check("regular", "seats", 1), false, entcache.Live)
 	})
 }
 

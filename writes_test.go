@@ -236,6 +236,7 @@ func TestWriteWithUnknownOutcomeIsFoundOutByTheNextCheck(t *testing.T) {
 		if e, ok := errors.AsType[*entcache.APIError](err); !ok || !e.OutcomeUnknown() {
 			t.Fatalf("provision: %v", err)
 		}
+		w.answersSlowly()
 		w.stigg.Faults().HangHTTP(false)
 		w.provision("acme", "growth") // it had arrived after all
 		w.want(w.check("acme", "sso", 0), true, entcache.Fetched)

@@ -2,10 +2,10 @@ package cache
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/entcache/entcache/entitlements"
 )
@@ -71,31 +71,33 @@ func TestRefusedKeyThatIsReadCostsOneFetch(t *testing.T) {
 }
 
 func TestHotNewcomerGetsIntoRistretto(t *testing.T) {
-	c := full(t, nil)
-	k := entitlements.Key{CustomerID: "hot"}
-	c.read(k)
-	cl := c.registry.table.findKey(k)
-	if _, waiting := c.registry.state(cl); !waiting {
-		t.Fatal("a newcomer to a full cache does not wait")
-	}
-	for i := range 1000 {
-		for range 200 {
-			c.read(k)
-		}
-		runtime.Gosched() // ristretto counts reads on a goroutine of its own
-		c.read(newcomer(i))
+	synctest.Test(t, func(t *testing.T) {
+		c := full(t, nil)
+		k := entitlements.Key{CustomerID: "hot"}
+		c.read(k)
+		cl := c.registry.table.findKey(k)
 		if _, waiting := c.registry.state(cl); !waiting {
-			if held, ok := c.index.Get(cl.hash); !ok || held != cl {
-				t.Errorf("it waits no more, and ristretto holds %p, want the same cell %p", held, cl)
-			}
-			if n := c.fetches[k]; n != 1 {
-				t.Errorf("%d fetches, want 1", n)
-			}
-			agree(t, c.Cache)
-			return
+			t.Fatal("a newcomer to a full cache does not wait")
 		}
-	}
-	t.Error("200 times as hot as any newcomer, and it still waits after 1,000 of them")
+		for i := range 1000 {
+			for range 200 {
+				c.read(k)
+			}
+			synctest.Wait() // ristretto counts reads on a goroutine of its own
+			c.read(newcomer(i))
+			if _, waiting := c.registry.state(cl); !waiting {
+				if held, ok := c.index.Get(cl.hash); !ok || held != cl {
+					t.Errorf("it waits no more, and ristretto holds %p, want the same cell %p", held, cl)
+				}
+				if n := c.fetches[k]; n != 1 {
+					t.Errorf("%d fetches, want 1", n)
+				}
+				agree(t, c.Cache)
+				return
+			}
+		}
+		t.Error("200 times as hot as any newcomer, and it still waits after 1,000 of them")
+	})
 }
 
 // Only so does ristretto's frequency protect what is read from a scan, whatever the scan's length.
@@ -239,49 +241,53 @@ func TestCellThatOutgrowsEverythingLeavesAlone(t *testing.T) {
 
 // It cannot wait, so its reads are all that it has to get in with.
 func TestNewcomerLargerThanTheRoomApplies(t *testing.T) {
-	c := full(t, nil)
-	k := newcomer(1)
-	b := belief(k, int(c.registry.room.max))
-	for range 100 {
-		for range 200 {
-			c.now++
-			c.Lookup(k.CustomerID, "", c.now)
-		}
-		runtime.Gosched() // ristretto counts reads on a goroutine of its own
-		if _, ok := c.Insert(k, b); ok {
-			if got, _ := c.Lookup(k.CustomerID, "", c.now); got != b {
-				t.Errorf("Lookup = %p, want %p", got, b)
+	synctest.Test(t, func(t *testing.T) {
+		c := full(t, nil)
+		k := newcomer(1)
+		b := belief(k, int(c.registry.room.max))
+		for range 100 {
+			for range 200 {
+				c.now++
+				c.Lookup(k.CustomerID, "", c.now)
 			}
-			agree(t, c.Cache)
-			return
+			synctest.Wait() // ristretto counts reads on a goroutine of its own
+			if _, ok := c.Insert(k, b); ok {
+				if got, _ := c.Lookup(k.CustomerID, "", c.now); got != b {
+					t.Errorf("Lookup = %p, want %p", got, b)
+				}
+				agree(t, c.Cache)
+				return
+			}
 		}
-	}
-	t.Errorf("asked for 20,000 times, and never got in; Stats = %+v", c.Stats())
+		t.Errorf("asked for 20,000 times, and never got in; Stats = %+v", c.Stats())
+	})
 }
 
 func TestWhoGivesWayWaits(t *testing.T) {
-	var l leavers
-	c := full(t, &l)
-	k := entitlements.Key{CustomerID: "hot"}
-	c.read(k)
-	cl := c.registry.table.findKey(k)
-	for i := 0; ; i++ {
-		if i == 1000 {
-			t.Fatal("it does not get in")
+	synctest.Test(t, func(t *testing.T) {
+		var l leavers
+		c := full(t, &l)
+		k := entitlements.Key{CustomerID: "hot"}
+		c.read(k)
+		cl := c.registry.table.findKey(k)
+		for i := 0; ; i++ {
+			if i == 1000 {
+				t.Fatal("it does not get in")
+			}
+			for range 200 {
+				c.read(k)
+			}
+			synctest.Wait() // ristretto counts reads on a goroutine of its own
+			c.place(cl)
+			if _, waiting := c.registry.state(cl); !waiting {
+				break
+			}
 		}
-		for range 200 {
-			c.read(k)
+		if s := c.Stats(); s.Resident != 141 || s.Waiting != 1 || l.count() != 0 {
+			t.Errorf("Stats = %+v, %d told of; want all 141 resident, and the one that gave way waiting", s, l.count())
 		}
-		runtime.Gosched()
-		c.place(cl)
-		if _, waiting := c.registry.state(cl); !waiting {
-			break
-		}
-	}
-	if s := c.Stats(); s.Resident != 141 || s.Waiting != 1 || l.count() != 0 {
-		t.Errorf("Stats = %+v, %d told of; want all 141 resident, and the one that gave way waiting", s, l.count())
-	}
-	agree(t, c.Cache)
+		agree(t, c.Cache)
+	})
 }
 
 // Between ristretto's letting go of a cell and our hearing of it, somebody may have had it apply again, for its new price.

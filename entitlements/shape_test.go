@@ -200,6 +200,7 @@ func TestCustomersOfAPlanShareWhatThePlanSays(t *testing.T) {
 			t.Errorf("one of a few counts %d bytes, want all that is shared: %d", n, all)
 		}
 		other.Shape().Join()
+		defer other.Shape().Leave()
 	}
 	if n := other.Size(); n > 2200 {
 		t.Errorf("one of many counts %d bytes; want little more than its figures", n)
@@ -208,6 +209,7 @@ func TestCustomersOfAPlanShareWhatThePlanSays(t *testing.T) {
 	if n := other.Size(); n != all {
 		t.Errorf("one of a few again counts %d bytes, want %d", n, all)
 	}
+	other.Shape().Join()
 	changed := plan(2)
 	changed[3].Description = "Something else."
 	if other.Shape() == NewSnapshot(globex, "", changed).Shape() {

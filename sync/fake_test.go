@@ -45,6 +45,8 @@ type memory struct {
 	full  bool
 	gone  func(key, *entitlements.Belief)
 	seen  func() // called, once, when somebody has peeked and not yet gone on
+	// rangeTime is how long it takes to look through it.
+	rangeTime time.Duration
 }
 
 func newMemory() *memory { return &memory{cells: map[key]*Resident{}} }
@@ -100,7 +102,9 @@ func (m *memory) Range(yield func(Resident) bool) {
 	for _, r := range m.cells {
 		all = append(all, *r)
 	}
+	took := m.rangeTime
 	m.mu.Unlock()
+	time.Sleep(took)
 	for _, r := range all {
 		if !yield(r) {
 			return

@@ -185,10 +185,12 @@ func (r *refresher) pending() int {
 	return len(r.asked.keys) + len(r.queue) + r.flying
 }
 
+// idle reports whether there is nothing to fetch. A pass that has been asked for and is not drawn up yet may turn out to be nothing: who
+// asks for one pokes, and it must not wait for a token to find that out.
 func (r *refresher) idle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.asked.keys) == 0 && len(r.queue) == 0 && !r.build
+	return len(r.asked.keys) == 0 && len(r.queue) == 0
 }
 
 // through reports whether nothing of the pass is left, so that the next may be drawn up. Before that it must not be: what is hot

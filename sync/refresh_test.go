@@ -351,6 +351,20 @@ func TestBrakeHoldsDuringAnOutageAndLetsGoAfterIt(t *testing.T) {
 
 func polling(c *Config, s *server) { s.dial = ErrNoStream }
 
+// The second pass is asked for while the refresher looks through memory for the first.
+func TestAPassWithNothingToFetchNeedsNoRequest(t *testing.T) {
+	inWorld(t, func(c *Config, s *server) {
+		polling(c, s)
+		c.RequestsPerMinute, c.Burst = 1, 1 // which the check of the key takes
+		c.Store.(*memory).rangeTime = time.Millisecond
+	}, func(w *world) {
+		w.state(Initializing)
+		w.doubtEverything("a test")
+		w.wait(2 * time.Millisecond)
+		w.state(Live)
+	})
+}
+
 func TestPollingIsLiveByAge(t *testing.T) {
 	inWorld(t, polling, func(w *world) {
 		w.state(Live)

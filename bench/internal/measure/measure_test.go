@@ -3,6 +3,7 @@ package measure
 import (
 	"bytes"
 	"io"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func TestEveryShapeIsTimed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v["ns/op"] <= 0 || v["allocs/op"] != 0 {
+		if v["ns/op"] <= 0 || math.IsInf(v["ns/op"], 0) || v["allocs/op"] != 0 {
 			t.Errorf("%s: %v, want a time and no allocations", shape, v)
 		}
 		if hot := strings.HasPrefix(shape, "hot"); hot != (c.wide.Load() == 1) {
@@ -66,6 +67,16 @@ func TestWrongAnswersAreNoMeasurement(t *testing.T) {
 	for _, readers := range []int{1, 2} { // while the clock runs
 		if asked, _, err := ask(&counting{limit: 100}, data.Random(), 16, readers, time.Second); err == nil {
 			t.Errorf("%d readers were given 100 right answers, and %d count", readers, asked)
+		}
+	}
+}
+
+// TestWhoComesLateIsTimed: on a busy machine the time may be over before a reader begins.
+func TestWhoComesLateIsTimed(t *testing.T) {
+	for _, readers := range []int{1, 3} {
+		asked, elapsed, err := ask(&counting{}, NewData(Size{10, 3}).Random(), 16, readers, time.Nanosecond)
+		if err != nil || asked < 16*readers || elapsed <= 0 {
+			t.Errorf("%d readers asked %d questions in %v (%v), want a batch of 16 each", readers, asked, elapsed, err)
 		}
 	}
 }
