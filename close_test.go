@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/entcache/entcache"
 )
 
@@ -190,13 +192,13 @@ func TestStartTwiceIsAnError(t *testing.T) {
 }
 
 func TestNewStartsNothing(t *testing.T) {
-	before := runtime.NumGoroutine()
+	earlier := goleak.IgnoreCurrent() // of tests before this one, say, that are ending
 	c, err := entcache.New("k")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after := runtime.NumGoroutine(); after != before {
-		t.Errorf("%d goroutines before New, %d after", before, after)
+	if err := goleak.Find(earlier); err != nil {
+		t.Error(err)
 	}
 	c.Close()
 }
