@@ -31,7 +31,7 @@ var definitions pool[definition]
 // define returns the definition of g's entitlement.
 func define(g *Grant) *definition {
 	h := hashRef(g.Ref())
-	h ^= (math.Float64bits(g.CreditRate) + uint64(len(g.EnumValues))<<8 + uint64(g.ResetPeriod)) * 0xd6e8feb86659fd93
+	h ^= (math.Float64bits(g.CreditRate) + uint64(len(g.EnumValues))<<8 + uint64(g.ResetPeriod)) * k2
 	if d := definitions.find(h, func(d *definition) bool { return d.describes(g) }); d != nil {
 		return d
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 // index finds an entitlement by name in a set that never changes: an open-addressed table of positions, at most half full, so
-// that a lookup is one hash and, nearly always, one comparison of strings. Sets of the usual size have it in one cache line, and as
-// they are few and read often, they try some hashes for one that puts every name into a slot of its own: without, the unluckiest name of
-// twenty is found at the third or fourth comparison, as long as its set lives.
+// that a lookup is one hash and, nearly always, one comparison of strings. A set of the usual size has it in 64 bytes, and keeps the
+// best of many hashes: for most sets of up to twenty that is one by which every name has a slot of its own. With any one hash, the
+// unluckiest name of twenty is found at the third comparison or so, as long as its set lives.
 //
 // Alternative that lost: binary search over the sorted names, at 20 entitlements four to five string comparisons and
 // mispredicted branches.
@@ -23,7 +23,8 @@ const (
 	smallSlots = 64
 	smallShift = 64 - 6
 	maxSmall   = smallSlots / 2
-	// spreads is how many hashes a small index tries at most. One in 25 suits twenty names.
+	// spreads is how many hashes a small index tries at most. One in 28 suits twenty names, and one in 13,000 thirty-two, which have to
+	// make do with the best of these: at some ten microseconds, once for each shape.
 	spreads = 64
 	// maxLarge is the largest set that gets an index. Stigg's sets are tens of entitlements; a larger one is searched.
 	maxLarge = 1 << 14
@@ -33,9 +34,14 @@ func newIndex(refs []Ref) (x index) {
 	n := len(refs)
 	switch {
 	case n <= maxSmall:
+		var mixed [maxSmall]uint64
+		for i := range refs {
+			mixed[i] = mix(refs[i])
+		}
 		best := math.MaxInt
 		for i := 0; i < spreads && best > n; i++ {
-			if try, steps := newSmall(refs, bits.RotateLeft64(k2*uint64(2*i+1), i)|1); steps < best {
+			spread := bits.RotateLeft64(k2*uint64(2*i+1), i) | 1 // any odd numbers that are unlike one another
+			if try, steps := newSmall(mixed[:n], spread); steps < best {
 				x, best = try, steps
 			}
 		}
@@ -53,11 +59,11 @@ func newIndex(refs []Ref) (x index) {
 	return x
 }
 
-// newSmall returns a small index, and how many comparisons it takes to find every name once.
-func newSmall(refs []Ref, spread uint64) (x index, steps int) {
+// newSmall returns a small index of names that are mixed, and how many comparisons it takes to find every name once.
+func newSmall(mixed []uint64, spread uint64) (x index, steps int) {
 	x.spread = spread
-	for i := range refs {
-		at := x.slot(mix(refs[i]))
+	for i := range mixed {
+		at := x.slot(mixed[i])
 		for steps++; x.small[at%smallSlots] != 0; steps++ {
 			at++
 		}
@@ -135,7 +141,7 @@ func hashRef(r Ref) uint64 {
 }
 
 // mix takes in the whole name, eight bytes at a time: names that differ only in the middle must not share a slot, or a set of thousands
-// becomes a search through thousands. What differs may be in the upper bits alone.
+// becomes a search through thousands. Two names may differ in the upper bits alone of what it returns: slot and hashRef bring them down.
 func mix(r Ref) uint64 {
 	s := r.ID
 	n := len(s)
@@ -153,7 +159,7 @@ func mix(r Ref) uint64 {
 	return h
 }
 
-// mixTwo is mix of a name that the first and the last eight bytes are all of; they may overlap.
+// mixTwo is mix of a name of 8 to 16 bytes, of which the first and the last eight are all: they may overlap. Shape.find relies on it.
 func mixTwo(r Ref, first, last uint64) uint64 {
 	h := uint64(len(r.ID))<<1 | uint64(r.Kind)
 	return bits.RotateLeft64((bits.RotateLeft64(h, 29)^first)*k1, 29) ^ last

@@ -36,7 +36,7 @@ var shapes pool[Shape]
 func arrange(reason Reason, list []Grant, came []*definition) (*Shape, []int32) {
 	h := hashRef(Ref{ID: string(reason)})
 	for _, d := range came {
-		h += d.hash * 0x9e3779b97f4a7c15 // in any order
+		h += d.hash * k1 // in any order
 	}
 	var order []int32
 	sh := shapes.find(h, func(sh *Shape) bool {
