@@ -60,8 +60,8 @@ func TestCustomersWhoAreReadStayWhenMemoryIsFull(t *testing.T) {
 		if st := w.client.Status(); st.Waiting == 0 || st.Waiting >= st.Resident || st.MemoryBytes > bound {
 			t.Errorf("%+v; want some of the resident waiting, and at most %d bytes", st, bound)
 		}
-		// It follows events like any other, once it is fetched again, should it have given way to the last passer-by. Of usage, for a set
-		// that has grown applies again: ristretto's choice once more.
+		// It follows events like any other. First it is fetched again, should it have given way to the last passer-by. The event is one of
+		// usage: a set that has grown has to apply again, and ristretto draws lots.
 		w.check("regular", "seats", 1)
 		w.want(w.check("regular", "seats", 1), true, entcache.Live)
 		if _, err := w.stigg.Report("regular", "", "seats", 2); err != nil {

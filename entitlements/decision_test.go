@@ -2,7 +2,6 @@ package entitlements_test
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -225,18 +224,6 @@ func TestSnapshotFindsEachOfManyAndNothingElse(t *testing.T) {
 		if _, ok := s.Find(Feature("absent"), noon); ok {
 			t.Fatalf("n=%d: found what is not there", n)
 		}
-	}
-}
-
-// A name may differ from another anywhere. Were only its ends looked at, a set of thousands would be searched from end to end, for
-// every one of its thousands.
-func TestNamesThatDifferInTheMiddleAreToldApart(t *testing.T) {
-	var list []Grant
-	for i := range 10_000 {
-		list = append(list, boolean(fmt.Sprintf("feature-%05d-enabled-for-all", i)))
-	}
-	if n := LongestProbe(NewSnapshot(acme, "", list)); n > 64 {
-		t.Errorf("finding one of %d looks at up to %d", len(list), n)
 	}
 }
 

@@ -41,7 +41,7 @@ func newIndex(refs []Ref) (x index) {
 		best := math.MaxInt
 		for i := 0; i < spreads && best > n; i++ {
 			spread := bits.RotateLeft64(k2*uint64(2*i+1), i) | 1 // any odd numbers that are unlike one another
-			if try, steps := newSmall(mixed[:n], spread); steps < best {
+			if try, steps := newSmall(mixed[:n], spread, best); steps < best {
 				x, best = try, steps
 			}
 		}
@@ -59,10 +59,14 @@ func newIndex(refs []Ref) (x index) {
 	return x
 }
 
-// newSmall returns a small index of names that are mixed, and how many comparisons it takes to find every name once.
-func newSmall(mixed []uint64, spread uint64) (x index, steps int) {
+// newSmall returns a small index of names that are mixed, and how many comparisons it takes to find every name once. It gives up when
+// these cannot be fewer than best.
+func newSmall(mixed []uint64, spread uint64, best int) (x index, steps int) {
 	x.spread = spread
 	for i := range mixed {
+		if steps+len(mixed)-i >= best {
+			return x, best
+		}
 		at := x.slot(mixed[i])
 		for steps++; x.small[at%smallSlots] != 0; steps++ {
 			at++
@@ -136,7 +140,8 @@ const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
 
 // hashRef is a hash of which any bits will do.
 func hashRef(r Ref) uint64 {
-	h := mix(r) * k2
+	h := mix(r)
+	h = (h ^ h>>32) * k2
 	return h ^ h>>32*k1
 }
 
