@@ -45,8 +45,8 @@ type memory struct {
 	full  bool
 	gone  func(key, *entitlements.Belief)
 	seen  func() // called, once, when somebody has peeked and not yet gone on
-	// rangeTime is how long it takes to look through it.
-	rangeTime time.Duration
+	// look is what Range waits for before it says what is there; nil when it does not wait.
+	look chan struct{}
 }
 
 func newMemory() *memory { return &memory{cells: map[key]*Resident{}} }
@@ -102,9 +102,11 @@ func (m *memory) Range(yield func(Resident) bool) {
 	for _, r := range m.cells {
 		all = append(all, *r)
 	}
-	took := m.rangeTime
+	look := m.look
 	m.mu.Unlock()
-	time.Sleep(took)
+	if look != nil {
+		<-look
+	}
 	for _, r := range all {
 		if !yield(r) {
 			return

@@ -356,11 +356,11 @@ func TestAPassWithNothingToFetchNeedsNoRequest(t *testing.T) {
 	inWorld(t, func(c *Config, s *server) {
 		polling(c, s)
 		c.RequestsPerMinute, c.Burst = 1, 1 // which the check of the key takes
-		c.Store.(*memory).rangeTime = time.Millisecond
+		c.Store.(*memory).look = make(chan struct{})
 	}, func(w *world) {
 		w.state(Initializing)
 		w.doubtEverything("a test")
-		w.wait(2 * time.Millisecond)
+		close(w.store.look)
 		w.state(Live)
 	})
 }
