@@ -56,7 +56,7 @@ func TestClientIsARegister(t *testing.T) {
 			history := record(t, stigg, client, seed)
 			began := time.Now()
 			if got := judge(history); got != porcupine.Ok {
-				t.Errorf("%d operations are %v: no order explains them", len(history), got)
+				t.Errorf("%d operations are %v: no order explains them; %s", len(history), got, contradictions(history))
 			}
 			s := client.Stats()
 			t.Logf("%d operations judged in %v; %d fetches, %d events, %d questions, %d streams", len(history), time.Since(began), s.Fetches, s.Events, s.Questions, s.Connects)
