@@ -103,13 +103,20 @@ func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bo
 	entry := &s.pending.shard(key).entry
 	entry.Lock()
 	defer entry.Unlock()
-	s.pending.shown(key)
+	s.pending.enter(key, b)
 	b = s.pending.counted(key, b, true)
-	held, inserted := s.Cache.Insert(key, b)
-	if inserted {
-		s.count(key, true) // what was answered while it was on its way in
+	stands, inserted := s.Cache.Insert(key, b)
+	switch {
+	case inserted:
+		if held := s.count(key, true); held != nil { // what was answered while it was on its way in
+			b = held
+		}
+	case stands != nil:
+		return nil, false
+	default:
+		s.pending.forget(key)
 	}
-	return held, inserted
+	return b, inserted
 }
 
 // count makes what is held of a key count what is pending for it; see [pending.count]. It returns what is held then, nil when it is not.

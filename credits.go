@@ -67,12 +67,12 @@ func (s *Credits) Consume(ctx context.Context, in ConsumeCreditInput) (*CreditCo
 
 // creditLine is a consumption as the delivery sees it.
 func creditLine(in *ConsumeCreditInput) line {
-	return line{usage.Line{
+	return line{Line: usage.Line{
 		Record: usage.Record{
 			Kind: usage.Delta, CustomerID: in.CustomerId, ResourceID: deref(in.ResourceId), Value: in.Amount, Key: in.IdempotencyKey,
 		},
 		Accepted: 1, Deltas: in.Amount,
-	}, entitlements.Currency(in.CurrencyId)}
+	}, ref: entitlements.Currency(in.CurrencyId)}
 }
 
 // expectLimit makes the next read of a key wait for a fetch, if Stigg has said of a wallet that it was granted something else than what

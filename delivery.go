@@ -120,12 +120,12 @@ func (d delivery) landed(f flight) {
 		return
 	}
 	for {
-		kept, missed, waited := d.c.pending.landed(&f)
+		kept, unclear, waited := d.c.pending.landed(&f)
 		if s := d.c.syncer(); s != nil {
 			for _, o := range kept {
 				s.Overheard(o.key, o.usage)
 			}
-			for _, key := range missed {
+			for _, key := range unclear {
 				s.Reported(key, nil, unchanged)
 			}
 		}
@@ -153,15 +153,32 @@ func (d delivery) answered(f flight, answers []answer) {
 			if meterKey(&lines[i].Record) != key {
 				continue
 			}
-			mine = append(mine, lines[i])
+			ln := lines[i]
+			if answers != nil && answers[i].key == key {
+				ln.pays = answers[i].pays()
+			}
+			mine = append(mine, ln)
 			if answers == nil || answers[i].key != key || !answers[i].told {
 				how = untold
 				continue
 			}
-			usages = append(usages, answers[i].usages...)
+			usages = follow(usages, answers[i].usages)
 		}
 		d.settle(f, key, mine, usages, how)
 	}
+}
+
+// follow is what answers have said so far, and the next one says: Stigg counts the reports of a call in their order, so that of two
+// usages with one stamp, as reports that are counted at the same millisecond have, the second is the newer.
+func follow(said, next []entitlements.Usage) []entitlements.Usage {
+	for _, u := range next {
+		if i := slices.IndexFunc(said, func(o entitlements.Usage) bool { return o.Ref == u.Ref && o.UpdatedAt <= u.UpdatedAt }); i >= 0 {
+			said[i] = u
+		} else {
+			said = append(said, u)
+		}
+	}
+	return said
 }
 
 // answer is what Stigg said to one report.
@@ -169,6 +186,16 @@ type answer struct {
 	key    Key
 	usages []entitlements.Usage
 	told   bool // the usage of what was reported is among them
+}
+
+// pays is the wallet that the answer speaks of.
+func (a *answer) pays() Ref {
+	for _, u := range a.usages {
+		if u.Ref.Kind == entitlements.KindCredit {
+			return u.Ref
+		}
+	}
+	return Ref{}
 }
 
 func answersOf(reported []ReportedUsage) []answer {

@@ -6,7 +6,8 @@ import (
 )
 
 // direct is a call that reports usage and waits for the answer, beside those of the meter: they may be for the same feature at the same
-// time, and then the answer to one may show the other. So it departs, is answered and lands as they do.
+// time, and then the answer to one may show the other. So it departs, is answered and lands as they do. But nothing of it is pending as
+// long as nobody was told that it is counted: when the answer can be applied, that is all that readers see of it.
 type direct struct {
 	delivery
 	flight
@@ -22,14 +23,15 @@ func directLine(customer string, resource *string, feature string, value float64
 	if b != nil && *b == UsageSet {
 		ln.Kind, ln.Deltas = usage.Set, 0
 	}
-	return line{ln, entitlements.Feature(feature)}
+	return line{Line: ln, ref: entitlements.Feature(feature)}
 }
 
 // directly begins a call. It has to land, whatever becomes of it.
 func (c *Client) directly(lines []line) *direct {
 	d := &direct{delivery: delivery{c}, keys: keysOf(lines)}
-	if c.cfg.localUsage {
-		for i := range lines {
+	for i := range lines {
+		lines[i].direct = true
+		if c.cfg.localUsage {
 			c.expect(meterKey(&lines[i].Record), lines[i].ref, 0)
 		}
 	}
@@ -52,13 +54,6 @@ func (d *direct) carry(sign float64) {
 
 // answered applies the answers, one for each line: the next check shows what was reported.
 func (d *direct) answered(answers []answer) {
-	if d.c.cfg.localUsage {
-		for i := range d.lines {
-			ln := &d.lines[i]
-			d.c.pending.correct(meterKey(&ln.Record), ln.ref, ln.Deltas) // until the answer can be applied
-		}
-		d.carry(-1)
-	}
 	d.delivery.answered(d.flight, answers)
 	for i := range d.lines {
 		ln := &d.lines[i]

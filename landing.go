@@ -2,6 +2,7 @@ package entcache
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/usage"
@@ -32,6 +33,8 @@ func (p *pending) depart(lines []line, wallet func(Key, Ref) (pays Ref, known bo
 			if known && (m.wallet == Ref{} || !m.flying() && m.answeredOpen == 0) {
 				m.wallet = pays
 			}
+			none := Ref{}
+			m.stranger = m.stranger || !known && m.wallet == none
 			m.out++
 			f.meters = append(f.meters, m)
 		}
@@ -67,17 +70,17 @@ func (p *pending) lost(lines []line) {
 }
 
 // landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way
-// or in doubt, and of which keys it kept a fetch from showing what is unshown. Where others were answered that waited for this
-// flight, and for none besides, it is not over yet: waited has those, for each key, as lines of nothing, to be settled before
-// landed is called again.
-func (p *pending) landed(f *flight) (kept []overheard, missed []Key, waited map[Key][]line) {
+// or in doubt, and of which keys a fetch has to decide: it kept one from showing what is unshown, or what was kept back cannot be
+// ordered. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
+// key, as lines of nothing, to be settled before landed is called again.
+func (p *pending) landed(f *flight) (kept []overheard, unclear []Key, waited map[Key][]line) {
 	p.lines(f.lines, func(a *account, m *meter, ln *line) {
 		key, group := meterKey(&ln.Record), a.group(m)
 		if slices.ContainsFunc(group, func(o *meter) bool { return o.answeredOpen > 0 }) && !f.others(group) {
 			if waited == nil {
 				waited = map[Key][]line{}
 			}
-			nothing := line{usage.Line{Record: ln.Record}, ln.ref}
+			nothing := line{Line: usage.Line{Record: ln.Record}, ref: ln.ref}
 			nothing.Key = "" // it is not what was answered
 			waited[key] = append(waited[key], nothing)
 			return
@@ -86,22 +89,23 @@ func (p *pending) landed(f *flight) (kept []overheard, missed []Key, waited map[
 		f.meters = slices.DeleteFunc(f.meters, func(d *meter) bool { return d == m })
 		if m.out == 0 {
 			m.direct = 0 // rounding apart, it is
+			m.stranger = m.stranger && m.flying()
 		}
 		if slices.ContainsFunc(group, (*meter).flying) {
 			return
 		}
 		for _, o := range group {
+			tied := o.tied
 			for _, u := range o.kept {
-				kept = append(kept, overheard{key, u})
+				kept, tied = append(kept, overheard{key, u.Usage}), tied || u.tied
 			}
-			o.kept = nil
-			if o.missed && o.unshown != 0 {
-				missed = append(missed, key)
+			if tied || o.missed && o.unshown != 0 {
+				unclear = append(unclear, key)
 			}
-			o.missed = false
+			o.kept, o.missed, o.tied = nil, false, false
 		}
 	})
-	return kept, missed, waited
+	return kept, unclear, waited
 }
 
 // others reports whether lines of a group that are not of the flight are on their way, or in doubt.
@@ -112,18 +116,54 @@ func (f *flight) others(group []*meter) bool {
 // answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
 // others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
 func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage, how outcome) *landing {
-	l, unshown := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}, false
+	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
 	p.lines(lines, func(_ *account, m *meter, ln *line) {
+		delete(m.doubt, ln.Key)
+		if none := (Ref{}); m.wallet == none && m.ref != ln.pays {
+			m.wallet = ln.pays // its customer was not in memory when it departed, or had another plan
+		}
 		x := l.part(m)
-		x.shown += ln.Deltas
+		if ln.direct {
+			x.direct += ln.Deltas
+			return
+		}
+		x.answered += ln.Deltas
 		if how == refused {
 			x.refused += ln.Deltas
 		}
-		delete(m.doubt, ln.Key)
 	})
-	p.lines(lines, func(a *account, m *meter, _ *line) {
-		x, group := l.part(m), a.group(m)
+	l.judge(f)
+	if how == untold || l.unshown && (how == refused || l.strange) {
+		l.usages = nil // they may not show what is unshown: a fetch will tell of all
+	}
+	l.usages = latest(l.usages)
+	return l
+}
+
+// latest leaves out of what several answers said whatever another of them is ahead of: applied after that, it would be a question.
+func latest(usages []entitlements.Usage) []entitlements.Usage {
+	all := slices.Clone(usages)
+	return slices.DeleteFunc(usages, func(u entitlements.Usage) bool {
+		return slices.ContainsFunc(all, func(o entitlements.Usage) bool {
+			return o.Ref == u.Ref && o.PeriodStart == u.PeriodStart && o.UpdatedAt > u.UpdatedAt && u.UpdatedAt != 0
+		})
+	})
+}
+
+// judge finds out which parts have to wait, and takes what was said of those out of what can be applied.
+func (l *landing) judge(f flight) {
+	a := l.pending.account(l.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range slices.Clone(l.parts) {
+		m := x.meter
+		m.direct -= x.direct
+		group := a.group(m)
 		if x.waits = f.others(group); x.waits {
+			m.expect(x)
 			l.usages = slices.DeleteFunc(l.usages, func(u entitlements.Usage) bool {
 				if u.Ref != m.ref && u.Ref != m.wallet {
 					return false
@@ -131,24 +171,30 @@ func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.
 				m.keep(u)
 				return true
 			})
-			return
+			continue
 		}
 		l.ready = true
+		l.strange = l.strange || m.stranger
 		for _, o := range group {
 			if o.answeredOpen > 0 { // what those answers said goes with these
 				l.part(o)
-				l.usages, o.kept = append(l.usages, o.kept...), nil
+				for _, u := range o.kept {
+					l.usages, o.tied = append(l.usages, u.Usage), o.tied || u.tied
+				}
+				o.kept = nil
 			}
 			if o.unshown != 0 {
 				l.part(o)
-				unshown = true
+				l.unshown = true
 			}
 		}
-	})
-	if how == untold || how == refused && unshown {
-		l.usages = nil // a fetch will tell of all
 	}
-	return l
+}
+
+// expect makes what a call carried pending, now that it is answered, and the answer cannot be applied.
+func (m *meter) expect(x *part) {
+	m.tally.Set(m.tally.Total() + x.direct)
+	x.answered, x.direct = x.answered+x.direct, 0
 }
 
 // landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
@@ -159,14 +205,22 @@ type landing struct {
 	usages  []entitlements.Usage
 	parts   []*part
 	ready   bool // a part does not wait
+	unshown bool // something was counted before, and what is held does not show it
+	strange bool // the answer is to a line for which those who were answered before it did not wait
+
+	mu     sync.Mutex // guards the following, and is taken before any lock of the account
+	unseen bool       // along was told that what is held does not show what was answered
+	closed bool       // done
 }
 
 type part struct {
-	meter   *meter
-	held    float64 // of its tally, what is held shows
-	shown   float64 // what is held will show once all is applied
-	refused float64 // of that, what nothing will ever show
-	waits   bool
+	meter    *meter
+	held     float64 // of its tally, what is held shows
+	before   float64 // of its tally, what was answered before
+	answered float64 // of its tally, what is answered now
+	refused  float64 // of that, what nothing will ever show
+	direct   float64 // what is answered now, and not part of its tally
+	waits    bool
 }
 
 func (l *landing) part(m *meter) *part {
@@ -175,18 +229,21 @@ func (l *landing) part(m *meter) *part {
 			return x
 		}
 	}
-	x := &part{meter: m, held: m.settled - m.unshown, shown: m.settled + m.answeredDeltas}
+	x := &part{meter: m, held: m.settled - m.unshown, before: m.settled + m.answeredDeltas}
 	l.parts = append(l.parts, x)
 	return x
 }
 
 // along is the change of the snapshot that goes with the usages, or is made without them.
 func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.saw(shown)
 	for _, x := range l.parts {
 		switch {
 		case x.waits:
 		case shown:
-			s = s.WithTally(x.meter.ref, &x.meter.tally, x.shown)
+			s = s.WithTally(x.meter.ref, &x.meter.tally, x.before+x.answered)
 		default:
 			s = s.WithTally(x.meter.ref, &x.meter.tally, x.held+x.refused)
 		}
@@ -195,6 +252,20 @@ func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snap
 		s = l.overheard(s)
 	}
 	return l.pending.apply(l.key, s)
+}
+
+// saw notes whether what is held shows what was answered. Of a key that is being fetched that is known when the fetch is answered, which
+// may be when all of this is done. l.mu is held.
+func (l *landing) saw(shown bool) {
+	again := l.unseen
+	if l.unseen = !shown; shown || again || !l.closed {
+		return
+	}
+	for _, x := range l.parts {
+		if !x.waits {
+			l.pending.unshow(l.key, x)
+		}
+	}
 }
 
 // overheard is a snapshot with what was kept back for the lines: readers have been shown it, less what these came to, and would see the
@@ -212,8 +283,13 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 		}
 		for _, m := range a.group(x.meter) {
 			for _, u := range m.kept {
-				if held, ok := s.Usage(u.Ref); ok && u.UpdatedAt > held.UpdatedAt && u.PeriodStart >= held.PeriodStart {
-					s = s.WithUsage(u)
+				held, ok := s.Usage(u.Ref)
+				switch {
+				case !ok || u.PeriodStart < held.PeriodStart || u.UpdatedAt < held.UpdatedAt:
+				case u.UpdatedAt > held.UpdatedAt:
+					s = s.WithUsage(u.Usage)
+				case u.Current > held.Current:
+					s, m.tied = s.WithUsage(u.Usage), true
 				}
 			}
 		}
@@ -223,20 +299,28 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 
 // done closes the lines. shown is false when what is held of the key does not show what they led to.
 func (l *landing) done(shown bool) {
-	p := l.pending
-	p.apply(l.key, nil)
-	p.lines(l.lines, func(_ *account, m *meter, ln *line) {
-		m.answeredOpen += ln.Accepted
-		m.answeredDeltas += ln.Deltas
-	})
-	a := p.account(l.key)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed, shown = true, shown && !l.unseen
+	l.pending.apply(l.key, nil)
+	a := l.pending.account(l.key)
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for i := range l.lines {
+		if m := a.meter(l.lines[i].ref); m != nil {
+			m.answeredOpen += l.lines[i].Accepted
+		}
+	}
 	for _, x := range l.parts {
-		if m := x.meter; !x.waits {
+		m := x.meter
+		if !shown {
+			m.expect(x)
+		}
+		m.answeredDeltas += x.answered
+		if !x.waits {
 			m.open -= m.answeredOpen
 			m.settled += m.answeredDeltas
 			if m.unshown += m.answeredDeltas - x.refused; shown {

@@ -94,34 +94,108 @@ func TestWhoWaitsIsSettledWhereverTheCustomerIs(t *testing.T) {
 	}
 }
 
+// callsOf is the set of a customer who has used that many API calls.
+func callsOf(key Key, used float64) *Snapshot {
+	return entitlements.NewSnapshot(key, "", []Grant{{
+		ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true,
+		CurrentUsage: used, UsageUpdatedAt: 1, EntitlementUpdatedAt: 1,
+	}})
+}
+
+// callsShown is how many API calls a read of the set shows as used.
+func callsShown(s *Snapshot) float64 {
+	e, _ := s.Find(entitlements.Feature("api-calls"), 0)
+	return e.CurrentUsage()
+}
+
+// TestACustomerWhoEntersMemoryWhileACallReportsIsSeenOnce: a customer enters memory by a fetch that shows a report, whose call is about
+// to have its answer applied; and no reader sees it twice.
+func TestACustomerWhoEntersMemoryWhileACallReportsIsSeenOnce(t *testing.T) {
+	c := unstarted(t)
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	answers := answersOf([]ReportedUsage{{CustomerId: "acme", FeatureId: "api-calls", CurrentUsage: new(141.0)}})
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	see := func(when string, held *Snapshot) {
+		t.Helper()
+		if got := callsShown(held); got != 141 {
+			t.Errorf("%s, %v is shown, want 141", when, got)
+		}
+	}
+	held := c.pending.count(acme, callsOf(acme, 141), true)
+	see("counted by Stigg, and not answered", held)
+	l := c.pending.answer(d.flight, acme, d.lines, answers[0].usages, told)
+	see("answered", held)
+	see("answered, and fetched meanwhile", c.pending.count(acme, callsOf(acme, 141), true))
+	held = l.along(held, true)
+	see("applied", held)
+	see("applied, and fetched meanwhile", c.pending.count(acme, callsOf(acme, 141), true))
+	l.done(true)
+	see("settled", held)
+	see("settled, and fetched later", c.pending.count(acme, callsOf(acme, 141), true))
+	if m := c.pending.account(acme).meter(calls); m.open != 0 || m.direct != 0 {
+		t.Errorf("settled, %d are open and %v is on its way", m.open, m.direct)
+	}
+	d.lines[0].Accepted = 0 // as answered does
+	d.land()
+}
+
+// TestACallThatIsCountedIsSeenWhateverTheAnswerSays: when a call returns it has been counted, and the next read shows that, even if the
+// answer did not say what it led to, or others have to be answered first.
+func TestACallThatIsCountedIsSeenWhateverTheAnswerSays(t *testing.T) {
+	acme := Key{CustomerID: "acme"}
+	for name, row := range map[string]struct {
+		others int
+		how    outcome
+	}{
+		"untold":             {0, untold},
+		"others first":       {1, told},
+		"untold, and others": {1, untold},
+	} {
+		c := unstarted(t)
+		held := c.pending.count(acme, callsOf(acme, 140), true)
+		var others []*direct
+		for range row.others {
+			others = append(others, c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "another")}))
+		}
+		d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+		held = c.pending.count(acme, held, true)
+		if got := callsShown(held); got != 140 {
+			t.Errorf("%s: on the way, %v is shown, want 140", name, got)
+		}
+		var usages []entitlements.Usage
+		if row.how == told {
+			usages = []entitlements.Usage{{Ref: entitlements.Feature("api-calls"), Current: 141, UpdatedAt: 2}}
+		}
+		l := c.pending.answer(d.flight, acme, d.lines, usages, row.how)
+		shown := row.how == told // by the syncer
+		held = l.along(held, shown)
+		l.done(shown)
+		if got := callsShown(held); got != 141 {
+			t.Errorf("%s: counted, %v is shown, want 141", name, got)
+		}
+		d.lines[0].Accepted = 0
+		d.land()
+		for _, o := range others {
+			o.land()
+		}
+	}
+}
+
 // TestAnAnswerDoesNotTakeBackWhatOthersUsed: while a report is on its way, others use two more, and readers are shown that; the answer to
 // the report, which is from before, comes together with it.
 func TestAnAnswerDoesNotTakeBackWhatOthersUsed(t *testing.T) {
 	c := unstarted(t)
 	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
-	set := entitlements.NewSnapshot(acme, "", []Grant{{
-		ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true,
-		CurrentUsage: 140, UsageUpdatedAt: 1, EntitlementUpdatedAt: 1,
-	}})
-	shows := func(s *entitlements.Snapshot) float64 {
-		e, _ := s.Find(calls, 0)
-		return e.CurrentUsage()
-	}
 	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
-	held := c.pending.count(acme, set, true)
+	held := c.pending.count(acme, callsOf(acme, 140), true)
 	event := held.WithUsage(entitlements.Usage{Ref: calls, Current: 143, UpdatedAt: 3}) // the report, and two of others
 	held = c.pending.guard(acme, &entitlements.Belief{Snapshot: held}, &entitlements.Belief{Snapshot: event}).Snapshot
-	if got := shows(held); got != 142 {
+	if got := callsShown(held); got != 142 {
 		t.Errorf("on the way, %v is shown, want 142: what is there for certain, less what is on its way", got)
 	}
-	c.pending.correct(acme, calls, 1) // it is answered
-	if got := shows(held); got != 143 {
-		t.Errorf("answered, and not applied yet, %v is shown, want 143", got)
-	}
-	d.carry(-1)
 	answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
 	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{answer}, told)
-	if got := shows(l.along(held.WithUsage(answer), true)); got != 143 {
+	if got := callsShown(l.along(held.WithUsage(answer), true)); got != 143 {
 		t.Errorf("applied, %v is shown, want 143 as before", got)
 	}
 	l.done(true)
@@ -154,5 +228,60 @@ func TestANewPeriodIsNotKeptWaitingForWhatIsUnshown(t *testing.T) {
 		if got := e.CurrentUsage(); got != row.want {
 			t.Errorf("%s: %v is shown, want %v", row.description, got, row.want)
 		}
+	}
+}
+
+// TestAnAnswerTellsWhichWalletPaid: the customer was not in memory when a report departed, so nobody knew what it draws on. The answer says
+// so, and what is on its way to the same wallet is waited for.
+func TestAnAnswerTellsWhichWalletPaid(t *testing.T) {
+	c := unstarted(t)
+	acme, credits := Key{CustomerID: "acme"}, entitlements.Currency("ai-credits")
+	consume := c.directly([]line{creditLine(&ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: 5, IdempotencyKey: "c"})})
+	d := c.directly([]line{directLine("acme", nil, "ai-answers", 1, nil, "key")})
+	d.answered([]answer{{key: acme, told: true, usages: []entitlements.Usage{
+		{Ref: entitlements.Feature("ai-answers"), Current: 1, UpdatedAt: 2}, {Ref: credits, Current: 2, UpdatedAt: 2},
+	}}})
+	d.land()
+	if m := c.pending.account(acme).meter(entitlements.Feature("ai-answers")); m.wallet != credits || m.open != 1 {
+		t.Errorf("the report drew on %v, and %d of 1 wait for the consumption", m.wallet, m.open)
+	}
+	consume.answered([]answer{{key: acme, told: true, usages: []entitlements.Usage{{Ref: credits, Current: 7, UpdatedAt: 3}}}})
+	consume.land()
+	if n := c.accounts(); n != 0 {
+		t.Error("everything is answered, and something is pending")
+	}
+}
+
+// TestAnAnswerToAStrangerDoesNotShowWhatIsUnshown: a report departed when nobody knew its wallet, so another that draws on the same one
+// did not wait for it, and could not be shown; the answer to the first may be older than that one.
+func TestAnAnswerToAStrangerDoesNotShowWhatIsUnshown(t *testing.T) {
+	c := unstarted(t)
+	acme, credits, images := Key{CustomerID: "acme"}, entitlements.Currency("ai-credits"), entitlements.Feature("ai-images")
+	stranger := c.directly([]line{directLine("acme", nil, "ai-answers", 1, nil, "first")})
+	d := c.directly([]line{directLine("acme", nil, "ai-images", 2, nil, "second")})
+	c.expect(acme, images, 1) // waits in the queue
+	answer := func(d *direct, used float64) *landing {
+		d.lines[0].pays = credits
+		l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{{Ref: d.lines[0].ref, Current: 1, UpdatedAt: 2}, {Ref: credits, Current: used, UpdatedAt: 2}}, told)
+		d.lines[0].Accepted = 0
+		return l
+	}
+	answer(d, 8).done(false) // it has the stamp of what is held
+	d.land()
+	m := c.pending.account(acme).meter(images)
+	if m.unshown != 2 {
+		t.Fatalf("%v is unshown, want 2", m.unshown)
+	}
+	if l := answer(stranger, 2); len(l.usages) != 0 {
+		t.Errorf("%v is applied, and may not show the 6 credits that are unshown", l.usages)
+	} else {
+		l.done(false)
+	}
+	stranger.land()
+	if m.unshown != 2 {
+		t.Errorf("%v is unshown, want 2 until a fetch shows it", m.unshown)
+	}
+	if m := c.pending.account(acme).meter(entitlements.Feature("ai-answers")); m.stranger {
+		t.Error("it has landed, and is a stranger still")
 	}
 }

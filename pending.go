@@ -20,6 +20,8 @@ type pending struct {
 	used   atomic.Bool // there is an account, or was: until then nobody pays for any of this
 	seed   maphash.Seed
 	shards [64]shard
+
+	lingering lingering
 }
 
 type shard struct {
@@ -40,6 +42,7 @@ type account struct {
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
+	lingers bool                   // it would have been forgotten, but that something is unshown
 	applied *entitlements.Snapshot // what the answer to a report has just made: of it nothing is kept back
 }
 
@@ -53,8 +56,11 @@ type meter struct {
 	counts  bool               // it has been seen to count with what is resident
 	out     int                // lines that are on their way
 	doubt   map[string]bool    // the keys of lines that may have arrived, and were not answered
-	direct  float64            // on their way, and not part of the tally before they are answered
-	kept    []entitlements.Usage
+	direct  float64            // on their way, and not part of the tally
+	// stranger is that a line departed when nobody knew what pays for it: until it lands, others of its wallet did not wait for it.
+	stranger bool
+	kept     []kept
+	tied     bool // of what was kept back, something was as new as something else: a fetch has to decide
 	// unshown is what was counted, by answers that did not say what it led to, or said what cannot be ordered. It stays pending for the
 	// readers until a fetch shows it; missed is that one has, and a report was on its way.
 	unshown float64
@@ -88,27 +94,6 @@ func (p *pending) account(key Key) *account {
 
 func (p *pending) shard(key Key) *shard {
 	return &p.shards[maphash.Comparable(p.seed, key)%uint64(len(p.shards))]
-}
-
-// forget strikes off the account of a key that is not resident, if nothing is open on it, and reports whether it did.
-func (p *pending) forget(key Key) bool {
-	if !p.used.Load() {
-		return false
-	}
-	s := p.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.accounts[key]
-	if a == nil {
-		return false
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if slices.ContainsFunc(a.meters, func(m *meter) bool { return m.open > 0 }) {
-		return false
-	}
-	delete(s.accounts, key)
-	return true
 }
 
 // add opens an amount on a meter. fresh says that the meter is new, and may not count yet with what is resident: until whoever adds to it
@@ -205,6 +190,26 @@ func (m *meter) draws() Ref {
 	return m.wallet
 }
 
+// unshow makes pending again what an answer had settled, x, because the fetch that was under way does not show it.
+func (p *pending) unshow(key Key, x *part) {
+	a, _ := p.add(key, x.meter.ref, 0)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := a.meter(x.meter.ref)
+	unshown := x.before + x.answered - x.refused - x.held
+	more := x.direct
+	if m != x.meter { // which was forgotten meanwhile
+		more += unshown
+		if none := (Ref{}); m.wallet == none {
+			m.wallet = x.meter.wallet
+		}
+	}
+	m.tally.Set(m.tally.Total() + more)
+	m.settled += more
+	m.unshown += unshown + x.direct
+	m.open--
+}
+
 // correct changes an amount that was added, which stays open.
 func (p *pending) correct(key Key, ref Ref, by float64) { p.change(key, ref, by, 0) }
 
@@ -232,14 +237,16 @@ func (p *pending) change(key Key, ref Ref, by float64, closed int) {
 // line is a report on its way: one that the reporter delivers, or one of a call that waits for its answer. It may be of a wallet.
 type line struct {
 	usage.Line
-	ref Ref // what it is of
+	ref    Ref  // what it is of
+	pays   Ref  // the wallet that paid for it, where an answer says so
+	direct bool // it is of a call that waits for the answer: it is pending only when that has come, and cannot be applied
 }
 
 // linesOf is what the reporter delivers.
 func linesOf(delivered []usage.Line) []line {
 	lines := make([]line, len(delivered))
 	for i, ln := range delivered {
-		lines[i] = line{ln, entitlements.Feature(ln.FeatureID)}
+		lines[i] = line{Line: ln, ref: entitlements.Feature(ln.FeatureID)}
 	}
 	return lines
 }
@@ -291,12 +298,26 @@ func (p *pending) count(key Key, s *entitlements.Snapshot, anew bool) *entitleme
 	return s
 }
 
-// seen is a snapshot as a read sees it. One that the read has held for longer than its account goes on counting what it counted.
+// seen is a snapshot as a read sees it, which may have held it for long: what it counted when it arrived it goes on counting, also when
+// its account has been forgotten; and of a meter that is newer it shows nothing yet.
 func (p *pending) seen(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
-	if p.account(key) == nil {
+	a := p.account(key)
+	if a == nil {
 		return s
 	}
-	return p.count(key, s, false)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.meters {
+		tally, shown := s.Counts(m.ref)
+		if tally == &m.tally {
+			continue
+		}
+		if tally != nil {
+			shown -= tally.Total() // and that, too, is pending
+		}
+		s = s.WithTally(m.ref, &m.tally, shown)
+	}
+	return s
 }
 
 // counted is a belief whose snapshot counts what is pending; the same one when it does already.
@@ -314,109 +335,18 @@ func withSnapshot(b *entitlements.Belief, s *entitlements.Snapshot) *entitlement
 	return &n
 }
 
-// shown notes that a key that was not resident becomes so: by what shows all that is settled, or the next read waits for that.
-func (p *pending) shown(key Key) {
+// enter notes that a key that was not resident becomes so: by what shows all that is settled, unless the next read waits for that.
+func (p *pending) enter(key Key, b *entitlements.Belief) {
 	a := p.account(key)
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.lingers = false
 	for _, m := range a.meters {
-		m.unshown, m.missed = 0, false
-	}
-}
-
-// guard is what a change of a belief comes to: the usage of a meter on which a report is on its way stays as it was, and what is
-// pending counts.
-func (p *pending) guard(key Key, held, next *entitlements.Belief) *entitlements.Belief {
-	if next == nil || next.Snapshot == held.Snapshot {
-		return next
-	}
-	a := p.account(key)
-	if a == nil {
-		return next
-	}
-	s := a.keepBack(held.Snapshot, next.Snapshot, held.AwaitRefresh && !next.AwaitRefresh)
-	return withSnapshot(next, p.count(key, s, false))
-}
-
-// keepBack puts the usage of meters that fly, and of the wallets that pay for them, back to what is held; also that of meters of which
-// something is unshown, unless fetched says that next is of a fetch that shows it.
-func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) *entitlements.Snapshot {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if next == a.applied {
-		return next
-	}
-	for _, m := range a.meters {
-		flying := slices.ContainsFunc(a.group(m), (*meter).flying)
-		switch {
-		case fetched && !flying:
-			m.unshown, m.missed = 0, false
-			next = m.withKept(next).WithTally(m.ref, &m.tally, m.settled)
-			continue
-		case fetched:
-			m.missed = true
-		case !m.flying() && m.unshown == 0:
-			continue
-		}
-		for _, ref := range []Ref{m.ref, m.wallet} {
-			was, ok := held.Usage(ref)
-			is, still := next.Usage(ref)
-			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
-				continue
-			}
-			if !flying && was.PeriodStart != 0 && is.PeriodStart > was.PeriodStart {
-				continue // what is unshown was of the period before, and may be shown on top of this one: denied rather than granted
-			}
-			next = next.WithUsage(a.atLeast(held, was, is))
-			m.keep(is)
+		if !b.AwaitRefresh {
+			m.unshown, m.missed = 0, m.flying() // what is about to become unshown, it may show or not
 		}
 	}
-	return next
-}
-
-// atLeast is the usage that is held, raised to what the server says now if it says more than all that is pending could make of it: others
-// have used that, and must not be kept waiting for the answer to a report. Whatever is shown is never more than there is.
-func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usage) entitlements.Usage {
-	e, _ := held.Find(was.Ref, 0)
-	mine := e.PendingUsage()
-	for _, m := range a.meters {
-		switch {
-		case m.direct == 0:
-		case m.ref == was.Ref:
-			mine += m.direct
-		case m.wallet == was.Ref:
-			return was // what it will cost is the answer's to say
-		}
-	}
-	if is.PeriodStart == was.PeriodStart && mine >= 0 {
-		was.Current = max(was.Current, is.Current-mine)
-	}
-	return was
-}
-
-// withKept is what a fetch brought, with what events told while it was on its way: they may be newer. It leaves kept as it is, because
-// the change of a belief is tried again when another came in between; what it has shown once is no newer the next time.
-func (m *meter) withKept(s *entitlements.Snapshot) *entitlements.Snapshot {
-	for _, u := range m.kept {
-		if is, ok := s.Usage(u.Ref); ok && u.Seq > is.Seq && u.UpdatedAt > is.UpdatedAt && u.PeriodStart >= is.PeriodStart {
-			s = s.WithUsage(u)
-		}
-	}
-	return s
-}
-
-// keep remembers a usage that was kept back, the latest of each entitlement.
-func (m *meter) keep(u entitlements.Usage) {
-	for i := range m.kept {
-		if k := &m.kept[i]; k.Ref == u.Ref {
-			if u.UpdatedAt >= k.UpdatedAt {
-				*k = u
-			}
-			return
-		}
-	}
-	m.kept = append(m.kept, u)
 }

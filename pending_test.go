@@ -188,7 +188,7 @@ func TestWhatIsAnsweredWhileTheCustomerEntersMemoryIsPendingNoMore(t *testing.T)
 			key := customer(i)
 			c.expect(key, calls, 5)
 			report := usage.Record{Kind: usage.Delta, CustomerID: key.CustomerID, FeatureID: calls.ID, Value: 5, Key: key.CustomerID}
-			f := d.depart([]line{{usage.Line{Record: report, Accepted: 1, Deltas: 5}, calls}})
+			f := d.depart([]line{{Line: usage.Line{Record: report, Accepted: 1, Deltas: 5}, ref: calls}})
 			l := c.pending.answer(f, key, f.lines, nil, told)
 			turn.Add(1)
 			for range i % 400 { // so that it is met at every step
@@ -227,5 +227,122 @@ func TestAReadThatWaitedGoesOnCounting(t *testing.T) {
 	}
 	if got := shown(p.count(key, held, true)); got != 0 {
 		t.Errorf("a set that enters memory counts %v of an account that is gone", got)
+	}
+	p.add(key, ref, 3)
+	p.add(key, ref, 1)
+	p.account(key).meters[0].settled = 1 // answered, which the set from before does not show
+	if got := shown(p.seen(key, held)); got != 9 {
+		t.Errorf("a read that holds the set from before sees %v pending once more is reported, want 9", got)
+	}
+}
+
+// TestWhatMemoryHasNoRoomForCountsAsOfItsArrival: whoever waited for it reads it once, when a report has been answered meanwhile.
+func TestWhatMemoryHasNoRoomForCountsAsOfItsArrival(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
+		e := c.running.Load()
+		e.cache.Close() // there is room for nothing
+		globex := Key{CustomerID: "globex"}
+		c.expect(globex, calls, 5)
+		b, resident := e.store.Insert(globex, &entitlements.Belief{Snapshot: callsOf(globex, 140)})
+		if resident {
+			t.Fatal("it is resident")
+		}
+		m := c.pending.account(globex).meter(calls)
+		m.settled, m.open = 5, 0
+		if got := callsShown(c.pending.seen(globex, b.Snapshot)); got != 145 {
+			t.Errorf("%v is shown, want 145: the set is from before the report was counted", got)
+		}
+	})
+}
+
+// TestWhatTheFetchUnderWayDoesNotShowIsPendingAgain: a report is answered while its customer is being fetched, and that fetch turns out
+// not to show it. Until another does it is pending, whether or not the account has been forgotten meanwhile.
+func TestWhatTheFetchUnderWayDoesNotShowIsPendingAgain(t *testing.T) {
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	for name, row := range map[string]struct {
+		direct, forgotten, late bool
+	}{
+		"at once":                         {},
+		"of a call":                       {direct: true},
+		"later":                           {late: true},
+		"later, of a call":                {late: true, direct: true},
+		"later, and forgotten":            {late: true, forgotten: true},
+		"later, of a call, and forgotten": {late: true, forgotten: true, direct: true},
+	} {
+		c := unstarted(t)
+		lines := []line{directLine("acme", nil, "api-calls", 5, nil, "key")}
+		var f flight
+		if row.direct {
+			f = c.directly(lines).flight
+		} else {
+			c.expect(acme, calls, 5)
+			f = delivery{c}.depart(lines)
+		}
+		if !row.forgotten {
+			c.expect(acme, calls, 1) // another report, which waits in the queue
+		}
+		l := c.pending.answer(f, acme, f.lines, []entitlements.Usage{{Ref: calls, Current: 145, UpdatedAt: 2}}, told)
+		fetched := callsOf(acme, 140)
+		if !row.late {
+			fetched = l.along(fetched, false)
+		}
+		l.done(true)
+		c.pending.landed(&f)
+		if row.forgotten && !c.pending.forget(acme) {
+			t.Fatalf("%s: the account is not forgotten", name)
+		}
+		if row.late {
+			fetched = l.along(fetched, false)
+			fetched = l.along(fetched, false) // which may happen more often than once
+		}
+		if c.pending.forget(acme) {
+			t.Errorf("%s: the account is forgotten before the customer has entered memory", name)
+		}
+		c.pending.enter(acme, &entitlements.Belief{Snapshot: fetched, AwaitRefresh: true})
+		want := 145.0
+		if !row.forgotten {
+			want = 146
+		}
+		if got := callsShown(c.pending.count(acme, fetched, true)); got != want {
+			t.Errorf("%s: %v is shown, want %v", name, got, want)
+		}
+		c.pending.enter(acme, &entitlements.Belief{Snapshot: callsOf(acme, 145)}) // of a fetch that decides
+		if got := callsShown(c.pending.count(acme, callsOf(acme, 145), true)); got != want {
+			t.Errorf("%s: when a fetch has shown it, %v is shown, want %v", name, got, want)
+		}
+	}
+}
+
+// TestFewAccountsLinger: what is unshown when its customer has left memory is kept for a fetch that may be under way, of the last 1,024.
+func TestFewAccountsLinger(t *testing.T) {
+	p, ref := newPending(), entitlements.Feature("api-calls")
+	accounts := func() (n int) {
+		for i := range p.shards {
+			n += len(p.shards[i].accounts)
+		}
+		return n
+	}
+	linger := func(i int) {
+		key := Key{CustomerID: strconv.Itoa(i)}
+		p.add(key, ref, 1)
+		m := p.account(key).meter(ref)
+		m.open, m.settled, m.unshown = 0, 1, 1
+		for range 2 {
+			if p.forget(key) {
+				t.Fatal("the account is forgotten")
+			}
+		}
+	}
+	for i := range 3 * maxLingering {
+		linger(i)
+	}
+	if n := accounts(); n != maxLingering {
+		t.Errorf("%d accounts linger, want %d", n, maxLingering)
+	}
+	first := Key{CustomerID: strconv.Itoa(2 * maxLingering)}
+	p.enter(first, &entitlements.Belief{}) // it is in memory
+	linger(3 * maxLingering)
+	if p.account(first) == nil {
+		t.Error("the account of a customer in memory is forgotten")
 	}
 }

@@ -62,7 +62,9 @@ func newMeterSim(t *testing.T, seed uint64) *meterSim {
 			})
 		}
 	}
-	stigg, err := emulator.New(emulator.Config{Catalog: catalog})
+	// Reports that are counted at the same millisecond have the same stamp, or all of a second have.
+	stamps := emulator.Stamps{Every: []time.Duration{0, 0, time.Millisecond, time.Second}[rand.New(rand.NewPCG(seed, 78)).IntN(4)]}
+	stigg, err := emulator.New(emulator.Config{Catalog: catalog, Stamps: stamps})
 	if err != nil {
 		t.Fatal(err)
 	}

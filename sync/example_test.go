@@ -29,8 +29,8 @@ func (nowhere) Peek(entitlements.Key) (syncer.Resident, bool) { return syncer.Re
 func (nowhere) Update(entitlements.Key, func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief {
 	return nil
 }
-func (nowhere) Insert(entitlements.Key, *entitlements.Belief) (*entitlements.Belief, bool) {
-	return nil, false
+func (nowhere) Insert(_ entitlements.Key, b *entitlements.Belief) (*entitlements.Belief, bool) {
+	return b, false
 }
 func (nowhere) Range(func(syncer.Resident) bool)    {}
 func (nowhere) Resources(string) []entitlements.Key { return nil }

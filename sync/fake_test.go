@@ -86,11 +86,11 @@ func (m *memory) Update(k key, next func(*entitlements.Belief) *entitlements.Bel
 func (m *memory) Insert(k key, b *entitlements.Belief) (*entitlements.Belief, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.cells[k]; r != nil {
-		return r.Belief, false
+	if m.cells[k] != nil {
+		return nil, false
 	}
 	if m.full {
-		return nil, false
+		return b, false
 	}
 	m.cells[k] = &Resident{Key: k, Belief: b, LastRead: b.ConfirmedAt}
 	return b, true

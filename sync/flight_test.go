@@ -361,6 +361,56 @@ func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 	})
 }
 
+// TestReportDuringFillLearnsWhatTheAnswerShows: at once where the fetch began with something held; when it lands, where it did not; and
+// where there are too many reports to remember them all, that it does not show this one.
+func TestReportDuringFillLearnsWhatTheAnswerShows(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		release := w.server.hold(acme)
+		got := make(chan *entitlements.Belief, 1)
+		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
+		synctest.Wait()
+		var lands []bool // what each report was told when the fetch landed
+		for i := range 2 * maxPending {
+			usages := []entitlements.Usage{{Ref: entitlements.Feature("seats"), Current: float64(i + 1), UpdatedAt: instant(i + 2)}}
+			if i == 1 {
+				usages = nil // not told
+			}
+			shown := w.Reported(acme, usages, func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot {
+				lands = append(lands, shown)
+				return s
+			})
+			if want := i < maxPending-1; shown != want {
+				t.Errorf("report %d is told %v, want %v: the flight remembers %d", i, shown, want, maxPending-1)
+			}
+		}
+		if len(lands) != 0 {
+			t.Errorf("%d are told what nobody knows yet", len(lands))
+		}
+		release()
+		b := <-got
+		if len(lands) != maxPending-1 || !lands[0] || lands[1] || !lands[2] || !b.AwaitRefresh {
+			t.Errorf("%v: want all that are remembered, of them the second not shown, and the next read to wait", lands)
+		}
+	})
+	inWorld(t, nil, func(w *world) {
+		w.server.set(acme, grant("seats", 1, 10))
+		w.load(acme)
+		release := w.server.hold(acme)
+		go func() { _, _ = w.Reload(w.t.Context(), acme) }()
+		synctest.Wait()
+		w.store.evict(acme)
+		for stamp, want := range []bool{false, true} { // no stamp is no answer
+			usages := []entitlements.Usage{{Ref: entitlements.Feature("seats"), Current: 3, UpdatedAt: instant(stamp * 1000)}}
+			if got := w.Reported(acme, usages, func(s *entitlements.Snapshot, _ bool) *entitlements.Snapshot { return s }); got != want {
+				t.Errorf("held by the flight alone, stamp %d: told %v, want %v", stamp, got, want)
+			}
+		}
+		release()
+		synctest.Wait()
+	})
+}
+
 func TestWriteDuringFillIsWaitedFor(t *testing.T) {
 	for name, write := range map[string]func(*world){
 		"that has to be seen":        func(w *world) { w.AwaitRefresh(acme) },

@@ -71,14 +71,16 @@ func (l *ledger) blank(kind inputKind) *input {
 }
 
 // take applies one arrival, see blank, to its key: to the resident belief, and to the flight that may bring the next one. It returns the
-// resident belief that stands, nil when there is none, and the verdict on it.
+// resident belief that stands, nil when there is none, and the verdict on it, or on what the flight will bring where that is known.
 func (l *ledger) take(key entitlements.Key, in *input) (b *entitlements.Belief, v verdict) {
 	if l.tap != nil {
 		l.tap(step{kind: stepTook, key: key, input: *in})
 	}
 	l.taking.v = unchanged
 	b = l.store.Update(key, l.taking.apply)
-	v = l.taking.v
+	if v = l.taking.v; b == nil {
+		v = unchanged // of what has just left
+	}
 	f := l.flights[key]
 	if f == nil {
 		return b, v
@@ -90,16 +92,19 @@ func (l *ledger) take(key entitlements.Key, in *input) (b *entitlements.Belief, 
 	case b != nil:
 		f.held = b
 	case f.held != nil:
-		f.held, _ = in.next(f.held)
-	case len(f.pending) < maxPending:
+		var told verdict
+		if f.held, told = in.next(f.held); in.kind == inReported {
+			v = told // that is what readers will see of it
+		}
+	case len(f.pending) < maxPending-1:
 		f.pending = append(f.pending, *in)
 	default:
-		f.pending = append(f.pending[:0], input{kind: inAwait, at: in.at})
+		f.pending, v = append(f.pending[:maxPending-1], input{kind: inAwait, at: in.at}), questioned
 	}
 	return b, v
 }
 
-// maxPending bounds what a flight remembers. More than that becomes a single question.
+// maxPending bounds what a flight remembers. What is more than that becomes a single question.
 const maxPending = 32
 
 // takeOff registers a flight. It begins with what is held now, which may be evicted before it lands.
@@ -206,9 +211,8 @@ func (l *ledger) land(f *flight, answer *entitlements.Snapshot, at arrival) (b *
 			return b, v, true
 		}
 		b, v = l.first(f, answer, at)
-		held, inserted := l.store.Insert(f.key, b)
-		if inserted || held == nil {
-			return b, v, inserted
+		if b, resident = l.store.Insert(f.key, b); b != nil {
+			return b, v, resident
 		}
 	}
 }

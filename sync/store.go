@@ -17,8 +17,9 @@ type Store interface {
 	Peek(entitlements.Key) (Resident, bool)
 	// Update replaces a resident belief with what next makes of it, atomically; nil when the key is not resident.
 	Update(key entitlements.Key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief
-	// Insert makes a key resident unless it is; it returns the belief that stands, nil when there is no room for it.
-	Insert(entitlements.Key, *entitlements.Belief) (*entitlements.Belief, bool)
+	// Insert makes a key resident, and returns the belief as it is kept, and true. When there is no room for it, it returns what those who
+	// wait for it are to be told, and false; and nil when the key is resident already, to be updated.
+	Insert(entitlements.Key, *entitlements.Belief) (kept *entitlements.Belief, resident bool)
 	// Range visits what is resident, in no order, holding no lock.
 	Range(yield func(Resident) bool)
 	// Resources returns the resident resource-level keys of a customer.

@@ -24,13 +24,14 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // Reported applies the usages that the answers to several of this client's own reports for one key carried, and in the same step
 // the change along of the snapshot, which must be idempotent: no reader sees one without the other. Without usages, as when the
 // answers did not say, or with one that cannot be ordered, none of them is applied, and the next read waits for a fetch: along is told,
-// and so is the caller. A key that is not resident shows nothing that it should not.
+// and so is the caller. A key that is not resident shows nothing that it should not. While it is being fetched nobody knows yet what the
+// answer will show: along is told when it is there, which may be after this call.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
-	v, resident := s.take(key, inReported, func(in *input) {
+	v, _ := s.take(key, inReported, func(in *input) {
 		in.usages, in.along, in.at = usages, along, arrival{seq: s.nextSeq()}
 	})
 	s.countVerdict(v)
-	return !resident || v != questioned
+	return v != questioned
 }
 
 // Overheard applies a usage that had arrived as an event, and was kept back until a report was answered.

@@ -324,7 +324,7 @@ var bugs = []bug{
 		"\tif origin == Stale && planted(\"what is Stale says that it is Live\") {\n\t\td.Origin = Live\n\t}\n\tif origin != Fetched {\n",
 	}}},
 	{"usage that may show a report under way is believed", "pending usage", metered, []change{{
-		"pending.go",
+		"keptback.go",
 		"\t\tcase !m.flying() && m.unshown == 0:\n\t\t\tcontinue\n",
 		"\t\tcase !m.flying() && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n\t\t\tcontinue\n",
 	}}},
