@@ -12,12 +12,14 @@ import (
 func TestWhatIsKeptBackAndCannotBeOrderedIsFetched(t *testing.T) {
 	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
 	for name, row := range map[string]struct {
-		events  []float64 // the usage of each, all of one stamp
+		events  []float64            // the usage of each, all of stamp 3
+		answer  entitlements.Instant // the stamp of what the report led to
 		unclear bool
 	}{
-		"one":                    {[]float64{145}, false},
-		"one that comes twice":   {[]float64{145, 145}, false},
-		"an old one comes again": {[]float64{142, 145, 142}, true},
+		"one":                      {[]float64{145}, 2, false},
+		"one that comes twice":     {[]float64{145, 145}, 2, false},
+		"an old one comes again":   {[]float64{142, 145, 142}, 2, true},
+		"one as new as the answer": {[]float64{145}, 3, true},
 	} {
 		c := unstarted(t)
 		d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
@@ -35,7 +37,7 @@ func TestWhatIsKeptBackAndCannotBeOrderedIsFetched(t *testing.T) {
 			held = c.pending.guard(acme, held, next)
 			see(held.Snapshot)
 		}
-		answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
+		answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: row.answer}
 		l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{answer}, told)
 		see(l.along(held.Snapshot.WithUsage(answer), true))
 		if shown != 145 {

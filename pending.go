@@ -196,17 +196,10 @@ func (p *pending) unshow(key Key, x *part) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := a.meter(x.meter.ref)
-	unshown := x.before + x.answered - x.refused - x.held
-	more := x.direct
-	if m != x.meter { // which was forgotten meanwhile
-		more += unshown
-		if none := (Ref{}); m.wallet == none {
-			m.wallet = x.meter.wallet
-		}
+	m.unshown += x.before + x.answered + x.direct - x.refused - x.held
+	if none := (Ref{}); m.wallet == none { // the account was forgotten meanwhile
+		m.wallet = x.meter.wallet
 	}
-	m.tally.Set(m.tally.Total() + more)
-	m.settled += more
-	m.unshown += unshown + x.direct
 	m.open--
 }
 

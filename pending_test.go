@@ -243,12 +243,14 @@ func TestWhatMemoryHasNoRoomForCountsAsOfItsArrival(t *testing.T) {
 		e.cache.Close() // there is room for nothing
 		globex := Key{CustomerID: "globex"}
 		c.expect(globex, calls, 5)
+		c.expect(globex, calls, 7)
+		m := c.pending.account(globex).meter(calls)
+		m.settled, m.open = 7, 1 // one is answered, and is shown by what is fetched
 		b, resident := e.store.Insert(globex, &entitlements.Belief{Snapshot: callsOf(globex, 140)})
 		if resident {
 			t.Fatal("it is resident")
 		}
-		m := c.pending.account(globex).meter(calls)
-		m.settled, m.open = 5, 0
+		m.settled, m.open = 12, 0
 		if got := callsShown(c.pending.seen(globex, b.Snapshot)); got != 145 {
 			t.Errorf("%v is shown, want 145: the set is from before the report was counted", got)
 		}
@@ -344,5 +346,45 @@ func TestFewAccountsLinger(t *testing.T) {
 	linger(3 * maxLingering)
 	if p.account(first) == nil {
 		t.Error("the account of a customer in memory is forgotten")
+	}
+}
+
+// TestWhatLingeredAndWasReportedOnLingersAgain: its account is not kept for ever because it had something open when its turn came.
+func TestWhatLingeredAndWasReportedOnLingersAgain(t *testing.T) {
+	p, ref := newPending(), entitlements.Feature("api-calls")
+	acme := Key{CustomerID: "acme"}
+	linger := func(key Key) {
+		p.add(key, ref, 1)
+		m := p.account(key).meter(ref)
+		m.open, m.settled, m.unshown = 0, 1, 1
+		p.forget(key)
+	}
+	linger(acme)
+	p.add(acme, ref, 1)
+	for i := range maxLingering {
+		linger(Key{CustomerID: strconv.Itoa(i)})
+	}
+	if p.account(acme) == nil {
+		t.Fatal("an account with something open is forgotten")
+	}
+	linger(acme)
+	for i := range maxLingering {
+		linger(Key{CustomerID: strconv.Itoa(maxLingering + i)})
+	}
+	if p.account(acme) != nil {
+		t.Error("its turn has come, and it lingers still")
+	}
+}
+
+// TestWhatEntersMemoryBetweenAnAnswerAndItsEndIsFetched: nobody knows whether it shows what is about to become unshown.
+func TestWhatEntersMemoryBetweenAnAnswerAndItsEndIsFetched(t *testing.T) {
+	c, acme := unstarted(t), Key{CustomerID: "acme"}
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	c.expect(acme, entitlements.Feature("api-calls"), 1) // waits in the queue
+	l := c.pending.answer(d.flight, acme, d.lines, nil, untold)
+	c.pending.enter(acme, &entitlements.Belief{Snapshot: callsOf(acme, 141)})
+	l.done(false)
+	if _, unclear, _ := c.pending.landed(&d.flight); len(unclear) != 1 || unclear[0] != acme {
+		t.Errorf("a fetch has to decide for %v, want %v", unclear, acme)
 	}
 }

@@ -411,6 +411,22 @@ func TestReportDuringFillLearnsWhatTheAnswerShows(t *testing.T) {
 	})
 }
 
+// leaving is a store out of which everything goes while it is updated.
+type leaving struct{ *memory }
+
+func (l leaving) Update(_ key, next func(*entitlements.Belief) *entitlements.Belief) *entitlements.Belief {
+	next(firstBelief(set(acme, grant("seats", 1, 10)), 0, 0, arrival{}))
+	return nil
+}
+
+// TestWhatHasJustLeftIsNoQuestion: nobody sees it any more, and whoever comes back to it fetches it.
+func TestWhatHasJustLeftIsNoQuestion(t *testing.T) {
+	l := newLedger(leaving{})
+	if b, v := l.take(acme, l.blank(inAwait)); b != nil || v != unchanged {
+		t.Errorf("%v, %v; want nothing, unchanged", b, v)
+	}
+}
+
 func TestWriteDuringFillIsWaitedFor(t *testing.T) {
 	for name, write := range map[string]func(*world){
 		"that has to be seen":        func(w *world) { w.AwaitRefresh(acme) },
