@@ -61,9 +61,9 @@ func (s *Syncer) handle(e *entitlements.Event) {
 	}
 }
 
-// take applies one arrival, of which say fills in the rest, to its key, and sees to what follows from it. It returns the verdict on the
-// resident belief, and whether there is one. say runs while mu is held.
-func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input)) (v verdict, resident bool) {
+// take applies one arrival, of which say fills in the rest, to its key, and sees to what follows from it. It returns the verdict,
+// as [ledger.take] does. say runs while mu is held.
+func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input)) verdict {
 	s.mu.Lock()
 	if kind.own() {
 		s.near.wrote(key)
@@ -81,12 +81,12 @@ func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input))
 			s.refresh.urgent(key)
 		}
 	}
-	return v, b != nil
+	return v
 }
 
 // takeSet applies a full set that came as an event.
 func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at arrival) {
-	v, _ := s.take(key, inSet, func(in *input) { in.set, in.at = set, at })
+	v := s.take(key, inSet, func(in *input) { in.set, in.at = set, at })
 	s.countVerdict(v)
 	if v != confirmed { // of a set that is not held, nobody knows whether it changed
 		s.doubtResources(key, inDoubt)
@@ -95,7 +95,7 @@ func (s *Syncer) takeSet(key entitlements.Key, set *entitlements.Snapshot, at ar
 
 // takeUsage applies the usage of one entitlement; kind is inUsage or inOwnUsage.
 func (s *Syncer) takeUsage(key entitlements.Key, u *entitlements.Usage, kind inputKind) {
-	v, _ := s.take(key, kind, func(in *input) { in.usage, in.at.seq = *u, s.nextSeq() })
+	v := s.take(key, kind, func(in *input) { in.usage, in.at.seq = *u, s.nextSeq() })
 	s.countVerdict(v)
 }
 

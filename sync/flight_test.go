@@ -269,13 +269,18 @@ func TestHangingServerDoesNotHoldAMissBeyondItsTime(t *testing.T) {
 	})
 }
 
+// filling begins to fetch acme for a reader: release has the server answer, and got is what the reader gets.
+func (w *world) filling() (release func(), got chan *entitlements.Belief) {
+	w.server.set(acme, grant("seats", 1, 10))
+	release, got = w.server.hold(acme), make(chan *entitlements.Belief, 1)
+	go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
+	synctest.Wait()
+	return release, got
+}
+
 func TestEventDuringFillWins(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.server.set(acme, grant("seats", 1, 10))
-		release := w.server.hold(acme)
-		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
-		synctest.Wait()
+		release, got := w.filling()
 		w.server.publish(acme, grant("seats", 2, 20))
 		w.server.send(entitlements.Event{Kind: entitlements.EventUsage, Key: acme, Usage: entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 3, UpdatedAt: 5}})
 		synctest.Wait()
@@ -338,11 +343,7 @@ func TestEventBeforeARetryIsPartOfItsAnswer(t *testing.T) {
 
 func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.server.set(acme, grant("seats", 1, 10))
-		release := w.server.hold(acme)
-		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
-		synctest.Wait()
+		release, got := w.filling()
 		for i := range 3 * maxPending {
 			w.server.publish(acme, grant("seats", instant(i+2), float64(i)))
 		}
@@ -365,11 +366,7 @@ func TestTooManyEventsDuringAFillBecomeAQuestion(t *testing.T) {
 // where there are too many reports to remember them all, that it does not show this one.
 func TestReportDuringFillLearnsWhatTheAnswerShows(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.server.set(acme, grant("seats", 1, 10))
-		release := w.server.hold(acme)
-		got := make(chan *entitlements.Belief, 1)
-		go func() { b, _ := w.Load(w.t.Context(), acme, 0); got <- b }()
-		synctest.Wait()
+		release, got := w.filling()
 		var lands []bool // what each report was told when the fetch landed
 		for i := range 2 * maxPending {
 			usages := []entitlements.Usage{{Ref: entitlements.Feature("seats"), Current: float64(i + 1), UpdatedAt: instant(i + 2)}}

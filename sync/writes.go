@@ -11,7 +11,7 @@ func (s *Syncer) Wrote(key entitlements.Key, set *entitlements.Snapshot) {
 		return
 	}
 	at := s.arrive() // reads the clock, which no lock has to wait for
-	v, _ := s.take(key, inOwnSet, func(in *input) { in.set, in.at = set, at })
+	v := s.take(key, inOwnSet, func(in *input) { in.set, in.at = set, at })
 	s.countVerdict(v)
 	s.doubtResources(key, inAwait) // even if a fetch has brought the set already: that told the resources nothing
 }
@@ -27,7 +27,7 @@ func (s *Syncer) WroteUsage(key entitlements.Key, u entitlements.Usage) {
 // and so is the caller. A key that is not resident shows nothing that it should not. While it is being fetched nobody knows yet what the
 // answer will show: along is told when it is there, which may be after this call.
 func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, along func(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot) (shown bool) {
-	v, _ := s.take(key, inReported, func(in *input) {
+	v := s.take(key, inReported, func(in *input) {
 		in.usages, in.along, in.at = usages, along, arrival{seq: s.nextSeq()}
 	})
 	s.countVerdict(v)
