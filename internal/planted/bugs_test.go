@@ -63,7 +63,7 @@ var bugs = []bug{
 			if b != nil && b.Suspect && v == questioned {
 				s.refresh.urgent(key)
 			}
-			return v, b != nil
+			return v
 		}
 	}
 	s.mu.Lock()
