@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -205,6 +206,8 @@ func execute(ctx context.Context, binary, dir, name string, args []string, which
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // what is stuck says where
+	cmd.WaitDelay = 10 * time.Second
 	// One processor for each: several run side by side, and who asks for another number of seeds does not mean these runs.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "ENTCACHE_SIM_") || strings.HasPrefix(v, env+"=") || strings.HasPrefix(v, "GOMAXPROCS=")
@@ -244,7 +247,11 @@ func (o outcome) said() string {
 	return ""
 }
 
+// tail is the end of what it printed, and all of it when it was stuck: then it ends with every goroutine.
 func (o outcome) tail() string {
+	if errors.Is(o.err, context.DeadlineExceeded) {
+		return o.text
+	}
 	const most = 3000
 	return o.text[max(0, len(o.text)-most):]
 }
