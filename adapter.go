@@ -111,12 +111,30 @@ func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bo
 		if held := s.count(key, true); held != nil { // what was answered while it was on its way in
 			b = held
 		}
+		s.stays(key) // whoever has not seen it yet may have let it linger
 	case stands != nil:
 		return nil, false
 	default:
-		s.pending.forget(key)
+		s.forget(key)
 	}
 	return b, inserted
+}
+
+// forget is [pending.forget], for a key that has not been seen to be resident, and may become so in between.
+func (s store) forget(key Key) {
+	s.pending.forget(key)
+	if _, resident := s.Cache.Peek(key); resident {
+		s.stays(key)
+		s.count(key, true)
+	}
+}
+
+// stays is [pending.stays], for a key that has been seen to be resident, and may have left in between.
+func (s store) stays(key Key) {
+	s.pending.stays(key)
+	if _, resident := s.Cache.Peek(key); !resident {
+		s.forget(key)
+	}
 }
 
 // count makes what is held of a key count what is pending for it; see [pending.count]. It returns what is held then, nil when it is not.

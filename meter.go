@@ -217,16 +217,13 @@ func (c *Client) unexpect(key Key, ref Ref, amount float64) {
 // tidy gives up the account of a key that is not resident and has nothing open, so that a program which only reports, or asks for
 // customers who do not exist, keeps nothing of them.
 func (c *Client) tidy(key Key) {
-	if e := c.running.Load(); e != nil {
-		if _, resident := e.cache.Peek(key); resident {
-			return
-		}
-	}
-	if !c.pending.forget(key) {
+	e := c.running.Load()
+	if e == nil {
+		c.pending.forget(key)
 		return
 	}
-	if e := c.running.Load(); e != nil {
-		e.store.count(key, false) // it may have become resident in between
+	if _, resident := e.cache.Peek(key); !resident {
+		e.store.forget(key)
 	}
 }
 

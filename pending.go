@@ -27,7 +27,7 @@ type pending struct {
 type shard struct {
 	// entry is held while a meter is made, and while a key becomes resident: whoever has made one finds the key resident, and has it count
 	// (see expect), or it enters counting. The first report of a feature may so wait for a customer to enter memory, which takes
-	// microseconds. It is taken before mu.
+	// microseconds. It is taken before mu, and after the locks of the syncer and of a landing.
 	entry    sync.Mutex
 	mu       sync.Mutex // guards accounts; taken before account.mu
 	accounts map[Key]*account
@@ -42,7 +42,7 @@ type account struct {
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
-	lingers bool                   // it would have been forgotten, but that something is unshown
+	lingers uint64                 // it would have been forgotten, but that something is unshown: the number of its lingerer, or zero
 	applied *entitlements.Snapshot // what the answer to a report has just made: of it nothing is kept back
 }
 
@@ -336,7 +336,7 @@ func (p *pending) enter(key Key, b *entitlements.Belief) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lingers = false
+	a.lingers = 0
 	for _, m := range a.meters {
 		if !b.AwaitRefresh {
 			m.unshown, m.missed = 0, m.flying() // what is about to become unshown, it may show or not

@@ -376,6 +376,94 @@ func TestWhatLingeredAndWasReportedOnLingersAgain(t *testing.T) {
 	}
 }
 
+// TestWhoLingersAgainHasANewTurn: the one of before has passed, although its customer has been in memory since then.
+func TestWhoLingersAgainHasANewTurn(t *testing.T) {
+	p, ref := newPending(), entitlements.Feature("api-calls")
+	acme := Key{CustomerID: "acme"}
+	linger := func(key Key) {
+		p.add(key, ref, 1)
+		m := p.account(key).meter(ref)
+		m.open, m.settled, m.unshown = 0, 1, 1
+		p.forget(key)
+	}
+	last := 0
+	others := func(n int) {
+		for range n {
+			linger(Key{CustomerID: strconv.Itoa(last)})
+			last++
+		}
+	}
+	linger(acme)
+	others(maxLingering / 2)
+	p.enter(acme, &entitlements.Belief{AwaitRefresh: true})
+	linger(acme)
+	others(maxLingering / 2)
+	if p.account(acme) == nil {
+		t.Error("forgotten at the turn of the time before")
+	}
+	others(maxLingering / 2)
+	if p.account(acme) != nil {
+		t.Error("its turn has come, and it lingers still")
+	}
+}
+
+// TestWhoIsInMemoryDoesNotLinger, at whatever step of its entry its account is looked at.
+func TestWhoIsInMemoryDoesNotLinger(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
+		e := c.running.Load()
+		like, _ := e.cache.Peek(acme)
+		b := *like.Belief
+		b.AwaitRefresh = true
+		const customers = 1000
+		customer := func(i int) Key { return Key{CustomerID: strconv.Itoa(i)} }
+		var turn, entered atomic.Int64
+		go func() {
+			for i := range customers {
+				for turn.Load() <= int64(i) {
+					runtime.Gosched()
+				}
+				e.store.Insert(customer(i), &b)
+				entered.Add(1)
+			}
+		}()
+		for i := range customers {
+			key := customer(i)
+			c.pending.add(key, calls, 1)
+			a := c.pending.account(key)
+			m := a.meter(calls)
+			m.open, m.settled, m.unshown = 0, 1, 1
+			turn.Add(1)
+			for range i % 400 { // so that it is met at every step
+				turn.Load()
+			}
+			c.tidy(key)
+			for entered.Load() <= int64(i) {
+				runtime.Gosched()
+			}
+			if a.lingers != 0 {
+				t.Errorf("customer %d is in memory, and its account lingers", i)
+			}
+		}
+	})
+}
+
+// TestWhoHasLeftMemoryLingers, also when it has just been seen there.
+func TestWhoHasLeftMemoryLingers(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
+		globex := Key{CustomerID: "globex"}
+		for _, key := range []Key{acme, globex} {
+			c.pending.add(key, calls, 1)
+			a := c.pending.account(key)
+			m := a.meter(calls)
+			m.open, m.settled, m.unshown = 0, 1, 1
+			c.running.Load().store.stays(key)
+			if lingers := a.lingers != 0; lingers != (key == globex) {
+				t.Errorf("%v: lingers %v; globex is not in memory, acme is", key, lingers)
+			}
+		}
+	})
+}
+
 // TestWhatEntersMemoryBetweenAnAnswerAndItsEndIsFetched: nobody knows whether it shows what is about to become unshown.
 func TestWhatEntersMemoryBetweenAnAnswerAndItsEndIsFetched(t *testing.T) {
 	c, acme := unstarted(t), Key{CustomerID: "acme"}
