@@ -208,19 +208,21 @@ type landing struct {
 	unshown bool // something was counted before, and what is held does not show it
 	strange bool // the answer is to a line for which those who were answered before it did not wait
 
-	mu     sync.Mutex // guards the following, and is taken before any lock of the account
-	unseen bool       // along was told that what is held does not show what was answered
-	closed bool       // done
+	mu     sync.Mutex // guards the following, and what parts have seen, and is taken before any lock of the account
+	asked  bool       // along was called
+	closed bool       // done was
 }
 
 type part struct {
 	meter    *meter
+	wallet   Ref     // the meter's, as of then
 	held     float64 // of its tally, what is held shows
 	before   float64 // of its tally, what was answered before
 	answered float64 // of its tally, what is answered now
 	refused  float64 // of that, what nothing will ever show
 	direct   float64 // what is answered now, and not part of its tally
 	waits    bool
+	unseen   bool // what is held does not show what was answered, as along was told
 }
 
 func (l *landing) part(m *meter) *part {
@@ -229,7 +231,7 @@ func (l *landing) part(m *meter) *part {
 			return x
 		}
 	}
-	x := &part{meter: m, held: m.settled - m.unshown, before: m.settled + m.answeredDeltas}
+	x := &part{meter: m, wallet: m.wallet, held: m.settled - m.unshown, before: m.settled + m.answeredDeltas}
 	l.parts = append(l.parts, x)
 	return x
 }
@@ -238,13 +240,16 @@ func (l *landing) part(m *meter) *part {
 func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.saw(shown)
+	l.asked = true
 	for _, x := range l.parts {
-		switch {
-		case x.waits:
-		case shown:
+		if x.waits {
+			continue
+		}
+		seen := shown || l.ahead(s, x)
+		l.saw(x, seen)
+		if seen {
 			s = s.WithTally(x.meter.ref, &x.meter.tally, x.before+x.answered)
-		default:
+		} else {
 			s = s.WithTally(x.meter.ref, &x.meter.tally, x.held+x.refused)
 		}
 	}
@@ -254,17 +259,36 @@ func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snap
 	return l.pending.apply(l.key, s)
 }
 
+// ahead reports whether a snapshot that the answers cannot be applied to is newer than they are, and shows what they led to all the same,
+// as one does that was fetched when they had been counted. A fetch is to tell for certain; until then it would be seen twice. A stamp
+// alone does not say so, for several servers have several clocks: what is held has to have come as far.
+func (l *landing) ahead(s *entitlements.Snapshot, x *part) (ahead bool) {
+	tally, _ := s.Counts(x.meter.ref)
+	sum := x.answered + x.direct
+	for _, u := range l.usages {
+		if u.Ref != x.meter.ref && u.Ref != x.wallet {
+			continue
+		}
+		held, ok := s.Usage(u.Ref)
+		switch {
+		case !ok, u.UpdatedAt == 0, held.UpdatedAt < u.UpdatedAt, held.PeriodStart != u.PeriodStart:
+			return false
+		case held.UpdatedAt == u.UpdatedAt && tally != nil: // it was in memory, and may have been raised, see atLeast
+			return false
+		case sum > 0 && held.Current < u.Current, sum < 0 && held.Current > u.Current:
+			return false
+		}
+		ahead = ahead || u.Ref == x.meter.ref
+	}
+	return ahead
+}
+
 // saw notes whether what is held shows what was answered. Of a key that is being fetched that is known when the fetch is answered, which
 // may be when all of this is done. l.mu is held.
-func (l *landing) saw(shown bool) {
-	again := l.unseen
-	if l.unseen = !shown; shown || again || !l.closed {
-		return
-	}
-	for _, x := range l.parts {
-		if !x.waits {
-			l.pending.unshow(l.key, x)
-		}
+func (l *landing) saw(x *part, seen bool) {
+	again := x.unseen
+	if x.unseen = !seen; !seen && !again && l.closed {
+		l.pending.unshow(l.key, x)
 	}
 }
 
@@ -297,11 +321,11 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 	return s
 }
 
-// done closes the lines. shown is false when what is held of the key does not show what they led to.
+// done closes the lines. Of a key that along was not asked about, shown says whether what is held shows what they led to.
 func (l *landing) done(shown bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closed, shown = true, shown && !l.unseen
+	l.closed = true
 	l.pending.apply(l.key, nil)
 	a := l.pending.account(l.key)
 	if a == nil {
@@ -316,6 +340,9 @@ func (l *landing) done(shown bool) {
 	}
 	for _, x := range l.parts {
 		m := x.meter
+		if l.asked {
+			shown = !x.unseen
+		}
 		if !shown {
 			m.expect(x)
 		}

@@ -1,6 +1,7 @@
 package entcache
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -283,5 +284,83 @@ func TestAnAnswerToAStrangerDoesNotShowWhatIsUnshown(t *testing.T) {
 	}
 	if m := c.pending.account(acme).meter(entitlements.Feature("ai-answers")); m.stranger {
 		t.Error("it has landed, and is a stranger still")
+	}
+}
+
+// TestWhatAFetchIsAheadOfIsNotPendingAgain: a report is answered while its customer is being fetched, and the fetch brings something that
+// the answer cannot be applied to. Where that shows the report, it is not seen twice; where nobody can tell, it is pending until another
+// fetch has decided: denied rather than granted.
+func TestWhatAFetchIsAheadOfIsNotPendingAgain(t *testing.T) {
+	acme, calls, wallet := Key{CustomerID: "acme"}, entitlements.Feature("api-calls"), entitlements.Currency("ai-credits")
+	said := entitlements.Usage{Ref: calls, Current: 145, UpdatedAt: 10}
+	seats, ahead := entitlements.Usage{Ref: entitlements.Feature("seats"), Current: 1, UpdatedAt: 10}, entitlements.Usage{Current: 149, UpdatedAt: 11}
+	paid := entitlements.Usage{Ref: wallet, Current: 1, UpdatedAt: 10}
+	for name, row := range map[string]struct {
+		by      float64 // what was reported; zero for 5
+		said    []entitlements.Usage
+		fetched entitlements.Usage // of api-calls
+		paid    bool               // the wallet is known, and newer
+		counts  bool               // what is held was in memory
+		pending bool
+	}{
+		"newer, and as far":                       {fetched: entitlements.Usage{Current: 145, UpdatedAt: 11}},
+		"newer, and farther":                      {fetched: ahead},
+		"newer, and in memory before":             {fetched: ahead, counts: true},
+		"newer by another clock, and not as far":  {fetched: entitlements.Usage{Current: 144, UpdatedAt: 11}, pending: true},
+		"as new, and as far":                      {fetched: entitlements.Usage{Current: 147, UpdatedAt: 10}},
+		"as new, and not as far":                  {fetched: entitlements.Usage{Current: 141, UpdatedAt: 10}, pending: true},
+		"as new, but raised, as it was in memory": {fetched: entitlements.Usage{Current: 147, UpdatedAt: 10}, counts: true, pending: true},
+		"older":                                    {fetched: entitlements.Usage{Current: 147, UpdatedAt: 9}, pending: true},
+		"of another period":                        {fetched: entitlements.Usage{Current: 147, UpdatedAt: 11, PeriodStart: 5}, pending: true},
+		"of less, and as far":                      {by: -5, fetched: entitlements.Usage{Current: 145, UpdatedAt: 11}},
+		"of less, and not as far":                  {by: -5, fetched: entitlements.Usage{Current: 146, UpdatedAt: 11}, pending: true},
+		"the answer has no stamp":                  {said: []entitlements.Usage{{Ref: calls, Current: 145}}, fetched: ahead, pending: true},
+		"the answer does not say":                  {said: []entitlements.Usage{}, fetched: ahead, pending: true},
+		"the answer is of something else":          {said: []entitlements.Usage{seats}, fetched: ahead, pending: true},
+		"the answer is of something else, too":     {said: []entitlements.Usage{said, seats}, fetched: ahead},
+		"the answer is of the wallet alone":        {said: []entitlements.Usage{paid}, paid: true, fetched: ahead, pending: true},
+		"the wallet that paid for it is not known": {said: []entitlements.Usage{said, paid}, fetched: ahead, pending: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, late := range []bool{false, true} {
+				c, by := unstarted(t), row.by
+				if by == 0 {
+					by = 5
+				}
+				if row.said == nil {
+					row.said = []entitlements.Usage{said}
+				}
+				d := c.directly([]line{directLine("acme", nil, "api-calls", by, nil, "key")})
+				lines := slices.Clone(d.lines)
+				lines[0].pays = wallet
+				l := c.pending.answer(d.flight, acme, lines, slices.Clone(row.said), told)
+				fetched := callsOf(acme, 0)
+				if row.paid {
+					fetched = entitlements.NewSnapshot(acme, "", []Grant{
+						{ID: "api-calls", FeatureType: entitlements.FeatureNumber, MeterType: entitlements.MeterIncremental, IsGranted: true, UsageUpdatedAt: 1},
+						{Kind: entitlements.KindCredit, ID: "ai-credits", IsGranted: true, CurrentUsage: 2, UsageUpdatedAt: 11},
+					})
+				}
+				if row.counts {
+					fetched = c.pending.count(acme, fetched, true)
+				}
+				row.fetched.Ref = calls
+				fetched = fetched.WithUsage(row.fetched)
+				if late { // the fetch lands when all of it is done
+					l.done(true)
+				}
+				l.along(fetched, false)
+				if !late {
+					l.done(false)
+				}
+				got := 0.0
+				if a := c.pending.account(acme); a != nil {
+					got = a.meter(calls).unshown
+				}
+				if want := map[bool]float64{true: by}[row.pending]; got != want {
+					t.Errorf("late %v: %v is pending, want %v", late, got, want)
+				}
+			}
+		})
 	}
 }
