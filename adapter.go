@@ -105,6 +105,7 @@ func (s store) Insert(key Key, b *entitlements.Belief) (*entitlements.Belief, bo
 	defer entry.Unlock()
 	s.pending.enter(key, b)
 	b = s.pending.counted(key, b, true)
+	b = withSnapshot(b, s.pending.recall(key, b.Snapshot))
 	stands, inserted := s.Cache.Insert(key, b)
 	switch {
 	case inserted:

@@ -121,11 +121,15 @@ func (d delivery) landed(f flight) {
 	}
 	for {
 		kept, unclear, waited := d.c.pending.landed(&f)
-		if s := d.c.syncer(); s != nil {
-			for _, o := range kept {
+		s := d.c.syncer()
+		for _, o := range kept {
+			if s != nil {
 				s.Overheard(o.key, o.usage)
 			}
-			for _, key := range unclear {
+			d.c.pending.applied(o)
+		}
+		for _, key := range unclear {
+			if s != nil {
 				s.Reported(key, nil, unchanged)
 			}
 		}

@@ -36,8 +36,9 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 	if next == a.applied {
 		return next, false
 	}
+	told := next
 	for _, m := range a.meters {
-		flying := slices.ContainsFunc(a.group(m), (*meter).flying)
+		flying := a.flies(m)
 		switch {
 		case fetched && !flying:
 			m.unshown, m.missed = 0, false
@@ -47,11 +48,16 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 		case fetched:
 			m.missed = true
 		case !m.flying() && m.unshown == 0:
+			if !flying {
+				var tie bool
+				next, tie = m.withKept(next) // it has landed, and what was kept back for it is about to be applied
+				tied = tied || tie
+			}
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {
 			was, ok := held.Usage(ref)
-			is, still := next.Usage(ref)
+			is, still := told.Usage(ref) // not what was made of it for another meter of the wallet
 			if !ok || !still || is.UpdatedAt == was.UpdatedAt && is.Current == was.Current && is.PeriodStart == was.PeriodStart {
 				continue
 			}
@@ -79,10 +85,15 @@ func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usag
 			return was // what it will cost is the answer's to say
 		}
 	}
-	if is.PeriodStart == was.PeriodStart && mine >= 0 {
+	if samePeriod(is, was) && mine >= 0 {
 		was.Current = max(was.Current, is.Current-mine)
 	}
 	return was
+}
+
+// samePeriod reports whether two usages are of one period, as far as both say: of a wallet only events do.
+func samePeriod(a, b entitlements.Usage) bool {
+	return a.PeriodStart == b.PeriodStart || a.PeriodStart == 0 || b.PeriodStart == 0
 }
 
 // kept is a usage that was kept back.
@@ -112,19 +123,40 @@ func (m *meter) keep(u entitlements.Usage) {
 }
 
 // withKept is what a fetch brought, with events told while it was on its way: they may be newer; tied is whether one may be as new. It
-// leaves kept as it is, because the change of a belief is tried again when another came in between; what it has shown once is no newer the
-// next time.
+// gives up what is no newer, and leaves what it has applied, because the change of a belief is tried again when another came in between:
+// the next time that is no newer.
 func (m *meter) withKept(s *entitlements.Snapshot) (_ *entitlements.Snapshot, tied bool) {
-	for i := range m.kept {
-		u := &m.kept[i]
+	m.kept = slices.DeleteFunc(m.kept, func(u kept) bool {
 		is, ok := s.Usage(u.Ref)
 		switch {
 		case !ok || u.Seq <= is.Seq || u.PeriodStart < is.PeriodStart:
+			return true
 		case u.UpdatedAt > is.UpdatedAt:
 			s, tied = s.WithUsage(u.Usage), tied || u.tied
+			return false
 		case u.UpdatedAt == is.UpdatedAt && (u.tied || u.Current != is.Current):
 			tied = true
+			return false
+		}
+		return true
+	})
+	return s, tied
+}
+
+// recall is what enters memory, raised to what was kept back for those that fly, and has been shown, if that is newer.
+func (p *pending) recall(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
+	a := p.account(key)
+	if a == nil {
+		return s
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.meters {
+		for _, u := range m.kept {
+			if is, ok := s.Usage(u.Ref); ok && u.Seq > is.Seq && u.UpdatedAt >= is.UpdatedAt {
+				s = s.WithUsage(a.atLeast(s, is, u.Usage))
+			}
 		}
 	}
-	return s, tied
+	return s
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
 )
 
 // TestWhatIsKeptBackAndCannotBeOrderedIsFetched: several reports are counted at one millisecond, and an event of one of the first comes
@@ -103,5 +104,176 @@ func TestOfSeveralAnswersTheLatestCounts(t *testing.T) {
 	want := []entitlements.Usage{used(calls, 3, 6), used(seats, 8, 5), used(seats, 9, 5), used(calls, 4, 0)}
 	if got := latest(several); !slices.Equal(got, want) {
 		t.Errorf("several calls say %v, want %v: two that are equally new, and one without a stamp, are a question", got, want)
+	}
+}
+
+// told is a belief of which Stigg has just said something else.
+func (c *Client) told(key Key, held *entitlements.Belief, current float64, stamp entitlements.Instant, seq uint64) *entitlements.Belief {
+	u := entitlements.Usage{Ref: entitlements.Feature("api-calls"), Current: current, UpdatedAt: stamp, Seq: seq}
+	return c.pending.guard(key, held, held.With(held.Snapshot.WithUsage(u)))
+}
+
+// TestWhatWasKeptBackStandsUntilItIsApplied: a call has landed, and before what was kept back for it is applied there comes what is older,
+// or newer.
+func TestWhatWasKeptBackStandsUntilItIsApplied(t *testing.T) {
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	for name, row := range map[string]struct {
+		current float64
+		stamp   entitlements.Instant
+		want    float64
+	}{
+		"an older fetch":  {141, 2, 160},
+		"a newer event":   {170, 6, 170},
+		"the event again": {160, 5, 160},
+	} {
+		c := unstarted(t)
+		d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+		held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
+		held = c.told(acme, held, 160, 5, 7)
+		kept, _, _ := c.pending.landed(&d.flight) // it failed
+		if len(kept) != 1 {
+			t.Fatalf("%s: %v were kept back, want one", name, kept)
+		}
+		held = c.told(acme, held, row.current, row.stamp, 6)
+		if got := callsShown(held.Snapshot); got != row.want {
+			t.Errorf("%s: %v is shown, want %v", name, got, row.want)
+		}
+		c.pending.applied(kept[0])
+		if m := c.pending.account(acme).meter(calls); len(m.kept) != 0 {
+			t.Errorf("%s: %v is kept back for nobody", name, m.kept)
+		}
+	}
+}
+
+// TestNothingIsLeftOfWhatWasKeptBack when the call that it was kept back for has landed; of a call with several lines it is told once.
+func TestNothingIsLeftOfWhatWasKeptBack(t *testing.T) {
+	c, acme := unstarted(t), Key{CustomerID: "acme"}
+	c.expect(acme, entitlements.Feature("api-calls"), 1) // waits in the queue
+	d := c.directly([]line{
+		directLine("acme", nil, "api-calls", 1, nil, "one"), directLine("acme", nil, "api-calls", 1, nil, "two"),
+	})
+	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
+	c.told(acme, held, 160, 5, 7)
+	again := flight{lines: d.lines, meters: slices.Clone(d.meters)}
+	if kept, _, _ := c.pending.landed(&again); len(kept) != 1 {
+		t.Errorf("%v are told, want one", kept)
+	}
+	d.land()
+	if m := c.pending.account(acme).meter(entitlements.Feature("api-calls")); len(m.kept) != 0 {
+		t.Errorf("%v is kept back for nobody", m.kept)
+	}
+}
+
+// TestWhatIsUnshownIsKeptBackFor, also when the call has landed that something was kept back for.
+func TestWhatIsUnshownIsKeptBackFor(t *testing.T) {
+	c, acme, calls := unstarted(t), Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
+	held = c.told(acme, held, 160, 5, 1)
+	c.pending.account(acme).meter(calls).unshown = 3
+	kept, _, _ := c.pending.landed(&d.flight)
+	c.told(acme, held, 160, 5, 2) // as when it is applied
+	c.pending.applied(kept[0])
+	if m := c.pending.account(acme).meter(calls); len(m.kept) != 1 {
+		t.Errorf("%v is kept back, want the event of 160", m.kept)
+	}
+}
+
+// TestWhatIsKeptBackAgainIsNotGivenUp: the next report departs before what was kept back for the last one is applied.
+func TestWhatIsKeptBackAgainIsNotGivenUp(t *testing.T) {
+	c, acme := unstarted(t), Key{CustomerID: "acme"}
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
+	held = c.told(acme, held, 160, 5, 1)
+	kept, _, _ := c.pending.landed(&d.flight)
+	next := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "next")})
+	c.told(acme, held, 160, 5, 2) // as when it is applied
+	c.pending.applied(kept[0])
+	if kept, _, _ = c.pending.landed(&next.flight); len(kept) != 1 || kept[0].usage.Current != 160 {
+		t.Errorf("%v was kept back, want the event of 160", kept)
+	}
+}
+
+// TestWhatAFetchOverruledIsGone: a fetch that began after an event is right, whatever their stamps say, and no later report brings the
+// event back.
+func TestWhatAFetchOverruledIsGone(t *testing.T) {
+	c, acme, calls := unstarted(t), Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	c.expect(acme, calls, 1)
+	m := c.pending.account(acme).meter(calls)
+	m.settled, m.unshown, m.open = 1, 1, 0
+	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true), AwaitRefresh: true}
+	held = c.told(acme, held, 150, 9, 5)
+	fetched := *held.With(held.Snapshot.WithUsage(entitlements.Usage{Ref: calls, Current: 120, UpdatedAt: 7, Seq: 8}))
+	fetched.AwaitRefresh = false
+	if held = c.pending.guard(acme, held, &fetched); callsShown(held.Snapshot) != 120 {
+		t.Errorf("%v is shown, want the 120 that were fetched", callsShown(held.Snapshot))
+	}
+	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
+	u := entitlements.Usage{Ref: calls, Current: 121, UpdatedAt: 8}
+	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{u}, told)
+	if got := callsShown(l.along(held.Snapshot.WithUsage(u), true)); got != 121 {
+		t.Errorf("%v is shown, want 121", got)
+	}
+}
+
+// TestWhoDepartedSinceIsNotSeenTwice: while an answer is about to be applied another report departs, and an event comes that may show it.
+// What others have used, that readers have been shown, stays.
+func TestWhoDepartedSinceIsNotSeenTwice(t *testing.T) {
+	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	for _, late := range []bool{false, true} {
+		const others = 3.0
+		c := unstarted(t)
+		d := delivery{c}
+		report := func(key string) flight {
+			c.expect(acme, calls, 1)
+			ln := directLine("acme", nil, "api-calls", 1, nil, key)
+			return d.depart(linesOf([]usage.Line{ln.Line}))
+		}
+		first := report("first")
+		held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
+		answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
+		l := c.pending.answer(first, acme, first.lines, []entitlements.Usage{answer}, told)
+		report("second")
+		held = c.told(acme, held, 142+others, 3, 1)
+		if got := callsShown(held.Snapshot); got != 142+others {
+			t.Errorf("%v is shown at first, want %v", got, 142+others)
+		}
+		if late { // it enters memory by a fetch, and that is when the answer is applied
+			l.done(true)
+			c.pending.landed(&first)
+		}
+		if got := callsShown(l.along(held.Snapshot.WithUsage(answer), true)); got != 142+others {
+			t.Errorf("late %v: %v is shown, want %v", late, got, 142+others)
+		}
+	}
+}
+
+// TestWhatWasKeptBackOutlivesAnEviction: the customer leaves memory, and enters by a fetch that was under way before the event came.
+func TestWhatWasKeptBackOutlivesAnEviction(t *testing.T) {
+	for name, row := range map[string]struct {
+		seq   uint64               // place of the fetch; that of the event is 9
+		stamp entitlements.Instant // of what was fetched; that of the event is 5
+		want  float64
+	}{
+		"began before": {8, 2, 160},
+		"began after: it shows what the event told, if that is still so": {10, 2, 142},
+		"began before, and is newer":                                     {8, 6, 142},
+	} {
+		inMemory(t, func(c *Client, _ Key, calls Ref, _ func() float64) {
+			globex := Key{CustomerID: "globex"}
+			c.expect(globex, calls, 1)
+			ln := directLine("globex", nil, "api-calls", 1, nil, "key")
+			delivery{c}.depart(linesOf([]usage.Line{ln.Line}))
+			held := &entitlements.Belief{Snapshot: c.pending.count(globex, callsOf(globex, 140), true)}
+			held = c.told(globex, held, 160, 5, 9)
+			if got := callsShown(held.Snapshot); got != 160 {
+				t.Errorf("%v is shown at first, want 160", got)
+			}
+			fetched := callsOf(globex, 0).WithUsage(entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: row.stamp, Seq: row.seq})
+			b, _ := c.running.Load().store.Insert(globex, &entitlements.Belief{Snapshot: fetched})
+			if got := callsShown(b.Snapshot); got != row.want {
+				t.Errorf("a fetch that %s: %v is shown, want %v", name, got, row.want)
+			}
+		})
 	}
 }

@@ -53,10 +53,24 @@ func (f *flight) out(m *meter) (n int) {
 	return n
 }
 
-// overheard is a usage that was kept back.
+// overheard is a usage that was kept back for a meter.
 type overheard struct {
 	key   Key
 	usage entitlements.Usage
+	meter *meter
+}
+
+// applied gives up what was kept back, now that it has been applied; unless it may have been kept back again.
+func (p *pending) applied(o overheard) {
+	a := p.account(o.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := o.meter; !a.flies(m) && m.unshown == 0 {
+		m.kept = slices.DeleteFunc(m.kept, func(u kept) bool { return u.Usage == o.usage })
+	}
 }
 
 // lost notes that lines went out, and no answer came.
@@ -91,18 +105,21 @@ func (p *pending) landed(f *flight) (kept []overheard, unclear []Key, waited map
 			m.direct = 0 // rounding apart, it is
 			m.stranger = m.stranger && m.flying()
 		}
-		if slices.ContainsFunc(group, (*meter).flying) {
+		if a.flies(m) {
 			return
 		}
 		for _, o := range group {
+			if slices.ContainsFunc(kept, func(k overheard) bool { return k.meter == o }) {
+				continue // it had several lines
+			}
 			tied := o.tied
-			for _, u := range o.kept {
-				kept, tied = append(kept, overheard{key, u.Usage}), tied || u.tied
+			for _, u := range o.kept { // which are left, for what comes before they are applied
+				kept, tied = append(kept, overheard{key, u.Usage, o}), tied || u.tied
 			}
 			if tied || o.missed && o.unshown != 0 {
 				unclear = append(unclear, key)
 			}
-			o.kept, o.missed, o.tied = nil, false, false
+			o.missed, o.tied = false, false
 		}
 	})
 	return kept, unclear, waited
@@ -116,7 +133,7 @@ func (f *flight) others(group []*meter) bool {
 // answer prepares to take those lines of a flight that are of one key out of what is pending. What is said of a meter of whose group
 // others are on their way, or in doubt, waits for them; those of it that wait for these come with them.
 func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.Usage, how outcome) *landing {
-	l := &landing{pending: p, key: key, lines: lines, usages: slices.Clone(usages)}
+	l := &landing{pending: p, flight: flight{meters: slices.Clone(f.meters)}, key: key, lines: lines, usages: slices.Clone(usages)}
 	p.lines(lines, func(_ *account, m *meter, ln *line) {
 		delete(m.doubt, ln.Key)
 		if none := (Ref{}); m.wallet == none && m.ref != ln.pays {
@@ -133,11 +150,20 @@ func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.
 		}
 	})
 	l.judge(f)
-	if how == untold || l.unshown && (how == refused || l.strange) {
+	if how == untold || l.unshown && (how == refused || l.strange) || !l.tells() {
 		l.usages = nil // they may not show what is unshown: a fetch will tell of all
 	}
 	l.usages = latest(l.usages)
 	return l
+}
+
+// tells reports whether the answers speak of every meter of which something was counted: one may speak of the wallet alone that another's
+// is paid by, and not of its usage.
+func (l *landing) tells() bool {
+	return !slices.ContainsFunc(l.parts, func(x *part) bool {
+		return !x.waits && x.before+x.answered+x.direct != x.held &&
+			!slices.ContainsFunc(l.usages, func(u entitlements.Usage) bool { return u.Ref == x.meter.ref })
+	})
 }
 
 // latest leaves out of what several answers said whatever another of them is ahead of: applied after that, it would be a question.
@@ -200,6 +226,7 @@ func (m *meter) expect(x *part) {
 // landing is how lines of one key cease to be pending: usages is what can be applied, in one step with along, and done comes after that.
 type landing struct {
 	pending *pending
+	flight  flight // until done
 	key     Key
 	lines   []line
 	usages  []entitlements.Usage
@@ -256,6 +283,9 @@ func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snap
 	if shown {
 		s = l.overheard(s)
 	}
+	if l.closed {
+		return s // it enters memory: nothing is kept back of that
+	}
 	return l.pending.apply(l.key, s)
 }
 
@@ -271,7 +301,7 @@ func (l *landing) ahead(s *entitlements.Snapshot, x *part) (ahead bool) {
 		}
 		held, ok := s.Usage(u.Ref)
 		switch {
-		case !ok, u.UpdatedAt == 0, held.UpdatedAt < u.UpdatedAt, held.PeriodStart != u.PeriodStart:
+		case !ok, u.UpdatedAt == 0, held.UpdatedAt < u.UpdatedAt, !samePeriod(held, u):
 			return false
 		case held.UpdatedAt == u.UpdatedAt && tally != nil: // it was in memory, and may have been raised, see atLeast
 			return false
@@ -287,7 +317,12 @@ func (l *landing) ahead(s *entitlements.Snapshot, x *part) (ahead bool) {
 // may be when all of this is done. l.mu is held.
 func (l *landing) saw(x *part, seen bool) {
 	again := x.unseen
-	if x.unseen = !seen; !seen && !again && l.closed {
+	x.unseen = !seen
+	switch {
+	case !l.closed:
+	case seen:
+		l.pending.reshow(l.key, x.meter.ref)
+	case !again:
 		l.pending.unshow(l.key, x)
 	}
 }
@@ -305,11 +340,15 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 		if x.waits {
 			continue
 		}
-		for _, m := range a.group(x.meter) {
+		group := a.group(x.meter)
+		others := l.flight.others(group) // who departed since then: of those it may show nothing
+		for _, m := range group {
 			for _, u := range m.kept {
 				held, ok := s.Usage(u.Ref)
 				switch {
 				case !ok || u.PeriodStart < held.PeriodStart || u.UpdatedAt < held.UpdatedAt:
+				case others:
+					s = s.WithUsage(a.atLeast(s, held, u.Usage))
 				case u.UpdatedAt > held.UpdatedAt:
 					s = s.WithUsage(u.Usage)
 				case u.Current > held.Current:
@@ -325,7 +364,7 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 func (l *landing) done(shown bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closed = true
+	l.closed, l.flight = true, flight{}
 	l.pending.apply(l.key, nil)
 	a := l.pending.account(l.key)
 	if a == nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/entcache/entcache/entitlements"
+	"github.com/entcache/entcache/usage"
 )
 
 // unstarted is a client of no Stigg, whose accounts are forgotten as soon as nothing is open.
@@ -311,7 +312,8 @@ func TestWhatAFetchIsAheadOfIsNotPendingAgain(t *testing.T) {
 		"as new, and not as far":                  {fetched: entitlements.Usage{Current: 141, UpdatedAt: 10}, pending: true},
 		"as new, but raised, as it was in memory": {fetched: entitlements.Usage{Current: 147, UpdatedAt: 10}, counts: true, pending: true},
 		"older":                                    {fetched: entitlements.Usage{Current: 147, UpdatedAt: 9}, pending: true},
-		"of another period":                        {fetched: entitlements.Usage{Current: 147, UpdatedAt: 11, PeriodStart: 5}, pending: true},
+		"of another period":                        {said: []entitlements.Usage{{Ref: calls, Current: 145, UpdatedAt: 10, PeriodStart: 4}}, fetched: entitlements.Usage{Current: 147, UpdatedAt: 11, PeriodStart: 5}, pending: true},
+		"of a period that one alone says":          {fetched: entitlements.Usage{Current: 147, UpdatedAt: 11, PeriodStart: 5}},
 		"of less, and as far":                      {by: -5, fetched: entitlements.Usage{Current: 145, UpdatedAt: 11}},
 		"of less, and not as far":                  {by: -5, fetched: entitlements.Usage{Current: 146, UpdatedAt: 11}, pending: true},
 		"the answer has no stamp":                  {said: []entitlements.Usage{{Ref: calls, Current: 145}}, fetched: ahead, pending: true},
@@ -362,5 +364,45 @@ func TestWhatAFetchIsAheadOfIsNotPendingAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatOneAnswerSaysIsAppliedWhateverWaits: of a call that reports two features, one waits for another call; and a call that waited is
+// settled together with that, which failed.
+func TestWhatOneAnswerSaysIsAppliedWhateverWaits(t *testing.T) {
+	c, acme := unstarted(t), Key{CustomerID: "acme"}
+	said := func(id string) entitlements.Usage {
+		return entitlements.Usage{Ref: entitlements.Feature(id), Current: 1, UpdatedAt: 2}
+	}
+	other := c.directly([]line{directLine("acme", nil, "seats", 1, nil, "other")})
+	d := c.directly([]line{directLine("acme", nil, "seats", 1, nil, "one"), directLine("acme", nil, "api-calls", 1, nil, "two")})
+	l := c.pending.answer(d.flight, acme, d.lines, []entitlements.Usage{said("seats"), said("api-calls")}, told)
+	if len(l.usages) != 1 || l.usages[0] != said("api-calls") {
+		t.Errorf("%v is applied, want that of the API calls", l.usages)
+	}
+	l.done(true)
+	c.pending.landed(&d.flight)
+	_, _, waited := c.pending.landed(&other.flight)
+	if l = c.pending.answer(other.flight, acme, waited[acme], nil, told); len(l.usages) != 1 || l.usages[0] != said("seats") {
+		t.Errorf("%v is applied, want that of the seats", l.usages)
+	}
+}
+
+// TestAFailedCallTakesNothingFromWhoWaitedForIt: two features draw on one wallet. The report of one failed, and nothing was said of its
+// usage; that of the other was answered, and is applied.
+func TestAFailedCallTakesNothingFromWhoWaitedForIt(t *testing.T) {
+	c, acme, wallet := unstarted(t), Key{CustomerID: "acme"}, entitlements.Currency("ai-credits")
+	depart := func(feature string) flight {
+		c.expect(acme, entitlements.Feature(feature), 1)
+		ln := directLine("acme", nil, feature, 1, nil, feature)
+		return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return wallet, true })
+	}
+	calls, images := depart("api-calls"), depart("ai-images")
+	said := []entitlements.Usage{{Ref: entitlements.Feature("ai-images"), Current: 1, UpdatedAt: 2}, {Ref: wallet, Current: 1, UpdatedAt: 2}}
+	c.pending.answer(images, acme, images.lines, said, told).done(true)
+	c.pending.landed(&images)
+	_, _, waited := c.pending.landed(&calls)
+	if l := c.pending.answer(calls, acme, waited[acme], nil, told); len(l.usages) != 2 {
+		t.Errorf("%v is applied, want the images and the wallet", l.usages)
 	}
 }

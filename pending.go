@@ -128,7 +128,7 @@ func (s *shard) open(key Key, ref Ref, amount float64, create bool) (a *account,
 		if !create {
 			return nil, false
 		}
-		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m })
+		a.meters = slices.DeleteFunc(a.meters, func(x *meter) bool { return x == m || len(a.meters) >= manyMeters && x.idle() })
 		m = &meter{ref: ref}
 		a.meters = append(a.meters, m)
 	}
@@ -140,9 +140,13 @@ func (s *shard) open(key Key, ref Ref, amount float64, create bool) (a *account,
 // wornAt is the total from which on a tally begins anew when nothing is open on it: beside a larger one, small amounts are rounded away.
 const wornAt = 1 << 40
 
-func (m *meter) worn() bool {
-	return m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 && !(math.Abs(m.settled) < wornAt)
-}
+func (m *meter) worn() bool { return m.idle() && !(math.Abs(m.settled) < wornAt) }
+
+// idle reports whether nothing is pending on the meter, nor will be by itself. What counts it shows all of it.
+func (m *meter) idle() bool { return m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 }
+
+// manyMeters is how many an account has when those that are idle are struck off it: features are whatever the program is asked for.
+const manyMeters = 64
 
 // resident notes that what is resident of a's key counts its meter of ref, if it does.
 func (a *account) resident(ref Ref, b *entitlements.Belief) {
@@ -182,6 +186,10 @@ func (a *account) group(m *meter) []*meter {
 	return list
 }
 
+// flies reports whether what the server says of the usage of a meter, or of the wallet that it draws on, may show a report that counts as
+// pending. a.mu is held.
+func (a *account) flies(m *meter) bool { return slices.ContainsFunc(a.group(m), (*meter).flying) }
+
 // draws is the wallet that a report of the meter changes; zero when it changes none.
 func (m *meter) draws() Ref {
 	if m.ref.Kind == entitlements.KindCredit {
@@ -201,6 +209,19 @@ func (p *pending) unshow(key Key, x *part) {
 		m.wallet = x.meter.wallet
 	}
 	m.open--
+}
+
+// reshow is the opposite, for a report that was answered later: what shows that shows whatever was counted before.
+func (p *pending) reshow(key Key, ref Ref) {
+	a := p.account(key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := a.meter(ref); m != nil {
+		m.unshown = 0
+	}
 }
 
 // correct changes an amount that was added, which stays open.
@@ -339,7 +360,7 @@ func (p *pending) enter(key Key, b *entitlements.Belief) {
 	a.lingers = 0
 	for _, m := range a.meters {
 		if !b.AwaitRefresh {
-			m.unshown, m.missed = 0, m.flying() // what is about to become unshown, it may show or not
+			m.unshown, m.missed = 0, a.flies(m) // what is about to become unshown, it may show or not
 		}
 	}
 }

@@ -476,3 +476,68 @@ func TestWhatEntersMemoryBetweenAnAnswerAndItsEndIsFetched(t *testing.T) {
 		t.Errorf("a fetch has to decide for %v, want %v", unclear, acme)
 	}
 }
+
+// TestALaterAnswerShowsWhatWasUnshown: two reports are answered during one fetch, the first without a word of what it led to. The set that
+// the second leads to shows both.
+func TestALaterAnswerShowsWhatWasUnshown(t *testing.T) {
+	c, acme, calls := unstarted(t), Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
+	report := func(key string, n float64, usages []entitlements.Usage, how outcome) *landing {
+		d := c.directly([]line{directLine("acme", nil, "api-calls", n, nil, key)})
+		l := c.pending.answer(d.flight, acme, d.lines, usages, how)
+		l.done(true)
+		c.pending.landed(&d.flight)
+		return l
+	}
+	said := entitlements.Usage{Ref: calls, Current: 148, UpdatedAt: 3}
+	first, second := report("first", 5, nil, untold), report("second", 3, []entitlements.Usage{said}, told)
+	set := first.along(callsOf(acme, 140), false)
+	if got := callsShown(c.pending.count(acme, set, true)); got != 145 {
+		t.Errorf("the first alone: %v is shown, want 145", got)
+	}
+	set = second.along(set.WithUsage(said), true)
+	c.pending.enter(acme, &entitlements.Belief{Snapshot: set, AwaitRefresh: true})
+	if got := callsShown(c.pending.count(acme, set, true)); got != 148 {
+		t.Errorf("both: %v is shown, want 148", got)
+	}
+	if c.pending.account(acme).applied != nil {
+		t.Error("the account holds on to a set that has entered memory")
+	}
+}
+
+// TestWhoEntersWhileOneOfTheWalletIsOnItsWay: what the fetch shows of a report that waits for that one, nobody knows.
+func TestWhoEntersWhileOneOfTheWalletIsOnItsWay(t *testing.T) {
+	c, acme, wallet := unstarted(t), Key{CustomerID: "acme"}, entitlements.Currency("ai-credits")
+	paid := func(Key, Ref) (Ref, bool) { return wallet, true }
+	depart := func(feature string) flight {
+		c.expect(acme, entitlements.Feature(feature), 1)
+		ln := directLine("acme", nil, feature, 1, nil, feature)
+		return c.pending.depart(linesOf([]usage.Line{ln.Line}), paid)
+	}
+	calls, images := depart("api-calls"), depart("ai-images")
+	c.pending.answer(images, acme, images.lines, nil, untold).done(true) // waits
+	c.pending.landed(&images)
+	l := c.pending.answer(calls, acme, calls.lines, nil, refused)
+	c.pending.enter(acme, &entitlements.Belief{Snapshot: callsOf(acme, 141)})
+	l.done(false)
+	if _, unclear, _ := c.pending.landed(&calls); len(unclear) == 0 {
+		t.Error("no fetch is to decide")
+	}
+}
+
+// TestFewMetersAreIdle: whoever asks for features that do not exist, of a customer in memory, leaves nothing behind for each of them.
+func TestFewMetersAreIdle(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, pending func() float64) {
+		c.expect(acme, calls, 5)
+		for i := range 1000 {
+			c.unexpect(acme, entitlements.Feature(strconv.Itoa(i)), 0)
+			c.expect(acme, entitlements.Feature(strconv.Itoa(i)), 1)
+			c.unexpect(acme, entitlements.Feature(strconv.Itoa(i)), 1)
+		}
+		if n := len(c.pending.account(acme).meters); n > manyMeters {
+			t.Errorf("%d meters, want %d at most", n, manyMeters)
+		}
+		if got := pending(); got != 5 || c.pending.account(acme).meter(calls) == nil {
+			t.Errorf("%v is pending, want 5, and the meter of it", got)
+		}
+	})
+}
