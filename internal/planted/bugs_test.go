@@ -325,13 +325,13 @@ var bugs = []bug{
 	}}},
 	{"usage that may show a report under way is believed", "pending usage", metered, []change{{
 		"keptback.go",
-		"\t\tcase !m.flying() && m.unshown == 0:\n\t\t\tcontinue\n",
-		"\t\tcase !m.flying() && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n\t\t\tcontinue\n",
+		"\t\tcase !m.flying() && m.unshown == 0:\n",
+		"\t\tcase !m.flying() && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n",
 	}}},
 	{"an answer leaves pending what it counted", "pending usage", metered, []change{{
 		"landing.go",
-		"\t\tcase x.waits:\n\t\tcase shown:\n",
-		"\t\tcase x.waits, planted(\"an answer leaves pending what it counted\"):\n\t\tcase shown:\n",
+		"\t\tif x.waits {\n\t\t\tcontinue\n\t\t}\n\t\tseen :=",
+		"\t\tif x.waits || planted(\"an answer leaves pending what it counted\") {\n\t\t\tcontinue\n\t\t}\n\t\tseen :=",
 	}, {
 		"pending.go",
 		"tally != &m.tally || anew {\n",
