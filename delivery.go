@@ -8,6 +8,7 @@ import (
 
 	"github.com/entcache/entcache/entitlements"
 	"github.com/entcache/entcache/gql"
+	syncer "github.com/entcache/entcache/sync"
 	"github.com/entcache/entcache/usage"
 )
 
@@ -120,16 +121,17 @@ func (d delivery) landed(f flight) {
 		return
 	}
 	for {
-		kept, unclear, waited := d.c.pending.landed(&f)
-		s := d.c.syncer()
-		for _, o := range kept {
-			if s != nil {
-				s.Overheard(o.key, o.usage)
-			}
-			d.c.pending.applied(o)
+		var unclear []Key
+		var waited map[Key][]line
+		landed := func() (kept []syncer.Overheard) {
+			kept, unclear, waited = d.c.pending.landed(&f)
+			return kept
 		}
-		for _, key := range unclear {
-			if s != nil {
+		if s := d.c.syncer(); s == nil {
+			landed()
+		} else {
+			s.Overhear(landed)
+			for _, key := range unclear {
 				s.Reported(key, nil, unchanged)
 			}
 		}

@@ -3,7 +3,7 @@ package entcache
 import (
 	"slices"
 
-	"github.com/entcache/entcache/entitlements"
+	syncer "github.com/entcache/entcache/sync"
 	"github.com/entcache/entcache/usage"
 )
 
@@ -52,26 +52,6 @@ func (f *flight) out(m *meter) (n int) {
 	return n
 }
 
-// overheard is a usage that was kept back for a meter.
-type overheard struct {
-	key   Key
-	usage entitlements.Usage
-	meter *meter
-}
-
-// applied gives up what was kept back, now that it has been applied; unless it may have been kept back again.
-func (p *pending) applied(o overheard) {
-	a := p.account(o.key)
-	if a == nil {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if m := o.meter; !a.flies(m) && m.unshown == 0 {
-		m.kept = slices.DeleteFunc(m.kept, func(u kept) bool { return u.Usage == o.usage })
-	}
-}
-
 // lost notes that lines went out, and no answer came.
 func (p *pending) lost(lines []line) {
 	p.lines(lines, func(_ *account, m *meter, ln *line) {
@@ -82,11 +62,11 @@ func (p *pending) lost(lines []line) {
 	})
 }
 
-// landed notes that a flight is over, and returns what was kept back for its lines, unless others of their groups are on their way
+// landed notes that a flight is over. It is called while nothing else arrives, see [syncer.Syncer.Overhear], and returns what was kept back for its lines, unless others of their groups are on their way
 // or in doubt, and of which keys a fetch has to decide: it kept one from showing what is unshown, or what was kept back cannot be
 // ordered. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
 // key, as lines of nothing, to be settled before landed is called again.
-func (p *pending) landed(f *flight) (kept []overheard, unclear []Key, waited map[Key][]line) {
+func (p *pending) landed(f *flight) (kept []syncer.Overheard, unclear []Key, waited map[Key][]line) {
 	p.lines(f.lines, func(a *account, m *meter, ln *line) {
 		key, group := meterKey(&ln.Record), a.group(m)
 		if slices.ContainsFunc(group, func(o *meter) bool { return o.answeredOpen > 0 }) && !f.others(group) {
@@ -108,17 +88,14 @@ func (p *pending) landed(f *flight) (kept []overheard, unclear []Key, waited map
 			return
 		}
 		for _, o := range group {
-			if slices.ContainsFunc(kept, func(k overheard) bool { return k.meter == o }) {
-				continue // it had several lines
-			}
 			tied := o.tied
-			for _, u := range o.kept { // which are left, for what comes before they are applied
-				kept, tied = append(kept, overheard{key, u.Usage, o}), tied || u.tied
+			for _, u := range o.kept {
+				kept, tied = append(kept, syncer.Overheard{Key: key, Usage: u.Usage}), tied || u.tied
 			}
 			if tied || o.missed && o.unshown != 0 {
 				unclear = append(unclear, key)
 			}
-			o.missed, o.tied = false, false
+			o.kept, o.missed, o.tied = nil, false, false
 		}
 	})
 	return kept, unclear, waited

@@ -48,11 +48,6 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 		case fetched:
 			m.missed = true
 		case !m.flying() && m.unshown == 0:
-			if !flying {
-				var tie bool
-				next, tie = m.withKept(next) // it has landed, and what was kept back for it is about to be applied
-				tied = tied || tie
-			}
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {

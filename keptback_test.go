@@ -1,10 +1,13 @@
 package entcache
 
 import (
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/entcache/entcache/entitlements"
+	syncer "github.com/entcache/entcache/sync"
 	"github.com/entcache/entcache/usage"
 )
 
@@ -46,7 +49,7 @@ func TestWhatIsKeptBackAndCannotBeOrderedIsFetched(t *testing.T) {
 		}
 		l.done(true)
 		kept, unclear, _ := c.pending.landed(&d.flight)
-		if len(kept) != 1 || kept[0].usage.Current != 145 {
+		if len(kept) != 1 || kept[0].Usage.Current != 145 {
 			t.Errorf("%s: %v was kept back, want the event of 145", name, kept)
 		}
 		if got := slices.Contains(unclear, acme); got != row.unclear {
@@ -113,36 +116,38 @@ func (c *Client) told(key Key, held *entitlements.Belief, current float64, stamp
 	return c.pending.guard(key, held, held.With(held.Snapshot.WithUsage(u)))
 }
 
-// TestWhatWasKeptBackStandsUntilItIsApplied: a call has landed, and before what was kept back for it is applied there comes what is older,
-// or newer.
-func TestWhatWasKeptBackStandsUntilItIsApplied(t *testing.T) {
-	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
-	for name, row := range map[string]struct {
-		current float64
-		stamp   entitlements.Instant
-		want    float64
-	}{
-		"an older fetch":  {141, 2, 160},
-		"a newer event":   {170, 6, 170},
-		"the event again": {160, 5, 160},
-	} {
-		c := unstarted(t)
-		d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
-		held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
-		held = c.told(acme, held, 160, 5, 7)
-		kept, _, _ := c.pending.landed(&d.flight) // it failed
-		if len(kept) != 1 {
-			t.Fatalf("%s: %v were kept back, want one", name, kept)
+// TestNothingComesBeforeWhatWasKeptBack: of a call that has landed, what was kept back is applied before anything else that arrives.
+// Readers have been shown it; what is older would take it back in between.
+func TestNothingComesBeforeWhatWasKeptBack(t *testing.T) {
+	inMemory(t, func(c *Client, acme Key, calls Ref, _ func() float64) {
+		e := c.running.Load()
+		held, _ := e.cache.Peek(acme)
+		usage := func(current float64, later time.Duration) entitlements.Usage {
+			u, _ := held.Belief.Snapshot.Usage(calls)
+			u.Current, u.UpdatedAt = current, u.UpdatedAt.Add(later)
+			return u
 		}
-		held = c.told(acme, held, row.current, row.stamp, 6)
-		if got := callsShown(held.Snapshot); got != row.want {
-			t.Errorf("%s: %v is shown, want %v", name, got, row.want)
+		other := make(chan struct{})
+		e.sync.Overhear(func() []syncer.Overheard {
+			go func() {
+				defer close(other)
+				e.sync.WroteUsage(acme, usage(141, 2*time.Second))
+			}()
+			for range 10_000 {
+				runtime.Gosched()
+			}
+			select {
+			case <-other:
+				t.Error("something else came in between")
+			default:
+			}
+			return []syncer.Overheard{{Key: acme, Usage: usage(160, 5*time.Second)}}
+		})
+		<-other
+		if held, _ = e.cache.Peek(acme); callsShown(held.Belief.Snapshot) != 160 {
+			t.Errorf("%v is shown, want 160", callsShown(held.Belief.Snapshot))
 		}
-		c.pending.applied(kept[0])
-		if m := c.pending.account(acme).meter(calls); len(m.kept) != 0 {
-			t.Errorf("%s: %v is kept back for nobody", name, m.kept)
-		}
-	}
+	})
 }
 
 // TestNothingIsLeftOfWhatWasKeptBack when the call that it was kept back for has landed; of a call with several lines it is told once.
@@ -154,11 +159,9 @@ func TestNothingIsLeftOfWhatWasKeptBack(t *testing.T) {
 	})
 	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
 	c.told(acme, held, 160, 5, 7)
-	again := flight{lines: d.lines, meters: slices.Clone(d.meters)}
-	if kept, _, _ := c.pending.landed(&again); len(kept) != 1 {
+	if kept, _, _ := c.pending.landed(&d.flight); len(kept) != 1 {
 		t.Errorf("%v are told, want one", kept)
 	}
-	d.land()
 	if m := c.pending.account(acme).meter(entitlements.Feature("api-calls")); len(m.kept) != 0 {
 		t.Errorf("%v is kept back for nobody", m.kept)
 	}
@@ -171,26 +174,10 @@ func TestWhatIsUnshownIsKeptBackFor(t *testing.T) {
 	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
 	held = c.told(acme, held, 160, 5, 1)
 	c.pending.account(acme).meter(calls).unshown = 3
-	kept, _, _ := c.pending.landed(&d.flight)
+	c.pending.landed(&d.flight)
 	c.told(acme, held, 160, 5, 2) // as when it is applied
-	c.pending.applied(kept[0])
 	if m := c.pending.account(acme).meter(calls); len(m.kept) != 1 {
 		t.Errorf("%v is kept back, want the event of 160", m.kept)
-	}
-}
-
-// TestWhatIsKeptBackAgainIsNotGivenUp: the next report departs before what was kept back for the last one is applied.
-func TestWhatIsKeptBackAgainIsNotGivenUp(t *testing.T) {
-	c, acme := unstarted(t), Key{CustomerID: "acme"}
-	d := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "key")})
-	held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
-	held = c.told(acme, held, 160, 5, 1)
-	kept, _, _ := c.pending.landed(&d.flight)
-	next := c.directly([]line{directLine("acme", nil, "api-calls", 1, nil, "next")})
-	c.told(acme, held, 160, 5, 2) // as when it is applied
-	c.pending.applied(kept[0])
-	if kept, _, _ = c.pending.landed(&next.flight); len(kept) != 1 || kept[0].usage.Current != 160 {
-		t.Errorf("%v was kept back, want the event of 160", kept)
 	}
 }
 

@@ -70,18 +70,31 @@ func (s *Syncer) take(key entitlements.Key, kind inputKind, say func(in *input))
 	}
 	in := s.ledger.blank(kind)
 	say(in)
-	b, v := s.ledger.take(key, in)
+	var t taken
+	t.b, t.v = s.ledger.take(key, in)
 	if in.set != nil || in.along != nil {
 		in.set, in.usages, in.along = nil, nil, nil // holds on to nothing
 	}
 	s.mu.Unlock()
-	if b != nil {
-		s.refresh.lookAgain(key, justAfter(b.ExpiresAt))
-		if b.Suspect && v == questioned {
-			s.refresh.urgent(key)
-		}
+	s.heed(key, t)
+	return t.v
+}
+
+// taken is what an arrival came to: see [ledger.take].
+type taken struct {
+	b *entitlements.Belief
+	v verdict
+}
+
+// heed sees to what follows from an arrival.
+func (s *Syncer) heed(key entitlements.Key, t taken) {
+	if t.b == nil {
+		return
 	}
-	return v
+	s.refresh.lookAgain(key, justAfter(t.b.ExpiresAt))
+	if t.b.Suspect && t.v == questioned {
+		s.refresh.urgent(key)
+	}
 }
 
 // takeSet applies a full set that came as an event.

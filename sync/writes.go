@@ -34,8 +34,29 @@ func (s *Syncer) Reported(key entitlements.Key, usages []entitlements.Usage, alo
 	return v != questioned
 }
 
-// Overheard applies a usage that had arrived as an event, and was kept back until a report was answered.
-func (s *Syncer) Overheard(key entitlements.Key, u entitlements.Usage) { s.takeUsage(key, &u, inUsage) }
+// Overheard is a usage that had arrived as an event, and was kept back until a report was answered.
+type Overheard struct {
+	Key   entitlements.Key
+	Usage entitlements.Usage
+}
+
+// Overhear applies what was kept back. What that is, kept says while nothing arrives: until then it is kept back, from then on it is
+// applied, and nothing older can be in between. kept must not call the Syncer.
+func (s *Syncer) Overhear(kept func() []Overheard) {
+	s.mu.Lock()
+	list := kept()
+	took := make([]taken, len(list))
+	for i := range list {
+		in := s.ledger.blank(inUsage)
+		in.usage, in.at.seq = list[i].Usage, s.nextSeq()
+		took[i].b, took[i].v = s.ledger.take(list[i].Key, in)
+	}
+	s.mu.Unlock()
+	for i := range took {
+		s.heed(list[i].Key, took[i])
+		s.countVerdict(took[i].v)
+	}
+}
 
 // AwaitRefresh makes the next read of key, or of one of its resources, wait for one fetch that begins after this call.
 func (s *Syncer) AwaitRefresh(key entitlements.Key) {
