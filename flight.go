@@ -62,10 +62,10 @@ func (p *pending) lost(lines []line) {
 	})
 }
 
-// landed notes that a flight is over. It is called while nothing else arrives, see [syncer.Syncer.Overhear], and returns what was kept back for its lines, unless others of their groups are on their way
-// or in doubt, and of which keys a fetch has to decide: it kept one from showing what is unshown, or what was kept back cannot be
-// ordered. Where others were answered that waited for this flight, and for none besides, it is not over yet: waited has those, for each
-// key, as lines of nothing, to be settled before landed is called again.
+// landed notes that a flight is over. It is called while nothing else arrives, see [syncer.Syncer.Overhear], and returns what was kept
+// back for its lines, unless others of their groups are on their way or in doubt, and of which keys a fetch has to decide: it kept one from
+// showing what is unshown, or what was kept back cannot be ordered. Where others were answered that waited for this flight, and for none
+// besides, it is not over yet: waited has those, for each key, as lines of nothing, to be settled before landed is called again.
 func (p *pending) landed(f *flight) (kept []syncer.Overheard, unclear []Key, waited map[Key][]line) {
 	p.lines(f.lines, func(a *account, m *meter, ln *line) {
 		key, group := meterKey(&ln.Record), a.group(m)

@@ -47,7 +47,7 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 			continue
 		case fetched:
 			m.missed = true
-		case !m.flying() && m.unshown == 0:
+		case !m.flying() && m.answeredOpen == 0 && m.unshown == 0:
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {

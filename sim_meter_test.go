@@ -24,7 +24,8 @@ func TestSimMeter(t *testing.T) {
 	overSeeds(t, simSeeds()/4, func(t *testing.T, seed uint64) { newMeterSim(t, seed).run() })
 }
 
-// TestSimWallet is TestSimMeter of a credit wallet, on which the usage of two features draws, and this client by itself.
+// TestSimWallet is TestSimMeter of a credit wallet, on which the usage of two features draws, and this client by itself; and of those
+// features.
 func TestSimWallet(t *testing.T) {
 	overSeeds(t, simSeeds()/8, func(t *testing.T, seed uint64) {
 		s := newMeterSim(t, seed)
@@ -36,19 +37,25 @@ func TestSimWallet(t *testing.T) {
 type meterSim struct {
 	*world
 	seed    uint64
-	wallet  bool // it is a wallet that is watched
+	wallet  bool // it is a wallet that is watched, and the features that it pays for
 	way     *network
 	crowded bool // memory for a customer or two
 	others  bool // somebody else reports to the same meter
 	direct  bool // this client also reports without the queue
 	quiet   chan struct{}
 
-	mu          sync.Mutex // guards the following
-	begun, done float64    // what has been handed to the meter, or to Stigg, and what was taken
-	unknown     float64    // of what was handed to Stigg: nobody knows
-	foreign     float64    // what others have reported
-	seen        float64    // the most that a check has shown
-	trace       []string
+	mu      sync.Mutex // guards the following
+	watched []*watched
+	trace   []string
+}
+
+// watched is an entitlement, and what becomes of its usage.
+type watched struct {
+	query       entcache.Query
+	begun, done float64 // what has been handed to the meter, or to Stigg, and what was taken
+	unknown     float64 // of what was handed to Stigg: nobody knows
+	foreign     float64 // what others have reported
+	seen        float64 // the most that a check has shown
 }
 
 func newMeterSim(t *testing.T, seed uint64) *meterSim {
@@ -94,6 +101,13 @@ func (s *meterSim) run() {
 		s.stigg.Close()
 		time.Sleep(time.Hour) // what is on its way arrives nowhere
 	}()
+	s.watched = []*watched{{query: apiCalls("acme")}}
+	if s.wallet {
+		s.watched = []*watched{
+			{query: credits("acme")},
+			{query: entcache.Query{CustomerID: "acme", FeatureID: "ai-images"}}, {query: entcache.Query{CustomerID: "acme", FeatureID: "ai-answers"}},
+		}
+	}
 	s.start(s.client)
 	s.check() // it is in memory before anything is reported
 	var wg sync.WaitGroup
@@ -147,52 +161,50 @@ func (s *meterSim) fail(format string, args ...any) {
 	}
 }
 
-// reported is what has been reported: by this client for certain and at most, and by others.
-func (s *meterSim) reported() (least, most, foreign float64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.done, s.begun, s.foreign
-}
-
-// feature is what a report of v is of, and what it changes of what is watched.
-func (s *meterSim) feature(v float64) (id string, changes float64) {
+// feature is what a report of v is of.
+func (s *meterSim) feature(v float64) string {
 	switch {
 	case !s.wallet:
-		return "api-calls", v
+		return "api-calls"
 	case int(v)%2 == 0:
-		return "ai-images", 3 * v
+		return "ai-images"
 	}
-	return "ai-answers", 2 * v
+	return "ai-answers"
 }
 
-// watched asks for what is watched.
-func (s *meterSim) watched() entcache.Query {
-	if s.wallet {
-		return entcache.Query{CustomerID: "acme", CurrencyID: "ai-credits"}
+// rates is what a report of one comes to of the wallet.
+var rates = map[string]float64{"ai-images": 3, "ai-answers": 2, "ai-credits": 1}
+
+// became notes what became of a report of v of id.
+func (s *meterSim) became(id string, v float64, what func(w *watched, changes float64)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.watched {
+		switch {
+		case w.query.FeatureID == id:
+			what(w, v)
+		case w.query.CurrencyID != "":
+			what(w, v*rates[id])
+		}
 	}
-	return apiCalls("acme")
 }
 
 // meter reports a delta, which the next check shows.
 func (s *meterSim) meter(v float64) {
-	id, changes := s.feature(v)
-	s.mu.Lock()
-	s.begun += changes
-	s.mu.Unlock()
+	id := s.feature(v)
+	s.became(id, v, func(w *watched, changes float64) { w.begun += changes })
 	if err := s.client.Meter.Report(s.Context(), entcache.UsageReport{CustomerId: "acme", FeatureId: id, Value: v}); err != nil {
 		s.fail("a report is not accepted: %v", err)
 	}
-	s.mu.Lock()
-	s.done += changes
-	s.mu.Unlock()
+	s.became(id, v, func(w *watched, changes float64) { w.done += changes })
 	s.note("reported %v of %s", v, id)
 	s.check()
 }
 
 // report reports a delta and waits until Stigg has counted it.
 func (s *meterSim) report(v float64) {
-	id, changes := s.feature(v)
-	s.wait(fmt.Sprintf("%v of %s", v, id), changes, func() error {
+	id := s.feature(v)
+	s.wait(id, v, func() error {
 		_, err := s.client.Usage.Report(s.Context(), entcache.ReportUsageInput{CustomerId: "acme", FeatureId: id, Value: v})
 		return err
 	})
@@ -200,52 +212,59 @@ func (s *meterSim) report(v float64) {
 
 // consume draws on the wallet itself.
 func (s *meterSim) consume(v float64) {
-	s.wait(fmt.Sprintf("%v credits", v), v, func() error {
+	s.wait("ai-credits", v, func() error {
 		_, err := s.client.Credits.Consume(s.Context(), entcache.ConsumeCreditInput{CustomerId: "acme", CurrencyId: "ai-credits", Amount: v})
 		return err
 	})
 }
 
-func (s *meterSim) wait(what string, v float64, call func() error) {
-	s.mu.Lock()
-	s.begun += v
-	s.mu.Unlock()
+func (s *meterSim) wait(id string, v float64, call func() error) {
+	s.became(id, v, func(w *watched, changes float64) { w.begun += changes })
 	err := call()
-	s.mu.Lock()
-	if err == nil {
-		s.done += v
-	} else {
-		s.unknown += v
-	}
-	s.mu.Unlock()
-	s.note("reported %s, and waited (%v)", what, err)
+	s.became(id, v, func(w *watched, changes float64) {
+		if err == nil {
+			w.done += changes
+		} else {
+			w.unknown += changes
+		}
+	})
+	s.note("reported %v of %s, and waited (%v)", v, id, err)
 	s.check()
 }
 
 func (s *meterSim) check() {
-	least, _, _ := s.reported()
-	s.mu.Lock()
-	seen := s.seen
-	s.mu.Unlock()
-	d, _ := s.client.GetEntitlement(context.Background(), s.watched())
-	_, most, foreign := s.reported()
+	for _, w := range s.watched {
+		s.look(w)
+	}
+}
+
+func (s *meterSim) look(w *watched) {
+	now := func() watched {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return *w
+	}
+	before := now()
+	d, _ := s.client.GetEntitlement(context.Background(), w.query)
+	after := now()
 	if d.Origin == entcache.Fallback {
 		return
 	}
-	got := d.Entitlement.CurrentUsage()
-	if most += foreign; s.crowded {
+	got, seen, most := d.Entitlement.CurrentUsage(), before.seen, after.begun+after.foreign
+	if s.crowded {
 		// A set that is fetched while a report is on its way may show it, and counts it until its answer; and of the usage of others
 		// memory that has no room for the customer remembers nothing.
 		most, seen = 2*most, 0
 	}
+	what := w.query.FeatureID + w.query.CurrencyID
 	if got < seen {
-		s.fail("%v: %v, of it %v pending, and a check before it has shown %v", d.Origin, got, d.Entitlement.PendingUsage(), seen)
+		s.fail("%s, %v: %v, of it %v pending, and a check before it has shown %v", what, d.Origin, got, d.Entitlement.PendingUsage(), seen)
 	}
 	s.mu.Lock()
-	s.seen = max(s.seen, got)
+	w.seen = max(w.seen, got)
 	s.mu.Unlock()
-	if got < least || got > most {
-		s.fail("%v: %v, of it %v pending; this client has reported %v to %v, and others %v", d.Origin, got, d.Entitlement.PendingUsage(), least, most-foreign, foreign)
+	if got < before.done || got > most {
+		s.fail("%s, %v: %v, of it %v pending; this client has reported %v to %v, and others %v", what, d.Origin, got, d.Entitlement.PendingUsage(), before.done, after.begun, after.foreign)
 	}
 }
 
@@ -263,10 +282,8 @@ func (s *meterSim) operate(r *rand.Rand) {
 			break
 		}
 		v := float64(1 + r.IntN(5))
-		id, changes := s.feature(v)
-		s.mu.Lock()
-		s.foreign += changes
-		s.mu.Unlock()
+		id := s.feature(v)
+		s.became(id, v, func(w *watched, changes float64) { w.foreign += changes })
 		if _, err := s.stigg.Report("acme", "", id, v); err != nil {
 			s.fail("others report: %v", err)
 		}
@@ -348,19 +365,21 @@ func (s *meterSim) settled() {
 	}
 	time.Sleep(time.Minute)
 	s.check()
-	own, _, foreign := s.reported()
-	var counted emulator.EntitlementState
-	for _, ent := range s.stigg.Snapshot("acme", "").Entitlements {
-		if q := s.watched(); ent.FeatureID == q.FeatureID && ent.CurrencyID == q.CurrencyID {
-			counted = ent
+	for _, w := range s.watched {
+		var counted emulator.EntitlementState
+		for _, ent := range s.stigg.Snapshot("acme", "").Entitlements {
+			if ent.FeatureID == w.query.FeatureID && ent.CurrencyID == w.query.CurrencyID {
+				counted = ent
+			}
 		}
-	}
-	if counted.Usage < own+foreign || counted.Usage > own+foreign+s.unknown {
-		s.fail("Stigg has counted %v; this client has reported %v, perhaps %v, and others %v", counted.Usage, own, s.unknown, foreign)
-	}
-	d, _ := s.client.GetEntitlement(s.Context(), s.watched())
-	if e := d.Entitlement; e.PendingUsage() != 0 || e.CurrentUsage() != counted.Usage {
-		s.fail("in the end a check shows %v, of it %v pending, %v; Stigg has counted %v", e.CurrentUsage(), e.PendingUsage(), d.Origin, counted.Usage)
+		what := w.query.FeatureID + w.query.CurrencyID
+		if counted.Usage < w.done+w.foreign || counted.Usage > w.done+w.foreign+w.unknown {
+			s.fail("Stigg has counted %v of %s; this client has reported %v, perhaps %v, and others %v", counted.Usage, what, w.done, w.unknown, w.foreign)
+		}
+		d, _ := s.client.GetEntitlement(s.Context(), w.query)
+		if e := d.Entitlement; e.PendingUsage() != 0 || e.CurrentUsage() != counted.Usage {
+			s.fail("in the end a check of %s shows %v, of it %v pending, %v; Stigg has counted %v", what, e.CurrentUsage(), e.PendingUsage(), d.Origin, counted.Usage)
+		}
 	}
 	if st := s.client.Meter.Stats(); st.SetAside != 0 || st.Waiting != 0 || st.Accepted != st.Sent {
 		s.fail("in the end: %+v", st)

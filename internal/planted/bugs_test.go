@@ -19,12 +19,13 @@ func (s sim) String() string { return s.dir + " " + s.test }
 
 // Which simulations: the one of the whole client reaches whatever Stigg, as the emulator has it, and the network can do to it; the
 // one of package syncer also what a server could say that the emulator never does, but no other package; the one of the meter reports
-// usage, and looks at nothing else.
+// usage, and looks at nothing else; that of the wallet does so of features that credits pay for.
 var (
 	client  = []sim{{".", "TestSim"}}
 	ordered = []sim{{"./sync", "TestSim"}}
 	both    = []sim{client[0], ordered[0]}
 	metered = []sim{{".", "TestSimMeter"}}
+	paid    = []sim{{".", "TestSimWallet"}}
 )
 
 // rare names a seed of the whole client's simulation for each bug that few of its seeds show. It is tried before the others are,
@@ -325,8 +326,8 @@ var bugs = []bug{
 	}}},
 	{"usage that may show a report under way is believed", "pending usage", metered, []change{{
 		"keptback.go",
-		"\t\tcase !m.flying() && m.unshown == 0:\n",
-		"\t\tcase !m.flying() && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n",
+		"\t\tcase !m.flying() && m.answeredOpen == 0 && m.unshown == 0:\n",
+		"\t\tcase !m.flying() && m.answeredOpen == 0 && m.unshown == 0, planted(\"usage that may show a report under way is believed\"):\n",
 	}}},
 	{"an answer leaves pending what it counted", "pending usage", metered, []change{{
 		"landing.go",
@@ -341,6 +342,16 @@ var bugs = []bug{
 		"landing.go",
 		"\t\tif x.waits = f.others(group); x.waits {\n",
 		"\t\tif x.waits = f.others(group) && !planted(\"an answer is believed while another report is on its way\"); x.waits {\n",
+	}}},
+	{"an answer settles what it does not speak of", "pending usage", paid, []change{{
+		"landing.go",
+		" || !l.tells() {\n",
+		" || !l.tells() && !planted(\"an answer settles what it does not speak of\") {\n",
+	}}},
+	{"usage that may show a report that waits for another is believed", "pending usage", paid, []change{{
+		"keptback.go",
+		"\t\tfor _, ref := range []Ref{m.ref, m.wallet} {\n",
+		"\t\tif !m.flying() && m.unshown == 0 && planted(\"usage that may show a report that waits for another is believed\") {\n\t\t\tcontinue\n\t\t}\n\t\tfor _, ref := range []Ref{m.ref, m.wallet} {\n",
 	}}},
 	{"what may have been counted is in no doubt", "pending usage", metered, []change{{
 		"delivery.go",

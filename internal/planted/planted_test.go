@@ -104,7 +104,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 	}
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0)) // each run takes one processor
 	var wg sync.WaitGroup
-	for _, sim := range slices.Concat(both, metered) {
+	for _, sim := range slices.Concat(both, metered, paid) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
