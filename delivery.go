@@ -260,6 +260,7 @@ func (d delivery) settle(f flight, key Key, lines []line, usages []entitlements.
 	if e := d.c.running.Load(); e != nil {
 		e.store.count(key, true) // it may have become resident in between
 	}
+	l.over()
 }
 
 // setAside sees to what Stigg refuses: it is not pending any more, and the program is told.

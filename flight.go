@@ -35,6 +35,7 @@ func (p *pending) depart(lines []line, wallet func(Key, Ref) (pays Ref, known bo
 			none := Ref{}
 			m.stranger = m.stranger || !known && m.wallet == none
 			m.out++
+			a.departs++
 			f.meters = append(f.meters, m)
 		}
 		a.mu.Unlock()

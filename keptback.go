@@ -48,6 +48,9 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 		case fetched:
 			m.missed = true
 		case !m.flying() && m.answeredOpen == 0 && m.unshown == 0:
+			if !flying {
+				m.kept = nil // a fetch has decided, see withKept
+			}
 			continue
 		}
 		for _, ref := range []Ref{m.ref, m.wallet} {
@@ -60,7 +63,7 @@ func (a *account) keepBack(held, next *entitlements.Snapshot, fetched bool) (_ *
 				continue // what is unshown was of the period before, and may be shown on top of this one: denied rather than granted
 			}
 			next = next.WithUsage(a.atLeast(held, was, is))
-			m.keep(is)
+			m.keep(is, a.departs)
 		}
 	}
 	return next, tied
@@ -75,7 +78,7 @@ func (a *account) atLeast(held *entitlements.Snapshot, was, is entitlements.Usag
 		switch {
 		case m.direct == 0:
 		case m.ref == was.Ref:
-			mine += m.direct
+			mine += max(m.direct, 0)
 		case m.wallet == was.Ref:
 			return was // what it will cost is the answer's to say
 		}
@@ -94,24 +97,27 @@ func samePeriod(a, b entitlements.Usage) bool {
 // kept is a usage that was kept back.
 type kept struct {
 	entitlements.Usage
-	tied bool // another was as new
+	tied    bool   // another was as new
+	departs uint64 // of the account at that time: it shows nothing of what departed later
 }
 
 // keep remembers a usage that was kept back, the latest of each entitlement. Of two that are equally new nobody knows which that is, as
 // when several reports are counted at the same millisecond, and one of their events comes again: the greater is kept, so that nobody who
 // was shown it sees the usage go back before a fetch decides.
-func (m *meter) keep(u entitlements.Usage) {
+func (m *meter) keep(u entitlements.Usage, departs uint64) {
 	i := slices.IndexFunc(m.kept, func(k kept) bool { return k.Ref == u.Ref })
 	if i < 0 {
-		m.kept = append(m.kept, kept{Usage: u})
+		m.kept = append(m.kept, kept{Usage: u, departs: departs})
 		return
 	}
-	switch k := &m.kept[i]; {
+	k := &m.kept[i]
+	u.Seq = max(u.Seq, k.Seq) // an answer has none
+	switch {
 	case u.UpdatedAt > k.UpdatedAt:
-		*k = kept{Usage: u}
+		*k = kept{Usage: u, departs: departs}
 	case u.UpdatedAt == k.UpdatedAt && u.Current != k.Current:
 		if u.Current > k.Current {
-			k.Usage = u
+			k.Usage, k.departs = u, departs
 		}
 		k.tied = true
 	}
@@ -119,7 +125,7 @@ func (m *meter) keep(u entitlements.Usage) {
 
 // withKept is what a fetch brought, with events told while it was on its way: they may be newer; tied is whether one may be as new. It
 // gives up what is no newer, and leaves what it has applied, because the change of a belief is tried again when another came in between:
-// the next time that is no newer.
+// the next time that is no newer. The next change that is not of the fetch has it given up, see keepBack.
 func (m *meter) withKept(s *entitlements.Snapshot) (_ *entitlements.Snapshot, tied bool) {
 	m.kept = slices.DeleteFunc(m.kept, func(u kept) bool {
 		is, ok := s.Usage(u.Ref)
@@ -138,7 +144,8 @@ func (m *meter) withKept(s *entitlements.Snapshot) (_ *entitlements.Snapshot, ti
 	return s, tied
 }
 
-// recall is what enters memory, raised to what was kept back for those that fly, and has been shown, if that is newer.
+// recall is what enters memory, raised to what was kept back, and has been shown, if that is newer. Of whoever does not fly, and has
+// nothing unshown, that is then over.
 func (p *pending) recall(key Key, s *entitlements.Snapshot) *entitlements.Snapshot {
 	a := p.account(key)
 	if a == nil {
@@ -151,6 +158,9 @@ func (p *pending) recall(key Key, s *entitlements.Snapshot) *entitlements.Snapsh
 			if is, ok := s.Usage(u.Ref); ok && u.Seq > is.Seq && u.UpdatedAt >= is.UpdatedAt {
 				s = s.WithUsage(a.atLeast(s, is, u.Usage))
 			}
+		}
+		if m.answeredOpen == 0 && m.unshown == 0 && !a.flies(m) {
+			m.kept = nil
 		}
 	}
 	return s

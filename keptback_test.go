@@ -76,7 +76,7 @@ func TestAnEventAsNewAsAFetchIsFetchedAgain(t *testing.T) {
 		c.pending.add(acme, calls, 1)
 		m := c.pending.account(acme).meter(calls)
 		m.settled, m.unshown = 1, 1
-		m.keep(entitlements.Usage{Ref: calls, Current: row.used, UpdatedAt: row.stamp, Seq: 9})
+		m.keep(entitlements.Usage{Ref: calls, Current: row.used, UpdatedAt: row.stamp, Seq: 9}, 0)
 		held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true), AwaitRefresh: true, Suspect: true}
 		fetched := &entitlements.Belief{Snapshot: held.Snapshot.WithUsage(entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2, Seq: 8})}
 		next := c.pending.guard(acme, held, fetched)
@@ -207,7 +207,10 @@ func TestWhatAFetchOverruledIsGone(t *testing.T) {
 // What others have used, that readers have been shown, stays.
 func TestWhoDepartedSinceIsNotSeenTwice(t *testing.T) {
 	acme, calls := Key{CustomerID: "acme"}, entitlements.Feature("api-calls")
-	for _, late := range []bool{false, true} {
+	for _, row := range []struct {
+		late  bool                 // it enters memory by a fetch, and that is when the answer is applied
+		early entitlements.Instant // another event came before the second report departed, of that stamp
+	}{{}, {late: true}, {early: 2}, {early: 3}} {
 		const others = 3.0
 		c := unstarted(t)
 		d := delivery{c}
@@ -220,17 +223,20 @@ func TestWhoDepartedSinceIsNotSeenTwice(t *testing.T) {
 		held := &entitlements.Belief{Snapshot: c.pending.count(acme, callsOf(acme, 140), true)}
 		answer := entitlements.Usage{Ref: calls, Current: 141, UpdatedAt: 2}
 		l := c.pending.answer(first, acme, first.lines, []entitlements.Usage{answer}, told)
+		if row.early > 0 {
+			held = c.told(acme, held, 140.5, row.early, 1)
+		}
 		report("second")
 		held = c.told(acme, held, 142+others, 3, 1)
 		if got := callsShown(held.Snapshot); got != 142+others {
 			t.Errorf("%v is shown at first, want %v", got, 142+others)
 		}
-		if late { // it enters memory by a fetch, and that is when the answer is applied
+		if row.late {
 			l.done(true)
 			c.pending.landed(&first)
 		}
 		if got := callsShown(l.along(held.Snapshot.WithUsage(answer), true)); got != 142+others {
-			t.Errorf("late %v: %v is shown, want %v", late, got, 142+others)
+			t.Errorf("%+v: %v is shown, want %v", row, got, 142+others)
 		}
 	}
 }
@@ -260,6 +266,9 @@ func TestWhatWasKeptBackOutlivesAnEviction(t *testing.T) {
 			b, _ := c.running.Load().store.Insert(globex, &entitlements.Belief{Snapshot: fetched})
 			if got := callsShown(b.Snapshot); got != row.want {
 				t.Errorf("a fetch that %s: %v is shown, want %v", name, got, row.want)
+			}
+			if m := c.pending.account(globex).meter(calls); len(m.kept) != 1 {
+				t.Errorf("a fetch that %s: %v is kept back for the report that is on its way, want the event", name, m.kept)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func (p *pending) answer(f flight, key Key, lines []line, usages []entitlements.
 // is paid by, and not of its usage.
 func (l *landing) tells() bool {
 	return !slices.ContainsFunc(l.parts, func(x *part) bool {
-		return !x.waits && x.before+x.answered+x.direct != x.held &&
+		return !x.waits && x.before+x.answered+x.direct-x.refused != x.held &&
 			!slices.ContainsFunc(l.usages, func(u entitlements.Usage) bool { return u.Ref == x.meter.ref })
 	})
 }
@@ -63,6 +63,7 @@ func (l *landing) judge(f flight) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	l.departs = a.departs
 	for _, x := range slices.Clone(l.parts) {
 		m := x.meter
 		m.direct -= x.direct
@@ -73,7 +74,7 @@ func (l *landing) judge(f flight) {
 				if u.Ref != m.ref && u.Ref != m.wallet {
 					return false
 				}
-				m.keep(u)
+				m.keep(u, a.departs)
 				return true
 			})
 			continue
@@ -106,6 +107,7 @@ func (m *meter) expect(x *part) {
 type landing struct {
 	pending *pending
 	flight  flight // until done
+	departs uint64 // of the account, when it was seen who else flies
 	key     Key
 	lines   []line
 	usages  []entitlements.Usage
@@ -137,6 +139,7 @@ func (l *landing) part(m *meter) *part {
 			return x
 		}
 	}
+	m.landings++
 	x := &part{meter: m, wallet: m.wallet, held: m.settled - m.unshown, before: m.settled + m.answeredDeltas}
 	l.parts = append(l.parts, x)
 	return x
@@ -173,13 +176,15 @@ func (l *landing) along(s *entitlements.Snapshot, shown bool) *entitlements.Snap
 // alone does not say so, for several servers have several clocks: what is held has to have come as far.
 func (l *landing) ahead(s *entitlements.Snapshot, x *part) (ahead bool) {
 	tally, _ := s.Counts(x.meter.ref)
-	sum := x.answered + x.direct
+	sum := x.before + x.answered + x.direct - x.held // that it is to show
 	for _, u := range l.usages {
 		if u.Ref != x.meter.ref && u.Ref != x.wallet {
 			continue
 		}
 		held, ok := s.Usage(u.Ref)
 		switch {
+		case l.raised(x, u.Ref):
+			return false
 		case !ok, u.UpdatedAt == 0, held.UpdatedAt < u.UpdatedAt, !samePeriod(held, u):
 			return false
 		case held.UpdatedAt == u.UpdatedAt && tally != nil: // it was in memory, and may have been raised, see atLeast
@@ -192,6 +197,19 @@ func (l *landing) ahead(s *entitlements.Snapshot, x *part) (ahead bool) {
 	return ahead
 }
 
+// raised reports whether what is held of an entitlement may have been raised to what was kept back for a part.
+func (l *landing) raised(x *part, ref Ref) bool {
+	a := l.pending.account(l.key)
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.group(x.meter), func(m *meter) bool {
+		return slices.ContainsFunc(m.kept, func(u kept) bool { return u.Ref == ref })
+	})
+}
+
 // saw notes whether what is held shows what was answered. Of a key that is being fetched that is known when the fetch is answered, which
 // may be when all of this is done. l.mu is held.
 func (l *landing) saw(x *part, seen bool) {
@@ -200,7 +218,7 @@ func (l *landing) saw(x *part, seen bool) {
 	switch {
 	case !l.closed:
 	case seen:
-		l.pending.reshow(l.key, x.meter.ref)
+		l.pending.reshow(l.key, x)
 	case !again:
 		l.pending.unshow(l.key, x)
 	}
@@ -220,13 +238,13 @@ func (l *landing) overheard(s *entitlements.Snapshot) *entitlements.Snapshot {
 			continue
 		}
 		group := a.group(x.meter)
-		others := l.flight.others(group) // who departed since then: of those it may show nothing
+		others := l.flight.others(group) // who departed since then: what was told after that may show those
 		for _, m := range group {
 			for _, u := range m.kept {
 				held, ok := s.Usage(u.Ref)
 				switch {
 				case !ok || u.PeriodStart < held.PeriodStart || u.UpdatedAt < held.UpdatedAt:
-				case others:
+				case others && u.departs != l.departs:
 					s = s.WithUsage(a.atLeast(s, held, u.Usage))
 				case u.UpdatedAt > held.UpdatedAt:
 					s = s.WithUsage(u.Usage)
@@ -276,5 +294,18 @@ func (l *landing) done(shown bool) {
 				m.tally.Set(m.settled) // rounding apart, it is
 			}
 		}
+	}
+}
+
+// over is called when what is held counts what was settled.
+func (l *landing) over() {
+	a := l.pending.account(l.key)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, x := range l.parts {
+		x.meter.landings--
 	}
 }

@@ -42,6 +42,7 @@ type account struct {
 
 	mu      sync.Mutex // guards the following
 	meters  []*meter
+	departs uint64                 // how many lines have departed
 	lingers uint64                 // it would have been forgotten, but that something is unshown: the number of its lingerer, or zero
 	applied *entitlements.Snapshot // what the answer to a report has just made: of it nothing is kept back
 }
@@ -59,6 +60,7 @@ type meter struct {
 	direct  float64            // on their way, and not part of the tally
 	// stranger is that a line departed when nobody knew what pays for it: until it lands, others of its wallet did not wait for it.
 	stranger bool
+	landings int // in which it is being settled
 	kept     []kept
 	tied     bool // of what was kept back, something was as new as something else: a fetch has to decide
 	// unshown is what was counted, by answers that did not say what it led to, or said what cannot be ordered. It stays pending for the
@@ -143,7 +145,9 @@ const wornAt = 1 << 40
 func (m *meter) worn() bool { return m.idle() && !(math.Abs(m.settled) < wornAt) }
 
 // idle reports whether nothing is pending on the meter, nor will be by itself. What counts it shows all of it.
-func (m *meter) idle() bool { return m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 }
+func (m *meter) idle() bool {
+	return m.open == 0 && !m.flying() && m.unshown == 0 && len(m.kept) == 0 && m.landings == 0
+}
 
 // manyMeters is how many an account has when those that are idle are struck off it: features are whatever the program is asked for.
 const manyMeters = 64
@@ -211,15 +215,18 @@ func (p *pending) unshow(key Key, x *part) {
 	m.open--
 }
 
-// reshow is the opposite, for a report that was answered later: what shows that shows whatever was counted before.
-func (p *pending) reshow(key Key, ref Ref) {
+// reshow is the opposite, for a report that was answered later: what shows that shows whatever was answered before.
+func (p *pending) reshow(key Key, x *part) {
 	a := p.account(key)
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if m := a.meter(ref); m != nil {
+	switch m := a.meter(x.meter.ref); {
+	case m == x.meter:
+		m.unshown = m.settled - x.before - x.answered
+	case m != nil && m.settled == 0: // the account was forgotten meanwhile
 		m.unshown = 0
 	}
 }

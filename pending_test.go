@@ -504,6 +504,36 @@ func TestALaterAnswerShowsWhatWasUnshown(t *testing.T) {
 	}
 }
 
+// TestALaterAnswerKnowsNothingOfANewAccount: the same when the account has been forgotten meanwhile, and perhaps more was reported since.
+func TestALaterAnswerKnowsNothingOfANewAccount(t *testing.T) {
+	for more, want := range map[float64]float64{
+		0: 148,
+		3: 156, // the 5 of the first are seen twice: denied rather than granted
+	} {
+		c, acme := unstarted(t), Key{CustomerID: "acme"}
+		report := func(key string, n float64, usages []entitlements.Usage, how outcome, shown bool) *landing {
+			d := c.directly([]line{directLine("acme", nil, "api-calls", n, nil, key)})
+			l := c.pending.answer(d.flight, acme, d.lines, usages, how)
+			l.done(shown)
+			c.pending.landed(&d.flight)
+			return l
+		}
+		said := entitlements.Usage{Ref: callsRef, Current: 148, UpdatedAt: 3}
+		first, second := report("first", 5, nil, untold, true), report("second", 3, []entitlements.Usage{said}, told, true)
+		if !c.pending.forget(acme) {
+			t.Fatal("the account is not forgotten")
+		}
+		if more > 0 {
+			report("third", more, nil, untold, false)
+		}
+		set := first.along(callsOf(acme, 140), false)
+		set = second.along(set.WithUsage(said), true)
+		if got := callsShown(c.pending.count(acme, set, true)); got != want {
+			t.Errorf("with %v more: %v is shown, want %v", more, got, want)
+		}
+	}
+}
+
 // TestWhoEntersWhileOneOfTheWalletIsOnItsWay: what the fetch shows of a report that waits for that one, nobody knows.
 func TestWhoEntersWhileOneOfTheWalletIsOnItsWay(t *testing.T) {
 	c, acme, wallet := unstarted(t), Key{CustomerID: "acme"}, entitlements.Currency("ai-credits")

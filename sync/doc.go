@@ -95,5 +95,5 @@
 // One goroutine opens, reads and closes the stream and applies its events; one chooses what to fetch again. Each fetch has a
 // goroutine of its own, on the syncer's lifetime, and each of those that were chosen a second one that takes note of its end.
 // [Syncer.Fresh] is the only method on the path of a hit. Callers' code is never called while a lock is held, except the
-// store's, and what says what was kept back.
+// store's, and what [Syncer.Reported] and [Syncer.Overhear] are given.
 package syncer
