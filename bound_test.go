@@ -174,6 +174,8 @@ func TestABoundCheckOfNonsenseSaysSo(t *testing.T) {
 		w.want(b.Check().Decision(), true, entcache.Fetched)
 		b.Query().RequestedValues[0] = "no such theme"
 		w.want(b.Check().Decision(), true, entcache.Live)
+		w.stigg.Faults().HangHTTP(true) // what is answered at once may be so before anybody looks at the context
+		defer w.stigg.Faults().HangHTTP(false)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := w.client.Bind(entcache.Query{CustomerID: "initech", FeatureID: "sso"}).CheckContext(ctx); !errors.Is(err, context.Canceled) {
