@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/entcache/entcache/entitlements"
-	"github.com/entcache/entcache/usage"
 )
 
 // unstarted is a client of no Stigg, whose accounts are forgotten as soon as nothing is open.
@@ -392,12 +391,7 @@ func TestWhatOneAnswerSaysIsAppliedWhateverWaits(t *testing.T) {
 // usage; that of the other was answered, and is applied.
 func TestAFailedCallTakesNothingFromWhoWaitedForIt(t *testing.T) {
 	c, acme, wallet := unstarted(t), Key{CustomerID: "acme"}, entitlements.Currency("ai-credits")
-	depart := func(feature string) flight {
-		c.expect(acme, entitlements.Feature(feature), 1)
-		ln := directLine("acme", nil, feature, 1, nil, feature)
-		return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return wallet, true })
-	}
-	calls, images := depart("api-calls"), depart("ai-images")
+	calls, images := c.paid(acme, "api-calls"), c.paid(acme, "ai-images")
 	said := []entitlements.Usage{{Ref: entitlements.Feature("ai-images"), Current: 1, UpdatedAt: 2}, {Ref: wallet, Current: 1, UpdatedAt: 2}}
 	c.pending.answer(images, acme, images.lines, said, told).done(true)
 	c.pending.landed(&images)

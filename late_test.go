@@ -186,9 +186,7 @@ func (s *slowStream) Close() error { return nil }
 func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
-		w.client.Close()
-		slow := &slowly{text: "reportUsageBulk", RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
-		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+		slow := w.slowly("reportUsageBulk")
 		w.after(time.Second) // a minute has just begun
 		w.start(w.client)
 		w.report(calls("acme", 3))
@@ -275,9 +273,7 @@ func TestWhatAnAnswerDoesNotShowStaysPending(t *testing.T) {
 func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorldOf(t, emulator.Config{Stamps: emulator.Stamps{Every: time.Minute}})
-		w.client.Close()
-		slow := &slowly{text: "entitlementsState", RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
-		w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+		slow := w.slowly("entitlementsState")
 		w.after(time.Second) // a minute has just begun
 		w.start(w.client)
 		w.report(calls("acme", 3))
@@ -304,6 +300,14 @@ func TestAnEventThatCameWhileAFetchDecidedIsNotLost(t *testing.T) {
 		}
 		w.sees("acme", 59, 0)
 	})
+}
+
+// slowly replaces the client of a world by one whose requests that contain some text can be delayed.
+func (w *world) slowly(text string) *slowly {
+	w.client.Close()
+	slow := &slowly{text: text, RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
+	w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+	return slow
 }
 
 // slowly delays requests that contain some text, or the answers to them, which were made before.

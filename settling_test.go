@@ -30,6 +30,13 @@ func (c *Client) reports(v float64, key string) flight {
 	return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return Ref{}, true })
 }
 
+// paid accepts a report of five of a feature that a wallet pays for, which departs.
+func (c *Client) paid(key Key, feature string) flight {
+	c.expect(key, entitlements.Feature(feature), 5)
+	ln := directLine(key.CustomerID, nil, feature, 5, nil, feature)
+	return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return entitlements.Currency("ai-credits"), true })
+}
+
 // TestAheadIsWhatHasComeAsFarAsWhatWaited: an answer waited for a call that came to nothing. What is held is newer by the clock of another
 // server, and does not show it.
 func TestAheadIsWhatHasComeAsFarAsWhatWaited(t *testing.T) {
@@ -207,30 +214,38 @@ func TestALaterAnswerDoesNotShowWhatCameAfter(t *testing.T) {
 }
 
 // TestWhatIsBeingSettledIsNotStruckOff: its customer enters memory, and another of many features is reported, before it has been counted
-// anew.
+// anew; of a feature that waited for another of its wallet, too.
 func TestWhatIsBeingSettledIsNotStruckOff(t *testing.T) {
-	inMemory(t, func(c *Client, _ Key, calls Ref, _ func() float64) {
-		globex := Key{CustomerID: "globex"}
-		e := c.running.Load()
-		c.expect(globex, calls, 5)
-		ln := directLine("globex", nil, "api-calls", 5, nil, "key")
-		f := delivery{c}.depart(linesOf([]usage.Line{ln.Line}))
-		for i := range 70 {
-			c.expect(globex, entitlements.Feature(strconv.Itoa(i)), 1)
-		}
-		l := c.pending.answer(f, globex, f.lines, []entitlements.Usage{callsUsed(145, 5, 0)}, told)
-		// Reported: not resident, not in the air. It becomes resident.
-		e.store.Insert(globex, &entitlements.Belief{Snapshot: callsOf(globex, 145)})
-		l.done(true)
-		c.expect(globex, entitlements.Feature("another"), 1) // another goroutine
-		e.store.count(globex, true)                          // as settle does
-		delivery{c}.landed(f)
-		held, _ := e.cache.Peek(globex)
-		ent, _ := held.Belief.Snapshot.Find(calls, 0)
-		if ent.PendingUsage() != 0 {
-			t.Errorf("%v pending for ever, %v shown", ent.PendingUsage(), ent.CurrentUsage())
-		}
-	})
+	for _, waited := range []bool{false, true} {
+		inMemory(t, func(c *Client, _ Key, calls Ref, _ func() float64) {
+			globex, e := Key{CustomerID: "globex"}, c.running.Load()
+			f, said := c.paid(globex, "api-calls"), callsUsed(145, 5, 0)
+			other := flight{}
+			if waited {
+				other = c.paid(globex, "ai-images")
+			}
+			for i := range manyMeters {
+				c.expect(globex, entitlements.Feature(strconv.Itoa(i)), 1)
+			}
+			l := c.pending.answer(f, globex, f.lines, []entitlements.Usage{said}, told)
+			if waited {
+				l.done(true)
+				c.pending.landed(&f)
+				f, said = other, entitlements.Usage{Ref: entitlements.Feature("ai-images"), Current: 1, UpdatedAt: 6}
+				l = c.pending.answer(f, globex, f.lines, []entitlements.Usage{said}, told)
+			}
+			// Reported: not resident, not in the air. It becomes resident.
+			e.store.Insert(globex, &entitlements.Belief{Snapshot: callsOf(globex, 145)})
+			l.done(true)
+			c.expect(globex, entitlements.Feature("another"), 1) // another goroutine
+			e.store.count(globex, true)                          // as settle does
+			delivery{c}.landed(f)
+			held, _ := e.cache.Peek(globex)
+			if ent, _ := held.Belief.Snapshot.Find(calls, 0); ent.PendingUsage() != 0 {
+				t.Errorf("waited %v: %v is pending for ever, %v shown", waited, ent.PendingUsage(), ent.CurrentUsage())
+			}
+		})
+	}
 }
 
 // TestALossOnItsWayIsNotTakenForAGain: a call reports less while the meter reports more, and Stigg has counted the gain.
@@ -245,47 +260,12 @@ func TestALossOnItsWayIsNotTakenForAGain(t *testing.T) {
 	}
 }
 
-// TestWhatIsBeingSettledForAnotherIsNotStruckOff: the same of a feature that waited for another of its wallet.
-func TestWhatIsBeingSettledForAnotherIsNotStruckOff(t *testing.T) {
-	inMemory(t, func(c *Client, _ Key, calls Ref, _ func() float64) {
-		globex, wallet := Key{CustomerID: "globex"}, entitlements.Currency("ai-credits")
-		e := c.running.Load()
-		depart := func(feature string) flight {
-			c.expect(globex, entitlements.Feature(feature), 5)
-			ln := directLine("globex", nil, feature, 5, nil, feature)
-			return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return wallet, true })
-		}
-		a, b := depart("api-calls"), depart("ai-images")
-		for i := range 70 {
-			c.expect(globex, entitlements.Feature(strconv.Itoa(i)), 1)
-		}
-		c.pending.answer(a, globex, a.lines, []entitlements.Usage{callsUsed(145, 5, 0)}, told).done(true) // waits
-		c.pending.landed(&a)
-		l := c.pending.answer(b, globex, b.lines, []entitlements.Usage{{Ref: entitlements.Feature("ai-images"), Current: 1, UpdatedAt: 6}}, told)
-		// Reported: not resident, not in the air. It becomes resident.
-		e.store.Insert(globex, &entitlements.Belief{Snapshot: callsOf(globex, 145)})
-		l.done(true)
-		c.expect(globex, entitlements.Feature("another"), 1) // another goroutine
-		e.store.count(globex, true)                          // as settle does
-		delivery{c}.landed(b)
-		held, _ := e.cache.Peek(globex)
-		ent, _ := held.Belief.Snapshot.Find(calls, 0)
-		if ent.PendingUsage() != 0 {
-			t.Errorf("%v pending for ever, %v shown", ent.PendingUsage(), ent.CurrentUsage())
-		}
-	})
-}
-
 // TestWhoIsRefusedTakesNothingFromWhoWaited: of what is refused no answer has to speak.
 func TestWhoIsRefusedTakesNothingFromWhoWaited(t *testing.T) {
 	c, wallet := unstarted(t), entitlements.Currency("ai-credits")
-	depart := func(feature string) flight {
-		c.expect(acmeKey, entitlements.Feature(feature), 5)
-		ln := directLine("acme", nil, feature, 5, nil, feature)
-		return c.pending.depart(linesOf([]usage.Line{ln.Line}), func(Key, Ref) (Ref, bool) { return wallet, true })
-	}
-	a, b := depart("ai-images"), depart("api-calls")
-	c.pending.answer(a, acmeKey, a.lines, []entitlements.Usage{{Ref: entitlements.Feature("ai-images"), Current: 5, UpdatedAt: 6}, {Ref: wallet, Current: 5, UpdatedAt: 6}}, told).done(true)
+	a, b := c.paid(acmeKey, "ai-images"), c.paid(acmeKey, "api-calls")
+	said := []entitlements.Usage{{Ref: entitlements.Feature("ai-images"), Current: 5, UpdatedAt: 6}, {Ref: wallet, Current: 5, UpdatedAt: 6}}
+	c.pending.answer(a, acmeKey, a.lines, said, told).done(true)
 	c.pending.landed(&a)
 	l := c.pending.answer(b, acmeKey, b.lines, nil, refused)
 	if len(l.usages) != 2 {

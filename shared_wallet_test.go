@@ -1,7 +1,6 @@
 package entcache_test
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -65,9 +64,7 @@ func TestWhatOthersPayCountsAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newWorldOf(t, emulator.Config{Catalog: shared()})
-				w.client.Close()
-				slow := &slowly{text: "reportUsageBulk", RoundTripper: &http.Transport{DialContext: w.pipe.DialContext}}
-				w.client = w.newClient(entcache.WithHTTPClient(&http.Client{Transport: slow}))
+				slow := w.slowly("reportUsageBulk")
 				w.provision("gee", "growth")
 				w.start(w.client)
 				used := func() float64 {
